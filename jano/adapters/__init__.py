@@ -1,0 +1,1 @@
+"""Where Jano meets ComfyUI: sampling, attention, and one file per model family."""

@@ -1,0 +1,27 @@
+"""The model families that Jano knows; a new one is a module with NAME, MODELS, REGION, patch() and taps()."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from torch import nn
+
+from ..grid import TokenGrid
+from . import flux
+
+FAMILIES: tuple[ModuleType, ...] = (flux,)
+
+
+def family_of(model: nn.Module) -> ModuleType | None:
+    """The family of a diffusion model, by its exact class: a subclass may order its tokens in another way."""
+    return next((family for family in FAMILIES if type(model) in family.MODELS), None)
+
+
+def supported() -> str:
+    return ", ".join(model.__name__ for family in FAMILIES for model in family.MODELS)
+
+
+def grid_of(family: ModuleType, model: nn.Module, latent_shape: tuple[int, ...], region: tuple) -> TokenGrid:
+    """Token grid of a latent (batch, channels, [frames,] height, width); region in latent cells."""
+    latent = (1, 1, 1, *latent_shape[2:])[-3:]
+    return TokenGrid.with_region_cells(latent, family.patch(model), region)

@@ -1,0 +1,55 @@
+"""What the nodes call: settings onto a clone of the MODEL, and results back from it."""
+
+from __future__ import annotations
+
+import comfy.sd
+import torch
+from comfy.model_patcher import ModelPatcher
+from torch import Tensor
+
+from ..config import AnalyzerConfig, SchedulerConfig
+from ..levels import LevelMap
+from ..presets import scheduler_preset
+from .sampling import install
+from .settings import report_of, with_settings
+
+WEIGHT_DTYPES = {
+    "default": {},
+    "fp8_e4m3fn": {"dtype": torch.float8_e4m3fn},
+    "fp8_e4m3fn_fast": {"dtype": torch.float8_e4m3fn, "fp8_optimizations": True},
+    "fp8_e5m2": {"dtype": torch.float8_e5m2},
+}
+
+
+def load_model(path: str, weight_dtype: str) -> ModelPatcher:
+    """The stock loading of a diffusion model file; `weight_dtype` as in the stock loader."""
+    return comfy.sd.load_diffusion_model(path, model_options=dict(WEIGHT_DTYPES[weight_dtype]))
+
+
+def analyze(model: ModelPatcher, analyzer: AnalyzerConfig) -> ModelPatcher:
+    """A clone of `model` whose runs record a level map."""
+    clone = with_settings(model, analyzer=analyzer)
+    install(clone)
+    return clone
+
+
+def schedule(
+    model: ModelPatcher,
+    quality: str,
+    custom: dict | None = None,
+    level_map: LevelMap | None = None,
+    node_id: str | None = None,
+) -> ModelPatcher:
+    """A clone of `model` that computes frozen tokens at intervals; `custom` holds the knobs of quality "custom"."""
+    scheduler = SchedulerConfig(**custom) if quality == "custom" else scheduler_preset(quality)
+    clone = with_settings(model, scheduler=scheduler, level_map=level_map, preset=quality != "custom", node_id=node_id)
+    install(clone)
+    return clone
+
+
+def level_map_of(model: ModelPatcher, samples: Tensor) -> LevelMap:
+    """The level map of the run that made `samples`; raises ValueError in one sentence when it drew none."""
+    report = report_of(model, samples)
+    if report.level_map is None:
+        raise ValueError(f"Jano: this run drew no level map because {'; '.join(report.fallbacks)}.")
+    return report.level_map

@@ -1,0 +1,221 @@
+"""The sampling hooks: a Run is made in OUTER_SAMPLE, told of every evaluation, and dropped when sampling ends."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import comfy.model_patcher
+from comfy.model_patcher import ModelPatcher
+from comfy.patcher_extension import WrappersMP
+from torch import Tensor
+
+from ..kv_cache import Chunks
+from ..presets import FEWEST_STEPS
+from ..report import RunReport
+from ..run import Call, Mode, Run, Unaccelerated, without_region_default
+from .attention import OVERRIDE, AttentionTap
+from .families import family_of, grid_of
+from .progress import tell_node
+from .settings import KEY, JanoSettings, RunHistory, fingerprint, unsupported_reason
+from .taps import Tap, tapped
+from .tokens import TokenRows
+
+log = logging.getLogger(__name__)
+
+ADAPTIVE_SAMPLERS = ("dpm_adaptive", "dpm_fast")
+WHOLE_STEP_PATCHES = ("post_input", "attn1_patch", "attn1_output_patch")
+
+
+def install(model: ModelPatcher) -> None:
+    """Register the wrappers on a clone that carries JanoSettings; a second time changes nothing."""
+    for kind, wrapper in (
+        (WrappersMP.OUTER_SAMPLE, outer_sample),
+        (WrappersMP.PREDICT_NOISE, predict_noise),
+        (WrappersMP.APPLY_MODEL, apply_model),
+    ):
+        model.remove_wrappers_with_key(kind, KEY)
+        model.add_wrapper_with_key(kind, KEY, wrapper)
+
+
+@dataclass
+class ActiveRun:
+    """A Run bound to the host's model; what `transformer_options["jano"]` holds while sampling.
+
+    `run` is None when the whole run is native.
+    """
+
+    settings: JanoSettings
+    report: RunReport
+    run: Run | None = None
+    taps: list[Tap] = field(default_factory=list)
+
+    def fall_back(self, reason: str) -> None:
+        """Say once why something runs natively."""
+        if self.report.add_fallback(reason):
+            log.warning("Jano: running natively because %s.", reason)
+
+
+def outer_sample(executor: Callable, noise: Tensor, latent_image: Tensor, sampler: object, sigmas: Tensor, *args, **kw):
+    """OUTER_SAMPLE wrapper: the lifetime of a run."""
+    guider = executor.class_obj
+    settings = guider.model_options.get("transformer_options", {}).get(KEY)
+    if not isinstance(settings, JanoSettings):
+        return executor(noise, latent_image, sampler, sigmas, *args, **kw)
+    original = guider.model_options
+    guider.model_options = comfy.model_patcher.create_model_options_clone(original)
+    active = start(settings, guider, noise, sampler, sigmas, kw.get("latent_shapes"))
+    guider.model_options["transformer_options"][KEY] = active
+    try:
+        samples = executor(noise, latent_image, sampler, sigmas, *args, **kw)
+    finally:
+        if active.run is not None:
+            active.run.drop()
+        guider.model_options = original
+    publish(active, guider.model_patcher.get_attachment(KEY), samples)
+    return samples
+
+
+def start(settings: JanoSettings, guider: object, noise: Tensor, sampler: object, sigmas: Tensor, shapes: object) -> ActiveRun:
+    """Make the run, or an ActiveRun without one that says why it is native."""
+    model = guider.model_patcher
+    network = model.model.diffusion_model
+    active = ActiveRun(settings, RunReport(type(network).__name__, max(0, len(sigmas) - 1)))
+    try:
+        _refuse(settings, model, guider.model_options, sampler, sigmas, shapes)
+        family = family_of(network)
+        analyzer = without_region_default(settings.analyzer, family.REGION)
+        grid = grid_of(family, network, noise.shape, analyzer.region)
+        level_map = settings.level_map and settings.level_map.to(model.load_device)
+        active.run = Run(
+            analyzer, settings.scheduler, grid, noise.shape, sigmas.tolist(), active.report, level_map=level_map
+        )
+        active.taps = family.taps(network)
+    except Unaccelerated as reason:
+        active.fall_back(str(reason))
+    return active
+
+
+def _refuse(
+    settings: JanoSettings, model: ModelPatcher, model_options: dict, sampler: object, sigmas: Tensor, shapes: object
+) -> None:
+    """Raise Unaccelerated for whatever makes a whole run native."""
+    options = model_options["transformer_options"]
+    function = getattr(getattr(sampler, "sampler_function", None), "__name__", "")
+    reasons = {
+        unsupported_reason(model): bool(unsupported_reason(model)),
+        "the run has no steps": len(sigmas) < 2,
+        f"{len(sigmas) - 1} steps are too few to gain anything; a few-step LoRA is already the faster choice, or take "
+        f"quality custom to try": settings.preset and len(sigmas) - 1 < FEWEST_STEPS,
+        "the latent has several parts (audio and video)": bool(shapes) and len(shapes) > 1,
+        f"the sampler {function} chooses its own steps": function.startswith(ADAPTIVE_SAMPLERS),
+        "EasyCache is on the same model; remove one of the two": "easycache" in options.get("wrappers", {}).get(
+            WrappersMP.DIFFUSION_MODEL, {}
+        ),
+        "the model is split over several GPUs": "multigpu_clones" in model_options,
+        "context windows are on": model_options.get("context_handler") is not None,
+        "the whole model is compiled; remove the compile node": "torch.compile" in options.get("wrappers", {}).get(
+            WrappersMP.APPLY_MODEL, {}
+        ),
+        "another node patches attention inside the blocks": any(
+            options.get("patches", {}).get(name) for name in WHOLE_STEP_PATCHES
+        ),
+    }
+    for reason, holds in reasons.items():
+        if holds:
+            raise Unaccelerated(reason)
+
+
+def publish(active: ActiveRun, history: RunHistory | None, samples: Tensor) -> None:
+    """After a complete run: keep its report with the model, write the log line, tell the node."""
+    report = active.report
+    log.info(report.summary())
+    tell_node(active.settings.node_id, report.summary())
+    if history is not None and not getattr(samples, "is_nested", False):
+        report.fingerprint = fingerprint(samples)
+        history.add(report)
+
+
+def predict_noise(executor: Callable, x: Tensor, timestep: Tensor, model_options: dict, seed: int | None = None):
+    """PREDICT_NOISE wrapper: one guided model evaluation."""
+    active = model_options.get("transformer_options", {}).get(KEY)
+    run = active.run if isinstance(active, ActiveRun) else None
+    if run is None:
+        return executor(x, timestep, model_options, seed)
+    started = time.perf_counter()
+    run.begin(float(timestep.flatten()[0]))
+    denoised = executor(x, timestep, model_options, seed)
+    run.observe(x, denoised)
+    run.add_seconds(time.perf_counter() - started)
+    return denoised
+
+
+def apply_model(
+    executor: Callable,
+    x: Tensor,
+    t: Tensor,
+    c_concat: Tensor | None = None,
+    c_crossattn: Tensor | None = None,
+    control: object = None,
+    transformer_options: dict | None = None,
+    **conds,
+) -> Tensor:
+    """APPLY_MODEL wrapper: one call of the transformer, returns the denoised prediction of every cell."""
+    options = transformer_options or {}
+
+    def execute(with_options: dict) -> Tensor:
+        return executor(x, t, c_concat, c_crossattn, control, with_options, **conds)
+
+    active = options.get(KEY)
+    run = active.run if isinstance(active, ActiveRun) else None
+    if run is None:
+        return execute(options)
+    chunks = chunk_keys(options)
+    reason = _native_call_reason(run, x, options)
+    call = Call(Mode.FULL, chunks) if reason else run.plan(chunks)
+    if reason:
+        active.fall_back(reason)
+        return run.count(call, execute(options))
+    if call.mode is Mode.FULL:
+        return run.finish(call, execute(options))
+    if call.mode is Mode.SKIP:
+        return run.finish(call, None)
+    return _apply_tapped(active, call, options, execute)
+
+
+def _apply_tapped(active: ActiveRun, call: Call, options: dict, execute: Callable[[dict], Tensor]) -> Tensor:
+    """A call that stores or uses cached keys and values; whatever does not look as expected is computed natively."""
+    run = active.run
+    rows = TokenRows(call, run.grid.num_tokens, run.cache)
+    try:
+        with tapped(active.taps, rows):
+            x0 = execute({**options, OVERRIDE: AttentionTap(options.get(OVERRIDE))})
+        if rows.layout is not None:
+            return run.finish(call, x0)
+        reason = "another node answered in place of the transformer"
+    except Unaccelerated as unexpected:
+        reason, x0 = str(unexpected), None
+    active.fall_back(reason)
+    run.give_up()
+    return run.finish(Call(Mode.FULL, call.chunks), execute(options) if x0 is None else x0)
+
+
+def chunk_keys(options: dict) -> Chunks:
+    """What each conditioning chunk of a batch is cached under: which conditioning, which side, which blocks patched.
+
+    The same conditioning can stand on both sides of CFG, and skip-layer guidance evaluates it with blocks replaced.
+    """
+    replaced = frozenset(options.get("patches_replace", {}).get("dit", {}))
+    return tuple((uuid, side, replaced) for uuid, side in zip(options["uuids"], options["cond_or_uncond"], strict=True))
+
+
+def _native_call_reason(run: Run, x: Tensor, options: dict) -> str:
+    if not run.accepts(x):
+        return "a conditioning covers only part of the latent (area or window)"
+    if any(options.get("patches", {}).get(name) for name in WHOLE_STEP_PATCHES):
+        return "a conditioning patches attention inside the blocks"
+    return ""
+
+

@@ -1,0 +1,90 @@
+"""What the nodes put on a MODEL: the user's settings before a run, reports of the last runs after it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from dataclasses import dataclass, replace
+
+import torch
+from comfy.model_patcher import ModelPatcher
+from torch import Tensor
+
+from ..config import AnalyzerConfig, SchedulerConfig
+from ..levels import LevelMap
+from ..report import RunReport
+from .families import family_of, supported
+
+KEY = "jano"
+
+
+@dataclass(frozen=True)
+class JanoSettings:
+    """Settings that travel in `transformer_options["jano"]`; immutable.
+
+    `scheduler` None only analyses; `preset` tells that it was chosen by quality. `node_id` is the node that shows what
+    happened.
+    """
+
+    analyzer: AnalyzerConfig = AnalyzerConfig()
+    scheduler: SchedulerConfig | None = None
+    level_map: LevelMap | None = None
+    preset: bool = False
+    node_id: str | None = None
+
+
+def settings_of(model: ModelPatcher) -> JanoSettings:
+    settings = model.model_options.get("transformer_options", {}).get(KEY)
+    return settings if isinstance(settings, JanoSettings) else JanoSettings()
+
+
+def with_settings(model: ModelPatcher, **changes: object) -> ModelPatcher:
+    """A clone of `model` whose Jano settings differ by `changes`; the model itself is left alone."""
+    clone = model.clone()
+    clone.model_options.setdefault("transformer_options", {})[KEY] = replace(settings_of(model), **changes)
+    if clone.get_attachment(KEY) is None:
+        clone.set_attachments(KEY, RunHistory())
+    return clone
+
+
+def unsupported_reason(model: ModelPatcher) -> str:
+    """Why this model runs natively; empty when Jano can accelerate it."""
+    network = model.model.diffusion_model
+    if family_of(network) is not None:
+        return ""
+    return f"the model class {type(network).__name__} is not supported (supported: {supported()})"
+
+
+class RunHistory:
+    """Reports of the last few runs, shared by all clones of a MODEL so that a LoRA node in between loses nothing."""
+
+    def __init__(self, length: int = 4) -> None:
+        self._reports: deque[RunReport] = deque(maxlen=length)
+
+    def add(self, report: RunReport) -> None:
+        self._reports.append(report)
+
+    def find(self, samples: Tensor) -> RunReport | None:
+        """The report of the run that produced these latent samples."""
+        wanted = fingerprint(samples)
+        return next((report for report in reversed(self._reports) if report.fingerprint == wanted), None)
+
+
+def fingerprint(samples: Tensor) -> str:
+    """A short digest of a latent's shape and values."""
+    values = samples.detach().to("cpu", torch.float32).contiguous()
+    digest = hashlib.blake2b(values.numpy().tobytes(), digest_size=16)
+    return f"{tuple(values.shape)}:{digest.hexdigest()}"
+
+
+def report_of(model: ModelPatcher, samples: Tensor) -> RunReport:
+    """The report of the run that made `samples` on `model`; raises ValueError in one sentence when there is none."""
+    history = model.get_attachment(KEY)
+    if history is None:
+        raise ValueError("Jano: this MODEL has no Jano node before it; connect the one from Jano Scheduler or Analyzer.")
+    report = history.find(samples)
+    if report is None:
+        raise ValueError(
+            "Jano: none of the last runs on this MODEL produced this latent; connect the sampler's own LATENT output."
+        )
+    return report

@@ -1,0 +1,100 @@
+"""Which rows of a transformer's sequences are computed in one call, and the reduced copies of what goes with them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from ..kv_cache import KVCache
+from ..run import Call, Mode, Unaccelerated
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Lengths of the joint sequence [text, image tokens of the latent, further image tokens]."""
+
+    num_text: int
+    num_main: int
+    num_extra: int
+
+    @property
+    def num_image(self) -> int:
+        return self.num_main + self.num_extra
+
+    @property
+    def length(self) -> int:
+        return self.num_text + self.num_image
+
+
+class TokenRows:
+    """The rows of one transformer call. Text and further image tokens (references) are always computed.
+
+    `image` indexes the image sequence, `joint` the sequence with the text in front; both ascend.
+    """
+
+    def __init__(self, call: Call, num_main: int, cache: KVCache) -> None:
+        self.call, self.cache = call, cache
+        self._num_main = num_main
+        self.layout: Layout | None = None
+        self.image: Tensor | None = None
+        self.joint: Tensor | None = None
+        self._gathered: dict[int, tuple[Tensor, Tensor]] = {}
+
+    @property
+    def partial(self) -> bool:
+        return self.call.mode is Mode.PARTIAL
+
+    def settle(self, num_text: int, num_image: int) -> None:
+        """Learn the sequence lengths from the first block; raises Unaccelerated if a later one disagrees."""
+        layout = Layout(num_text, self._num_main, num_image - self._num_main)
+        if layout.num_extra < 0 or (self.layout is not None and self.layout != layout):
+            raise Unaccelerated(f"a block got {num_image} image tokens where {self._num_main} or more were expected")
+        if self.layout is None:
+            self.layout = layout
+            if self.partial:
+                self._index(layout)
+
+    def _index(self, layout: Layout) -> None:
+        chosen = self.call.selection.tokens
+        extra = torch.arange(layout.num_main, layout.num_image, device=chosen.device)
+        self.image = torch.cat((chosen, extra))
+        self.joint = torch.cat((torch.arange(layout.num_text, device=chosen.device), layout.num_text + self.image))
+
+    def gather_joint(self, source: Tensor | None, dim: int) -> Tensor | None:
+        """Rows of a table over the joint sequence (positions, masks); gathered once per call, blocks share it."""
+        if source is None:
+            return None
+        if id(source) not in self._gathered:
+            self._gathered[id(source)] = (source, source.index_select(dim, self.joint))
+        return self._gathered[id(source)][1]
+
+    def ranges(self, ranges: list, offset: int) -> list:
+        """(start, end, index) ranges over [offset + image tokens], moved to where their rows went.
+
+        Borders may only lie around the latent's tokens, where the host puts those of reference images.
+        """
+        layout, chosen = self.layout, self.call.selection.tokens.numel()
+        moved = {offset + layout.num_main: offset + chosen, offset + layout.num_image: offset + self.image.numel()}
+        moved |= {position: position for position in (0, offset)}
+        try:
+            return [(moved[start], moved[end], index) for start, end, index in ranges]
+        except KeyError:
+            raise Unaccelerated(f"the model modulates token ranges {ranges} that are not known here") from None
+
+
+@dataclass
+class BlockPass:
+    """One transformer block inside one call: what attention inside it must know."""
+
+    layer: Hashable
+    rows: TokenRows
+    residual: Tensor | None = None
+    attentions: int = field(default=0)
+
+    def next_is_joint(self) -> bool:
+        """Whether the attention that runs now is the block's self-attention (its first)."""
+        self.attentions += 1
+        return self.attentions == 1

@@ -1,0 +1,150 @@
+"""How complex each region will turn out, read from the first steps (paper section 4.3).
+
+Every score takes the features of one picture or clip and gives one number per region; larger means later convergence.
+Scores are comparable within one run only; `levels` normalises them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .config import AnalyzerConfig
+from .grid import TokenGrid, ceil_div
+from .levels import NORMALISE
+
+
+@dataclass(frozen=True)
+class Features:
+    """What the model said in the first steps: both (steps, channels, frames, height, width), guided (after CFG)."""
+
+    velocity: Tensor
+    denoised: Tensor
+
+    @property
+    def num_steps(self) -> int:
+        return self.velocity.shape[0]
+
+
+Score = Callable[[Features, TokenGrid, float], Tensor]
+
+
+def interval(num_steps: int) -> int:
+    """Interval k of the second differences (equations 13 and 14); the authors' code takes half the steps."""
+    return max(1, num_steps // 2)
+
+
+def temporal_gradient(f: Tensor) -> Tensor:
+    """Change from frame to frame (equation 11): (..., T, H, W) -> (..., T - 1, H, W)."""
+    return f[..., 1:, :, :] - f[..., :-1, :, :]
+
+
+def spatial_gradients(f: Tensor) -> tuple[Tensor, Tensor]:
+    """Change to the next row and to the next column (equation 12)."""
+    return f[..., 1:, :] - f[..., :-1, :], f[..., :, 1:] - f[..., :, :-1]
+
+
+def interval_difference(gradient: Tensor) -> Tensor:
+    """|G_{t+k} - G_t| averaged over the steps (equations 13 and 14); zero when there is a single step."""
+    k = interval(gradient.shape[0])
+    if gradient.shape[0] <= k:
+        return torch.zeros_like(gradient[0])
+    return (gradient[k:] - gradient[:-k]).abs().mean(0)
+
+
+def _region_mean_of_pairs(per_pair: Tensor, grid: TokenGrid, dim: int) -> Tensor:
+    """Mean per region over neighbouring cells along `dim` (-3, -2, -1) that lie in the same region."""
+    region = grid.region_of_cell(per_pair.device).reshape(grid.latent)
+    size = region.shape[dim]
+    same = region.narrow(dim, 0, size - 1) == region.narrow(dim, 1, size - 1)
+    shape = list(grid.latent)
+    values, valid = per_pair.new_zeros(shape), torch.zeros(shape, dtype=torch.bool, device=per_pair.device)
+    values.narrow(dim, 0, size - 1).copy_(per_pair)
+    valid.narrow(dim, 0, size - 1).copy_(same)
+    return grid.mean_per_region(values, valid)
+
+
+def weighted(temporal: Tensor, spatial: Tensor, grid: TokenGrid, temporal_weight: float) -> Tensor:
+    """S = w_T S_T + w_S S_S (equation 15); a single frame has no temporal part."""
+    weight = temporal_weight if grid.latent[0] > 1 else 0.0
+    return weight * temporal + (1.0 - weight) * spatial
+
+
+def paper_score(features: Features, grid: TokenGrid, temporal_weight: float) -> Tensor:
+    """Equations 10 to 15 as printed: channel average, neighbour gradients, interval second differences."""
+    f = features.velocity.mean(1)  # (S, T, H, W), equation 10
+    rows, columns = spatial_gradients(f)
+    spatial = 0.5 * (
+        _region_mean_of_pairs(interval_difference(rows), grid, -2)
+        + _region_mean_of_pairs(interval_difference(columns), grid, -1)
+    )
+    if grid.latent[0] == 1:
+        return spatial
+    temporal = _region_mean_of_pairs(interval_difference(temporal_gradient(f)), grid, -3)
+    return weighted(temporal, spatial, grid, temporal_weight)
+
+
+def pairwise_score(features: Features, grid: TokenGrid, temporal_weight: float) -> Tensor:
+    """What the authors' code computes: L2 over channels between all pairs of cells of a region, change over k steps.
+
+    Ragged regions average over the pairs that they have (the code pads with zeros instead).
+    """
+    cells, valid = _cells_by_region(features.velocity, grid)  # (S, R, bt, s, C), (R, bt, s)
+    spatial = _pair_distance_change(cells, valid)
+    if grid.latent[0] == 1:
+        return spatial
+    return weighted(
+        _pair_distance_change(cells.transpose(2, 3), valid.transpose(1, 2)), spatial, grid, temporal_weight
+    )
+
+
+def _cells_by_region(f: Tensor, grid: TokenGrid) -> tuple[Tensor, Tensor]:
+    """(S, C, T, H, W) -> (S, regions, frames, cells, C) and which of these cells exist."""
+    t, h, w = grid.region_cells
+    axes = []
+    for size, part in zip(grid.latent, (t, h, w), strict=True):
+        axes.append(torch.arange(ceil_div(size, part) * part, device=f.device).reshape(-1, part))
+    inside = [axis < size for axis, size in zip(axes, grid.latent, strict=True)]
+    at, ah, aw = (axis.clamp(max=size - 1) for axis, size in zip(axes, grid.latent, strict=True))
+
+    def combine(a: Tensor, b: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return a[:, None, None, :, None, None], b[None, :, None, None, :, None], c[None, None, :, None, None, :]
+
+    it, ih, iw = combine(at, ah, aw)
+    index = (it * grid.latent[1] + ih) * grid.latent[2] + iw
+    mt, mh, mw = combine(*inside)
+    cells = f.flatten(-3)[..., index.reshape(grid.num_regions, t, h * w)]
+    return cells.movedim(1, -1), (mt & mh & mw).reshape(grid.num_regions, t, h * w)
+
+
+def _pair_distance_change(cells: Tensor, valid: Tensor) -> Tensor:
+    """Mean over pairs along dim -2 of |d_{t+k} - d_t|, d = L2 over channels: (S, R, a, b, C), (R, a, b) -> (R,)."""
+    change = interval_difference(torch.cdist(cells.float(), cells.float()))  # (R, a, b, b)
+    pairs = valid[..., :, None] & valid[..., None, :]
+    return (change * pairs).sum((1, 2, 3)) / pairs.sum((1, 2, 3)).clamp(min=1)
+
+
+def curvature_score(features: Features, grid: TokenGrid, temporal_weight: float) -> Tensor:
+    """Second difference of the velocity over the steps, root mean square over channels.
+
+    What a straight forecast of the velocity would miss; needs three steps, with two it is the first difference.
+    """
+    order = min(2, features.num_steps - 1)
+    change = features.velocity.diff(n=order, dim=0)
+    return grid.mean_per_region(change.square().mean((0, 1))).sqrt()
+
+
+SCORE_FUNCTIONS: dict[str, Score] = {
+    "curvature": curvature_score,
+    "pairwise": pairwise_score,
+    "paper": paper_score,
+}
+
+
+def normalised_scores(batch: list[Features], grid: TokenGrid, config: AnalyzerConfig) -> Tensor:
+    """(batch, num_regions) scores in 0..1, each picture by its own range."""
+    score, normalise = SCORE_FUNCTIONS[config.score], NORMALISE[config.normalisation]
+    return torch.stack([normalise(score(features, grid, config.temporal_weight)) for features in batch])

@@ -1,0 +1,65 @@
+"""What the user chose: immutable, validated, free of tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SCORES = ("curvature", "pairwise", "paper")
+NORMALISATIONS = ("robust", "minmax")
+FORECASTS = ("linear", "hold")
+
+
+def _require(condition: bool, sentence: str) -> None:
+    if not condition:
+        raise ValueError(f"Jano: {sentence}")
+
+
+@dataclass(frozen=True)
+class AnalyzerConfig:
+    """How the level map is read from the first steps (paper section 4.3).
+
+    `warmup` is a share of the steps; `region` is in latent cells (frames, height, width), 0 takes the family's size.
+    """
+
+    warmup: float = 0.1
+    region: tuple[int, int, int] = (0, 0, 0)
+    temporal_weight: float = 0.7
+    score: str = "curvature"
+    normalisation: str = "robust"
+
+    def __post_init__(self) -> None:
+        _require(0.0 <= self.warmup < 1.0, f"warmup is a share of the steps from 0 to below 1, not {self.warmup}.")
+        _require(min(self.region) >= 0, f"region sizes are latent cells, 0 or more, not {self.region}.")
+        _require(0.0 <= self.temporal_weight <= 1.0, f"temporal_weight goes from 0 to 1, not {self.temporal_weight}.")
+        _require(self.score in SCORES, f"score {self.score!r} is unknown; choose one of {', '.join(SCORES)}.")
+        _require(self.normalisation in NORMALISATIONS, f"normalisation must be one of {', '.join(NORMALISATIONS)}.")
+
+
+@dataclass(frozen=True)
+class SchedulerConfig:
+    """Which tokens are computed when (paper section 5.2).
+
+    A level with interval r is computed every r-th step; `cooldown` is the share of full steps at the end.
+    `slope` scales the forecast's first-order term; "hold" repeats the last computed prediction.
+    """
+
+    static_threshold: float = 0.3
+    moderate_threshold: float = 0.6
+    static_interval: int = 4
+    moderate_interval: int = 2
+    active_interval: int = 1
+    cooldown: float = 0.07
+    forecast: str = "linear"
+    slope: float = 0.8
+
+    def __post_init__(self) -> None:
+        low, high = self.static_threshold, self.moderate_threshold
+        _require(low <= high, f"static_threshold {low} must not be above moderate_threshold {high}.")
+        intervals = (self.active_interval, self.moderate_interval, self.static_interval)
+        _require(min(intervals) >= 1, f"intervals are whole steps, 1 or more, not {intervals}.")
+        _require(
+            list(intervals) == sorted(intervals),
+            f"intervals must not shrink from active over moderate to static, but they are {intervals}.",
+        )
+        _require(0.0 <= self.cooldown < 1.0, f"cooldown is a share of the steps from 0 to below 1, not {self.cooldown}.")
+        _require(self.forecast in FORECASTS, f"forecast must be one of {', '.join(FORECASTS)}.")

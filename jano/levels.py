@@ -1,0 +1,65 @@
+"""From complexity scores to convergence levels (paper section 5.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .config import SchedulerConfig
+from .grid import TokenGrid
+from .schedule import Level
+
+
+@dataclass(frozen=True)
+class LevelMap:
+    """Convergence level of every token of a latent, and the scores that it came from.
+
+    `levels` (num_tokens,) uint8 holds `Level` values; `scores` (num_regions,) lies in 0..1.
+    """
+
+    grid: TokenGrid
+    levels: Tensor
+    scores: Tensor
+
+    def mask(self, levels: frozenset[Level]) -> Tensor:
+        """(num_tokens,) bool: tokens whose level is one of `levels`."""
+        chosen = torch.zeros(max(Level) + 1, dtype=torch.bool, device=self.levels.device)
+        chosen[[int(level) for level in levels]] = True
+        return chosen[self.levels.long()]
+
+    def share(self) -> dict[Level, float]:
+        """Share of the tokens at each level."""
+        counts = torch.bincount(self.levels.long().cpu(), minlength=max(Level) + 1).tolist()
+        return {level: counts[level] / self.levels.numel() for level in Level}
+
+    def to(self, device: torch.device) -> LevelMap:
+        return LevelMap(self.grid, self.levels.to(device), self.scores.to(device))
+
+
+def normalise_minmax(scores: Tensor) -> Tensor:
+    """Scores to 0..1 by their smallest and largest, as the authors' code does; all zero when they are equal."""
+    low, high = scores.min(), scores.max()
+    return (scores - low) / (high - low).clamp(min=torch.finfo(scores.dtype).tiny)
+
+
+def normalise_robust(scores: Tensor, share: float = 0.02) -> Tensor:
+    """Like `normalise_minmax` between quantiles, so that no single outlier region makes the rest static."""
+    low, high = torch.quantile(scores.float(), torch.tensor([share, 1.0 - share], device=scores.device))
+    return ((scores - low) / (high - low).clamp(min=torch.finfo(scores.dtype).tiny)).clamp(0.0, 1.0)
+
+
+NORMALISE = {"minmax": normalise_minmax, "robust": normalise_robust}
+
+
+def classify(scores: Tensor, grid: TokenGrid, config: SchedulerConfig) -> LevelMap:
+    """Level map from normalised scores: (num_regions,), or (batch, num_regions), where the highest level counts.
+
+    Static up to `static_threshold`, moderate up to `moderate_threshold`, active above (thresholds of Appendix B).
+    """
+    highest = scores.reshape(-1, grid.num_regions).amax(0)
+    levels = torch.full_like(highest, int(Level.ACTIVE), dtype=torch.uint8)
+    levels[highest <= config.moderate_threshold] = int(Level.MODERATE)
+    levels[highest <= config.static_threshold] = int(Level.STATIC)
+    return LevelMap(grid, levels[grid.region_of_token(levels.device)], highest)

@@ -1,0 +1,51 @@
+"""Settings per model family, each with its source."""
+
+from __future__ import annotations
+
+from .config import AnalyzerConfig, SchedulerConfig
+
+QUALITIES = ("fidelity", "balanced", "fast", "draft", "custom")
+
+# Paper, Appendix B, Flux: (static threshold, static interval, moderate threshold, moderate interval), 50 steps.
+PAPER_FLUX = {
+    "1.86x": (0.1, 8, 0.5, 5),
+    "2.00x": (0.2, 10, 0.5, 3),
+    "2.07x": (0.3, 10, 0.6, 3),
+}
+
+
+def as_published(point: str, warmup: float = 7 / 50) -> tuple[AnalyzerConfig, SchedulerConfig]:
+    """Jano on Flux as the paper and the authors' code run it, at one operating point of Appendix B."""
+    static, static_interval, moderate, moderate_interval = PAPER_FLUX[point]
+    analyzer = AnalyzerConfig(warmup=warmup, score="pairwise", normalisation="minmax")
+    scheduler = SchedulerConfig(
+        static_threshold=static,
+        moderate_threshold=moderate,
+        static_interval=static_interval,
+        moderate_interval=moderate_interval,
+        cooldown=2 / 50,
+        forecast="hold",
+    )
+    return analyzer, scheduler
+
+
+# Latent cells per region: the authors' 64-pixel regions on Flux at 1024 x 1024 (run_flux: H // 128).
+FLUX_REGION = (1, 8, 8)
+
+# Intervals (active, moderate, static) and thresholds per quality.
+_QUALITY = {
+    "fidelity": dict(static_threshold=0.2, moderate_threshold=0.5, static_interval=3, moderate_interval=2),
+    "balanced": dict(static_threshold=0.3, moderate_threshold=0.6, static_interval=4, moderate_interval=2),
+    "fast": dict(static_threshold=0.3, moderate_threshold=0.6, static_interval=6, moderate_interval=3),
+    "draft": dict(static_threshold=0.5, moderate_threshold=0.8, static_interval=8, moderate_interval=4),
+}
+
+# Below this many steps nothing is gained: warm-up and cool-down are most of the run (jano-reference 2.1).
+FEWEST_STEPS = 9
+
+
+def scheduler_preset(quality: str) -> SchedulerConfig:
+    """Schedule of a quality name; raises ValueError for an unknown one."""
+    if quality not in _QUALITY:
+        raise ValueError(f"Jano: quality {quality!r} is unknown; choose one of {', '.join(_QUALITY)}.")
+    return SchedulerConfig(**_QUALITY[quality])

@@ -1,0 +1,137 @@
+"""What a run did: numbers for the log, the nodes and the file. Small, on the CPU, outlives the run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from .levels import LevelMap
+from .schedule import StepClass
+
+
+@dataclass
+class StepRecord:
+    """One step: image tokens computed and present, summed over its evaluations and conditioning chunks.
+
+    `seconds` is the wall time of its model evaluations.
+    """
+
+    step: int
+    sigma: float
+    step_class: StepClass
+    computed_tokens: int = 0
+    all_tokens: int = 0
+    evaluations: int = 0
+    seconds: float = 0.0
+
+    @property
+    def computed(self) -> float:
+        return self.computed_tokens / self.all_tokens if self.all_tokens else 1.0
+
+
+@dataclass
+class RunReport:
+    """The account of one sampling run. `fallbacks` holds each reason for native computation once."""
+
+    model: str
+    num_steps: int
+    num_tokens: int = 0
+    steps: list[StepRecord] = field(default_factory=list)
+    fallbacks: list[str] = field(default_factory=list)
+    level_map: LevelMap | None = None
+    cache_bytes_peak: int = 0
+    accelerates: bool = True
+    fingerprint: str = ""
+
+    def add_fallback(self, reason: str) -> bool:
+        """Note why something ran natively; True the first time."""
+        if reason in self.fallbacks:
+            return False
+        self.fallbacks.append(reason)
+        return True
+
+    @property
+    def computed_token_fraction(self) -> float:
+        """Token-steps computed over all token-steps."""
+        present = sum(record.all_tokens for record in self.steps)
+        return sum(record.computed_tokens for record in self.steps) / present if present else 1.0
+
+    @property
+    def level_share(self) -> dict[str, float]:
+        if self.level_map is None:
+            return {}
+        return {level.name.lower(): round(share, 4) for level, share in self.level_map.share().items()}
+
+    @property
+    def seconds(self) -> float:
+        return sum(record.seconds for record in self.steps)
+
+    @property
+    def speedup(self) -> float | None:
+        """Measured: all steps at the median cost of a full step of this run, over what they cost."""
+        full = sorted(r.seconds / r.evaluations for r in self.steps if r.computed == 1.0 and r.evaluations)
+        if not full or not self.seconds:
+            return None
+        return full[len(full) // 2] * sum(r.evaluations for r in self.steps) / self.seconds
+
+    @property
+    def verdict(self) -> str:
+        """"accelerated" when tokens were left out, "analysed" for the Analyzer alone, else "native"."""
+        if self.computed_token_fraction < 1.0:
+            return "accelerated"
+        return "analysed" if self.level_map is not None and not self.accelerates else "native"
+
+    def as_dict(self) -> dict:
+        return {
+            "model": self.model,
+            "verdict": self.verdict,
+            "steps": self.num_steps,
+            "tokens": self.num_tokens,
+            "level_share": self.level_share,
+            "computed_token_fraction": round(self.computed_token_fraction, 4),
+            "step_classes": dict(Counter(str(record.step_class) for record in self.steps)),
+            "seconds": round(self.seconds, 3),
+            "speedup_measured": self.speedup and round(self.speedup, 3),
+            "cache_bytes_peak": self.cache_bytes_peak,
+            "fallbacks": list(self.fallbacks),
+            "timeline": [
+                {
+                    "step": record.step,
+                    "sigma": round(record.sigma, 5),
+                    "class": str(record.step_class),
+                    "computed": round(record.computed, 4),
+                    "evaluations": record.evaluations,
+                    "seconds": round(record.seconds, 4),
+                }
+                for record in self.steps
+            ],
+        }
+
+    def summary(self) -> str:
+        """One line for the log."""
+        if self.verdict != "accelerated":
+            because = f" because {'; '.join(self.fallbacks)}" if self.fallbacks else ""
+            return f"Jano: {self.verdict}, {self.num_steps} steps{because}."
+        speed = f", about {self.speedup:.2f}x" if self.speedup else ""
+        shares = ", ".join(f"{share:.0%} {name}" for name, share in self.level_share.items())
+        note = f" Native in part: {'; '.join(self.fallbacks)}." if self.fallbacks else ""
+        return (
+            f"Jano: accelerated, {self.computed_token_fraction:.0%} of the token-steps computed{speed}; "
+            f"{shares}; cache {self.cache_bytes_peak / 2**20:.0f} MiB.{note}"
+        )
+
+    def markdown(self) -> str:
+        """The run as a short markdown table."""
+        rows = [
+            ("Verdict", self.verdict),
+            ("Model", self.model),
+            ("Steps", f"{self.num_steps} ({', '.join(f'{n} {c}' for c, n in self.as_dict()['step_classes'].items())})"),
+            ("Image tokens", str(self.num_tokens)),
+            ("Computed token-steps", f"{self.computed_token_fraction:.1%}"),
+            ("Levels", ", ".join(f"{name} {share:.0%}" for name, share in self.level_share.items()) or "no map"),
+            ("Measured speed-up", f"{self.speedup:.2f}x" if self.speedup else "not measured"),
+            ("Cache", f"{self.cache_bytes_peak / 2**20:.1f} MiB"),
+            ("Native because", "; ".join(self.fallbacks) or "nothing ran natively"),
+        ]
+        return "\n".join(["| Jano run | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
+

@@ -1,0 +1,235 @@
+"""Everything that one sampling run owns; made when sampling starts, dropped when it ends, however it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+
+import torch
+from torch import Tensor
+
+from .complexity import Features, normalised_scores
+from .config import AnalyzerConfig, SchedulerConfig
+from .forecast import PredictionHistory
+from .grid import TokenGrid
+from .kv_cache import Chunks, KVCache
+from .levels import LevelMap, classify
+from .report import RunReport, StepRecord
+from .schedule import ALL_LEVELS, Level, Schedule, StepClass, share_of_steps, step_index
+
+
+class Mode(Enum):
+    """What one call of the transformer does: all tokens, all tokens and keep K/V, some tokens, or nothing."""
+
+    FULL = auto()
+    STORE = auto()
+    PARTIAL = auto()
+    SKIP = auto()
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Tokens computed in a step: their indices, and the latent cells that they cover (bool, over [frames,] h, w)."""
+
+    tokens: Tensor
+    cells: Tensor
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of the transformer for a batch of conditioning chunks; `selection` is None when all are computed."""
+
+    mode: Mode
+    chunks: Chunks
+    selection: Selection | None = None
+
+
+class Unaccelerated(ValueError):
+    """Why a run is computed natively, in a sentence for the user."""
+
+
+def warmup_steps(share: float, num_steps: int, score: str) -> int:
+    """Steps computed in full before the map: the share, but enough for the score's differences over steps."""
+    needed = 3 if score == "curvature" else 2
+    return max(needed, share_of_steps(share, num_steps))
+
+
+class Run:
+    """Decides what every step computes, keeps what frozen tokens need, and writes the account.
+
+    `latent_shape` is (batch, channels, [frames,] height, width); `scheduler` None only analyses.
+    Raises Unaccelerated when the steps leave no room between warm-up and cool-down.
+    """
+
+    def __init__(
+        self,
+        analyzer: AnalyzerConfig,
+        scheduler: SchedulerConfig | None,
+        grid: TokenGrid,
+        latent_shape: tuple[int, ...],
+        sigmas: list[float],
+        report: RunReport,
+        level_map: LevelMap | None = None,
+    ) -> None:
+        self.analyzer, self.scheduler = analyzer, scheduler
+        self.grid, self.latent_shape, self.sigmas, self.report = grid, tuple(latent_shape), sigmas, report
+        num_steps = len(sigmas) - 1
+        warmup = 1 if level_map is not None else warmup_steps(analyzer.warmup, num_steps, analyzer.score)
+        self.schedule = Schedule.from_config(scheduler or SchedulerConfig(), num_steps, warmup)
+        self._require_room(num_steps)
+        self._require_same_grid(level_map)
+        self.level_map = level_map
+        self.cache = KVCache()
+        self.sigma, self.step = sigmas[0], 0
+        self._due = ALL_LEVELS
+        self._gave_up = False
+        self._features: dict[int, tuple[Tensor, Tensor]] = {}
+        self._histories: dict[Hashable, PredictionHistory] = {}
+        self._last_step: dict[Hashable, int] = {}
+        self._selections: dict[frozenset, Selection] = {}
+        report.num_steps, report.num_tokens, report.accelerates = num_steps, grid.num_tokens, scheduler is not None
+
+    def _require_room(self, num_steps: int) -> None:
+        if self.schedule.warmup_steps >= num_steps or (self.scheduler and not self.schedule.interleaved):
+            raise Unaccelerated(
+                f"{num_steps} steps leave nothing between {self.schedule.warmup_steps} steps of warm-up and "
+                f"{self.schedule.cooldown_steps} of cool-down; use more steps"
+            )
+
+    def _require_same_grid(self, level_map: LevelMap | None) -> None:
+        if level_map is not None and level_map.grid.tokens != self.grid.tokens:
+            raise Unaccelerated(
+                f"the level map is for {level_map.grid.tokens} tokens (frames, height, width) but this latent has "
+                f"{self.grid.tokens}; use a map made at this size"
+            )
+
+    # --- once per model evaluation
+
+    def begin(self, sigma: float) -> None:
+        """A model evaluation at `sigma` starts: find its step and which levels are due."""
+        self.sigma, self.step = sigma, step_index(self.sigmas, sigma)
+        if self.level_map is None and self.step >= self.schedule.warmup_steps and not self._gave_up:
+            self._classify()
+        accelerating = self.scheduler is not None and not self._gave_up and self.level_map is not None
+        self._due = self.schedule.due(self.step) if accelerating else ALL_LEVELS
+        self._record().evaluations += 1
+
+    def observe(self, x: Tensor, denoised: Tensor) -> None:
+        """Keep the guided prediction of a warm-up step; a later evaluation of the same step replaces it."""
+        warming_up = self.level_map is None and self.step < self.schedule.warmup_steps
+        if warming_up and self.sigma > 0 and not self._gave_up:
+            self._features[self.step] = ((x - denoised) / self.sigma, denoised.clone())
+
+    def add_seconds(self, seconds: float) -> None:
+        self._record().seconds += seconds
+
+    def _record(self) -> StepRecord:
+        steps = self.report.steps
+        if not steps or steps[-1].step != self.step:
+            steps.append(StepRecord(self.step, self.sigma, StepClass.FULL))
+        return steps[-1]
+
+    def _classify(self) -> None:
+        """Build the level map from the warm-up (one device synchronisation a run)."""
+        observed = [self._features[step] for step in sorted(self._features)]
+        velocity, denoised = (torch.stack(parts).float() for parts in zip(*observed, strict=True))
+        if velocity.ndim == 5:  # pictures: (S, B, C, H, W)
+            velocity, denoised = velocity.unsqueeze(3), denoised.unsqueeze(3)
+        batch = [Features(v, d) for v, d in zip(velocity.unbind(1), denoised.unbind(1), strict=True)]
+        scores = normalised_scores(batch, self.grid, self.analyzer)
+        self.level_map = classify(scores, self.grid, self.scheduler or SchedulerConfig())
+        self._features.clear()
+
+    # --- once per call of the transformer
+
+    def accepts(self, x: Tensor) -> bool:
+        """Whether `x` shows this run's whole latent (area conditioning and context windows show parts)."""
+        return tuple(x.shape[1:]) == self.latent_shape[1:]
+
+    def plan(self, chunks: Chunks) -> Call:
+        """What to compute for these conditioning chunks; those without fresh K/V are computed in full."""
+        selection = None if self._due == ALL_LEVELS else self._selection(self._due)
+        if selection is None or selection.tokens.numel() == self.grid.num_tokens:
+            storing = self._caches and self.schedule.stores(self.step)
+            return Call(Mode.STORE if storing else Mode.FULL, chunks)
+        if not all(self._is_fresh(chunk) for chunk in chunks):
+            return Call(Mode.STORE, chunks)
+        return Call(Mode.PARTIAL if selection.tokens.numel() else Mode.SKIP, chunks, selection)
+
+    def finish(self, call: Call, x0: Tensor | None) -> Tensor:
+        """The prediction of all cells: computed ones from `x0` (None after SKIP), frozen ones forecast."""
+        self.count(call)
+        if call.mode in (Mode.PARTIAL, Mode.SKIP):
+            frozen = torch.cat([self._histories[chunk].forecast(self.sigma) for chunk in call.chunks])
+            if x0 is None:
+                return self._seen(call.chunks, frozen)
+            x0 = torch.where(call.selection.cells, x0, frozen)
+        self._remember(call, x0)
+        return self._seen(call.chunks, x0)
+
+    def count(self, call: Call, x0: Tensor | None = None) -> Tensor | None:
+        """Write a call into the account; hands `x0` through, for calls that nothing else is done with."""
+        record, rows = self._record(), len(call.chunks)
+        record.step_class = self._step_class(call.mode)
+        tokens = self.grid.num_tokens if call.selection is None else call.selection.tokens.numel()
+        record.computed_tokens += rows * tokens
+        record.all_tokens += rows * self.grid.num_tokens
+        return x0
+
+    def give_up(self) -> None:
+        """Compute the rest of the run in full; only the account goes on."""
+        self._gave_up = True
+        self._due = ALL_LEVELS
+        self.drop()
+
+    def drop(self) -> None:
+        """Let go of every tensor; a small CPU copy of the level map stays in the report."""
+        if self.level_map is not None:
+            self.report.level_map = self.level_map.to(torch.device("cpu"))
+        self.level_map = None
+        self.cache.drop()
+        self._histories.clear()
+        self._features.clear()
+        self._selections.clear()
+
+    @property
+    def _caches(self) -> bool:
+        return self.scheduler is not None and not self._gave_up
+
+    def _selection(self, due: frozenset) -> Selection:
+        if due not in self._selections:
+            mask = self.level_map.mask(due)
+            cells = self.grid.cells(mask)
+            if len(self.latent_shape) == 4:
+                cells = cells[0]
+            self._selections[due] = Selection(mask.nonzero().flatten(), cells)
+        return self._selections[due]
+
+    def _is_fresh(self, chunk: Hashable) -> bool:
+        """Whether this chunk took part in the step before (or in this one): otherwise its K/V are too old."""
+        return self.cache.holds(chunk) and self._last_step[chunk] >= self.step - 1
+
+    def _remember(self, call: Call, x0: Tensor) -> None:
+        if not self._caches or self.step >= self.schedule.interleaved.stop:
+            return
+        computed = None if call.selection is None else call.selection.cells.expand(1, 1, *x0.shape[2:])
+        for chunk, rows in zip(call.chunks, x0.chunk(len(call.chunks)), strict=True):
+            history = self._histories.setdefault(chunk, PredictionHistory(self.scheduler))
+            history.record(rows, self.sigma, computed)
+
+    def _seen(self, chunks: Chunks, x0: Tensor) -> Tensor:
+        self._last_step.update(dict.fromkeys(chunks, self.step))
+        self.report.cache_bytes_peak = max(self.report.cache_bytes_peak, self.cache.num_bytes)
+        return x0
+
+    def _step_class(self, mode: Mode) -> StepClass:
+        if mode is Mode.PARTIAL:
+            return StepClass.MODERATE if Level.MODERATE in self._due else StepClass.ACTIVE
+        return {Mode.FULL: StepClass.FULL, Mode.STORE: StepClass.STORE, Mode.SKIP: StepClass.SKIPPED}[mode]
+
+
+def without_region_default(analyzer: AnalyzerConfig, family_region: tuple[int, int, int]) -> AnalyzerConfig:
+    """The analyzer with the family's region size in place of every 0."""
+    region = tuple(own or default for own, default in zip(analyzer.region, family_region, strict=True))
+    return replace(analyzer, region=region)

@@ -1,0 +1,92 @@
+"""Which levels are computed at which step (paper section 5.2). Plain integers, no tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from math import ceil
+
+from .config import SchedulerConfig
+
+
+class Level(IntEnum):
+    """Convergence level of a token (paper section 5.1)."""
+
+    STATIC = 1
+    MODERATE = 2
+    ACTIVE = 3
+
+
+ALL_LEVELS = frozenset(Level)
+
+
+class StepClass(StrEnum):
+    """What a step costs: everything, everything plus filling the cache, some levels, or nothing."""
+
+    FULL = "full"
+    STORE = "store"
+    MODERATE = "moderate"
+    ACTIVE = "active"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Warm-up, interleaved and cool-down phase of one run; steps count from 0.
+
+    The last full warm-up step already fills the cache, so the step after it may be partial
+    (the authors spend one full step more).
+    """
+
+    num_steps: int
+    warmup_steps: int
+    cooldown_steps: int
+    intervals: dict[Level, int]
+
+    @classmethod
+    def from_config(cls, config: SchedulerConfig, num_steps: int, warmup_steps: int) -> Schedule:
+        intervals = {
+            Level.STATIC: config.static_interval,
+            Level.MODERATE: config.moderate_interval,
+            Level.ACTIVE: config.active_interval,
+        }
+        return cls(num_steps, max(1, warmup_steps), share_of_steps(config.cooldown, num_steps), intervals)
+
+    @property
+    def interleaved(self) -> range:
+        """Steps between warm-up and cool-down."""
+        return range(self.warmup_steps, max(self.warmup_steps, self.num_steps - self.cooldown_steps))
+
+    def due(self, step: int) -> frozenset[Level]:
+        """Levels computed at `step`."""
+        if step not in self.interleaved:
+            return ALL_LEVELS
+        since_store = step - (self.warmup_steps - 1)
+        return frozenset(level for level, interval in self.intervals.items() if since_store % interval == 0)
+
+    def is_full(self, step: int) -> bool:
+        return self.due(step) == ALL_LEVELS
+
+    def stores(self, step: int) -> bool:
+        """Whether a full step must leave keys and values behind for a partial one right after it."""
+        return self.is_full(step) and step + 1 in self.interleaved and not self.is_full(step + 1)
+
+    def computed_fraction(self, level_share: dict[Level, float]) -> float:
+        """Token-steps computed over all token-steps, for the given share of tokens per level."""
+        computed = sum(level_share[level] for step in range(self.num_steps) for level in self.due(step))
+        return computed / self.num_steps
+
+
+def share_of_steps(share: float, num_steps: int) -> int:
+    """A share of the steps as a count, rounded up, so that any share above 0 gives at least one step."""
+    return ceil(share * num_steps - 1e-9)
+
+
+def step_index(sigmas: list[float], sigma: float) -> int:
+    """Index of the step that a model evaluation at `sigma` belongs to.
+
+    `sigmas` is the run's whole descending list, its last entry ends the run. Midpoint evaluations of second-order
+    samplers fall into the step that they start from; found by value because evaluations cannot be counted.
+    """
+    tolerance = 1e-3 * max(1.0, abs(sigma))
+    return max(0, sum(1 for start in sigmas[:-1] if start >= sigma - tolerance) - 1)

@@ -1,0 +1,15 @@
+"""The nodes that users drag: schema plus a short execute. All work is done in `jano`."""
+
+from __future__ import annotations
+
+from comfy_api.latest import ComfyExtension, io
+
+from .convergence_map import JanoConvergenceMap
+from .model_loader import JanoModelLoader
+from .report import JanoReport
+from .tune import JanoAnalyzer, JanoScheduler
+
+
+class JanoExtension(ComfyExtension):
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        return [JanoModelLoader, JanoAnalyzer, JanoScheduler, JanoConvergenceMap, JanoReport]

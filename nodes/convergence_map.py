@@ -1,0 +1,42 @@
+"""Jano Convergence Map: where the picture settled early, as a picture, as masks, and as a map to use again."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io, ui
+
+from ..jano.adapters.patch import level_map_of
+from ..jano.render import level_masks, level_overlay
+from ..jano.schedule import Level
+from .types import CATEGORY, SEARCH_ALIASES, LevelMapType
+
+
+class JanoConvergenceMap(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="JanoConvergenceMap",
+            display_name="Jano Convergence Map",
+            category=CATEGORY,
+            description="Shows which parts of the picture were static, moderate or active in the run that made it.",
+            search_aliases=[*SEARCH_ALIASES, "heatmap", "attention map", "level map"],
+            is_output_node=True,
+            inputs=[
+                io.Model.Input("model", tooltip="The model with Jano that the sampler used."),
+                io.Latent.Input("latent", tooltip="The sampler's own output: it tells which run is meant."),
+                io.Image.Input("image", optional=True, tooltip="The decoded picture to lay the map over."),
+            ],
+            outputs=[
+                io.Image.Output(display_name="map", tooltip="The level map, over the picture if one is connected."),
+                io.Mask.Output(display_name="active", tooltip="1 where tokens were computed at every step."),
+                io.Mask.Output(display_name="frozen", tooltip="1 where tokens were left out at some steps."),
+                LevelMapType.Output(display_name="level_map", tooltip="The map, for another Scheduler's level_map."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, model: io.Model.Type, latent: io.Latent.Type, image: io.Image.Type | None = None) -> io.NodeOutput:
+        level_map = level_map_of(model, latent["samples"])
+        picture = level_overlay(level_map, image)
+        active = level_masks(level_map, {Level.ACTIVE})
+        frozen = level_masks(level_map, {Level.MODERATE, Level.STATIC})
+        return io.NodeOutput(picture, active, frozen, level_map, ui=ui.PreviewImage(picture, cls=cls))

@@ -1,0 +1,41 @@
+"""Jano Report: what a run computed and what it left out."""
+
+from __future__ import annotations
+
+import json
+
+from comfy_api.latest import io, ui
+
+from ..jano.adapters.settings import report_of
+from ..jano.render import step_chart
+from .types import CATEGORY, SEARCH_ALIASES
+
+
+class JanoReport(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="JanoReport",
+            display_name="Jano Report",
+            category=CATEGORY,
+            description="What the run computed, what it left out, how long each step took, and why if it ran natively.",
+            search_aliases=[*SEARCH_ALIASES, "benchmark", "statistics"],
+            is_output_node=True,
+            inputs=[
+                io.Model.Input("model", tooltip="The model with Jano that the sampler used."),
+                io.Latent.Input("latent", tooltip="The sampler's own output: it tells which run is meant."),
+            ],
+            outputs=[
+                io.String.Output(display_name="markdown", tooltip="The run as a table."),
+                io.String.Output(display_name="json", tooltip="The run as JSON, with one entry a step."),
+                io.Image.Output(display_name="chart", tooltip="Share of the tokens computed at each step."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, model: io.Model.Type, latent: io.Latent.Type) -> io.NodeOutput:
+        report = report_of(model, latent["samples"])
+        markdown = report.markdown()
+        chart = step_chart(report)
+        shown = {**ui.PreviewImage(chart, cls=cls).as_dict(), **ui.PreviewText(markdown).as_dict()}
+        return io.NodeOutput(markdown, json.dumps(report.as_dict(), indent=1), chart, ui=shown)

@@ -1,0 +1,145 @@
+"""Jano Analyzer and Jano Scheduler: settings on a clone of the MODEL."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+
+from ..jano.adapters.patch import analyze, schedule
+from ..jano.complexity import SCORE_FUNCTIONS
+from ..jano.config import AnalyzerConfig, SchedulerConfig
+from ..jano.presets import QUALITIES
+from .types import CATEGORY, SEARCH_ALIASES, LevelMapType
+
+ANALYZER = AnalyzerConfig()
+SCHEDULER = SchedulerConfig()
+
+
+class JanoAnalyzer(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="JanoAnalyzer",
+            display_name="Jano Analyzer",
+            category=CATEGORY,
+            description="Reads from the first sampling steps which parts of the picture are complex. Alone it changes "
+            "nothing and records the level map; put a Jano Scheduler behind it to compute less where nothing changes.",
+            search_aliases=SEARCH_ALIASES,
+            inputs=[
+                io.Model.Input("model", tooltip="The diffusion model to watch (Flux, Chroma)."),
+                io.Float.Input(
+                    "warmup", default=ANALYZER.warmup, min=0.0, max=0.9, step=0.01, advanced=True,
+                    tooltip="Share of the steps computed in full before the map is drawn. The paper uses about 10 %.",
+                ),
+                *_region_inputs(),
+                io.Float.Input(
+                    "temporal_weight", default=ANALYZER.temporal_weight, min=0.0, max=1.0, step=0.05, advanced=True,
+                    tooltip="Video: how much change over time counts against change over space.",
+                ),
+                io.Combo.Input(
+                    "score", options=list(SCORE_FUNCTIONS), default=ANALYZER.score, advanced=True,
+                    tooltip="How complexity is measured. curvature: how much the velocity bends over the steps "
+                    "(measured best). pairwise: the authors' code. paper: the paper's equations 10 to 15.",
+                ),
+            ],
+            outputs=[io.Model.Output(tooltip="The model with the analyzer.")],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model: io.Model.Type,
+        warmup: float,
+        region_t: int,
+        region_h: int,
+        region_w: int,
+        temporal_weight: float,
+        score: str,
+    ) -> io.NodeOutput:
+        return io.NodeOutput(analyze(model, AnalyzerConfig(warmup, (region_t, region_h, region_w), temporal_weight, score)))
+
+
+def _region_inputs() -> list[io.Input]:
+    sides = {"region_t": "frames", "region_h": "height", "region_w": "width"}
+    return [
+        io.Int.Input(
+            name, default=0, min=0, max=512, advanced=True,
+            tooltip=f"Region size in latent cells ({side}); tokens of one region share a level. 0 takes the model's.",
+        )
+        for name, side in sides.items()
+    ]
+
+
+class JanoScheduler(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="JanoScheduler",
+            display_name="Jano Scheduler",
+            category=CATEGORY,
+            description="Speeds up a diffusion transformer: parts of the picture that have settled are computed at "
+            "some steps only, the rest at every step. What it cannot speed up it runs unchanged, and says why.",
+            search_aliases=SEARCH_ALIASES,
+            hidden=[io.Hidden.unique_id],
+            inputs=[
+                io.Model.Input("model", tooltip="The diffusion model to speed up (Flux, Chroma), LoRAs and all."),
+                io.Combo.Input(
+                    "quality", options=list(QUALITIES), default="balanced",
+                    tooltip="fidelity: closest to the full picture. draft: fastest. custom: the settings below.",
+                ),
+                *_threshold_inputs(),
+                *_interval_inputs(),
+                io.Float.Input(
+                    "cooldown", default=SCHEDULER.cooldown, min=0.0, max=0.9, step=0.01, advanced=True,
+                    tooltip="custom: share of the steps at the end that are computed in full.",
+                ),
+                LevelMapType.Input(
+                    "level_map", optional=True,
+                    tooltip="Use the map of an earlier run (Jano Convergence Map) instead of drawing one: no warm-up.",
+                ),
+            ],
+            outputs=[io.Model.Output(tooltip="The accelerated model.")],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model: io.Model.Type,
+        quality: str,
+        static_threshold: float,
+        moderate_threshold: float,
+        static_interval: int,
+        moderate_interval: int,
+        active_interval: int,
+        cooldown: float,
+        level_map: object = None,
+    ) -> io.NodeOutput:
+        custom = dict(
+            static_threshold=static_threshold,
+            moderate_threshold=moderate_threshold,
+            static_interval=static_interval,
+            moderate_interval=moderate_interval,
+            active_interval=active_interval,
+            cooldown=cooldown,
+        )
+        return io.NodeOutput(schedule(model, quality, custom, level_map=level_map, node_id=cls.hidden.unique_id))
+
+
+def _threshold_inputs() -> list[io.Input]:
+    rows = {"static_threshold": "static", "moderate_threshold": "at most moderate"}
+    return [
+        io.Float.Input(
+            name, default=getattr(SCHEDULER, name), min=0.0, max=1.0, step=0.01, advanced=True,
+            tooltip=f"custom: regions up to this complexity (0 to 1) are {level}.",
+        )
+        for name, level in rows.items()
+    ]
+
+
+def _interval_inputs() -> list[io.Input]:
+    return [
+        io.Int.Input(
+            f"{level}_interval", default=getattr(SCHEDULER, f"{level}_interval"), min=1, max=64, advanced=True,
+            tooltip=f"custom: {level} tokens are computed every this many steps (1 = every step).",
+        )
+        for level in ("static", "moderate", "active")
+    ]
