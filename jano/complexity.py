@@ -96,9 +96,7 @@ def pairwise_score(features: Features, grid: TokenGrid, temporal_weight: float) 
     spatial = _pair_distance_change(cells, valid)
     if grid.latent[0] == 1:
         return spatial
-    return weighted(
-        _pair_distance_change(cells.transpose(2, 3), valid.transpose(1, 2)), spatial, grid, temporal_weight
-    )
+    return weighted(_pair_distance_change(cells.transpose(2, 3), valid.transpose(1, 2)), spatial, grid, temporal_weight)
 
 
 def _cells_by_region(f: Tensor, grid: TokenGrid) -> tuple[Tensor, Tensor]:

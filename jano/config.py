@@ -28,7 +28,7 @@ class AnalyzerConfig:
     normalisation: str = "robust"
 
     def __post_init__(self) -> None:
-        _require(0.0 <= self.warmup < 1.0, f"warmup is a share of the steps from 0 to below 1, not {self.warmup}.")
+        _require(0.0 <= self.warmup < 1.0, f"warmup is a share of the steps, 0 to below 1, not {self.warmup}.")
         _require(min(self.region) >= 0, f"region sizes are latent cells, 0 or more, not {self.region}.")
         _require(0.0 <= self.temporal_weight <= 1.0, f"temporal_weight goes from 0 to 1, not {self.temporal_weight}.")
         _require(self.score in SCORES, f"score {self.score!r} is unknown; choose one of {', '.join(SCORES)}.")
@@ -61,5 +61,5 @@ class SchedulerConfig:
             list(intervals) == sorted(intervals),
             f"intervals must not shrink from active over moderate to static, but they are {intervals}.",
         )
-        _require(0.0 <= self.cooldown < 1.0, f"cooldown is a share of the steps from 0 to below 1, not {self.cooldown}.")
+        _require(0.0 <= self.cooldown < 1.0, f"cooldown is a share of the steps, 0 to below 1, not {self.cooldown}.")
         _require(self.forecast in FORECASTS, f"forecast must be one of {', '.join(FORECASTS)}.")

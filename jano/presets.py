@@ -34,10 +34,10 @@ FLUX_REGION = (1, 8, 8)
 
 # Intervals (active, moderate, static) and thresholds per quality.
 _QUALITY = {
-    "fidelity": dict(static_threshold=0.2, moderate_threshold=0.5, static_interval=3, moderate_interval=2),
-    "balanced": dict(static_threshold=0.3, moderate_threshold=0.6, static_interval=4, moderate_interval=2),
-    "fast": dict(static_threshold=0.3, moderate_threshold=0.6, static_interval=6, moderate_interval=3),
-    "draft": dict(static_threshold=0.5, moderate_threshold=0.8, static_interval=8, moderate_interval=4),
+    "fidelity": {"static_threshold": 0.2, "moderate_threshold": 0.5, "static_interval": 3, "moderate_interval": 2},
+    "balanced": {"static_threshold": 0.3, "moderate_threshold": 0.6, "static_interval": 4, "moderate_interval": 2},
+    "fast": {"static_threshold": 0.3, "moderate_threshold": 0.6, "static_interval": 6, "moderate_interval": 3},
+    "draft": {"static_threshold": 0.5, "moderate_threshold": 0.8, "static_interval": 8, "moderate_interval": 4},
 }
 
 # Below this many steps nothing is gained: warm-up and cool-down are most of the run (jano-reference 2.1).

@@ -76,7 +76,7 @@ class RunReport:
 
     @property
     def verdict(self) -> str:
-        """"accelerated" when tokens were left out, "analysed" for the Analyzer alone, else "native"."""
+        """ "accelerated" when tokens were left out, "analysed" for the Analyzer alone, else "native"."""
         if self.computed_token_fraction < 1.0:
             return "accelerated"
         return "analysed" if self.level_map is not None and not self.accelerates else "native"
@@ -134,4 +134,3 @@ class RunReport:
             ("Native because", "; ".join(self.fallbacks) or "nothing ran natively"),
         ]
         return "\n".join(["| Jano run | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
-

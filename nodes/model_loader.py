@@ -22,15 +22,20 @@ class JanoModelLoader(io.ComfyNode):
             hidden=[io.Hidden.unique_id],
             inputs=[
                 io.Combo.Input(
-                    "unet_name", options=folder_paths.get_filename_list("diffusion_models"),
+                    "unet_name",
+                    options=folder_paths.get_filename_list("diffusion_models"),
                     tooltip="A file in models/diffusion_models.",
                 ),
                 io.Combo.Input(
-                    "weight_dtype", options=["default", "fp8_e4m3fn", "fp8_e4m3fn_fast", "fp8_e5m2"], advanced=True,
+                    "weight_dtype",
+                    options=["default", "fp8_e4m3fn", "fp8_e4m3fn_fast", "fp8_e5m2"],
+                    advanced=True,
                     tooltip="As in the stock loader: how the weights are held in memory.",
                 ),
                 io.Combo.Input(
-                    "quality", options=[name for name in QUALITIES if name != "custom"], default="balanced",
+                    "quality",
+                    options=[name for name in QUALITIES if name != "custom"],
+                    default="balanced",
                     tooltip="fidelity: closest to the full picture. draft: fastest.",
                 ),
             ],

@@ -27,16 +27,29 @@ class JanoAnalyzer(io.ComfyNode):
             inputs=[
                 io.Model.Input("model", tooltip="The diffusion model to watch (Flux, Chroma)."),
                 io.Float.Input(
-                    "warmup", default=ANALYZER.warmup, min=0.0, max=0.9, step=0.01, advanced=True,
+                    "warmup",
+                    default=ANALYZER.warmup,
+                    min=0.0,
+                    max=0.9,
+                    step=0.01,
+                    advanced=True,
                     tooltip="Share of the steps computed in full before the map is drawn. The paper uses about 10 %.",
                 ),
                 *_region_inputs(),
                 io.Float.Input(
-                    "temporal_weight", default=ANALYZER.temporal_weight, min=0.0, max=1.0, step=0.05, advanced=True,
+                    "temporal_weight",
+                    default=ANALYZER.temporal_weight,
+                    min=0.0,
+                    max=1.0,
+                    step=0.05,
+                    advanced=True,
                     tooltip="Video: how much change over time counts against change over space.",
                 ),
                 io.Combo.Input(
-                    "score", options=list(SCORE_FUNCTIONS), default=ANALYZER.score, advanced=True,
+                    "score",
+                    options=list(SCORE_FUNCTIONS),
+                    default=ANALYZER.score,
+                    advanced=True,
                     tooltip="How complexity is measured. curvature: how much the velocity bends over the steps "
                     "(measured best). pairwise: the authors' code. paper: the paper's equations 10 to 15.",
                 ),
@@ -55,14 +68,20 @@ class JanoAnalyzer(io.ComfyNode):
         temporal_weight: float,
         score: str,
     ) -> io.NodeOutput:
-        return io.NodeOutput(analyze(model, AnalyzerConfig(warmup, (region_t, region_h, region_w), temporal_weight, score)))
+        return io.NodeOutput(
+            analyze(model, AnalyzerConfig(warmup, (region_t, region_h, region_w), temporal_weight, score))
+        )
 
 
 def _region_inputs() -> list[io.Input]:
     sides = {"region_t": "frames", "region_h": "height", "region_w": "width"}
     return [
         io.Int.Input(
-            name, default=0, min=0, max=512, advanced=True,
+            name,
+            default=0,
+            min=0,
+            max=512,
+            advanced=True,
             tooltip=f"Region size in latent cells ({side}); tokens of one region share a level. 0 takes the model's.",
         )
         for name, side in sides.items()
@@ -83,17 +102,25 @@ class JanoScheduler(io.ComfyNode):
             inputs=[
                 io.Model.Input("model", tooltip="The diffusion model to speed up (Flux, Chroma), LoRAs and all."),
                 io.Combo.Input(
-                    "quality", options=list(QUALITIES), default="balanced",
+                    "quality",
+                    options=list(QUALITIES),
+                    default="balanced",
                     tooltip="fidelity: closest to the full picture. draft: fastest. custom: the settings below.",
                 ),
                 *_threshold_inputs(),
                 *_interval_inputs(),
                 io.Float.Input(
-                    "cooldown", default=SCHEDULER.cooldown, min=0.0, max=0.9, step=0.01, advanced=True,
+                    "cooldown",
+                    default=SCHEDULER.cooldown,
+                    min=0.0,
+                    max=0.9,
+                    step=0.01,
+                    advanced=True,
                     tooltip="custom: share of the steps at the end that are computed in full.",
                 ),
                 LevelMapType.Input(
-                    "level_map", optional=True,
+                    "level_map",
+                    optional=True,
                     tooltip="Use the map of an earlier run (Jano Convergence Map) instead of drawing one: no warm-up.",
                 ),
             ],
@@ -113,14 +140,14 @@ class JanoScheduler(io.ComfyNode):
         cooldown: float,
         level_map: object = None,
     ) -> io.NodeOutput:
-        custom = dict(
-            static_threshold=static_threshold,
-            moderate_threshold=moderate_threshold,
-            static_interval=static_interval,
-            moderate_interval=moderate_interval,
-            active_interval=active_interval,
-            cooldown=cooldown,
-        )
+        custom = {
+            "static_threshold": static_threshold,
+            "moderate_threshold": moderate_threshold,
+            "static_interval": static_interval,
+            "moderate_interval": moderate_interval,
+            "active_interval": active_interval,
+            "cooldown": cooldown,
+        }
         return io.NodeOutput(schedule(model, quality, custom, level_map=level_map, node_id=cls.hidden.unique_id))
 
 
@@ -128,7 +155,12 @@ def _threshold_inputs() -> list[io.Input]:
     rows = {"static_threshold": "static", "moderate_threshold": "at most moderate"}
     return [
         io.Float.Input(
-            name, default=getattr(SCHEDULER, name), min=0.0, max=1.0, step=0.01, advanced=True,
+            name,
+            default=getattr(SCHEDULER, name),
+            min=0.0,
+            max=1.0,
+            step=0.01,
+            advanced=True,
             tooltip=f"custom: regions up to this complexity (0 to 1) are {level}.",
         )
         for name, level in rows.items()
@@ -138,7 +170,11 @@ def _threshold_inputs() -> list[io.Input]:
 def _interval_inputs() -> list[io.Input]:
     return [
         io.Int.Input(
-            f"{level}_interval", default=getattr(SCHEDULER, f"{level}_interval"), min=1, max=64, advanced=True,
+            f"{level}_interval",
+            default=getattr(SCHEDULER, f"{level}_interval"),
+            min=1,
+            max=64,
+            advanced=True,
             tooltip=f"custom: {level} tokens are computed every this many steps (1 = every step).",
         )
         for level in ("static", "moderate", "active")

@@ -78,7 +78,9 @@ def outer_sample(executor: Callable, noise: Tensor, latent_image: Tensor, sample
     return samples
 
 
-def start(settings: JanoSettings, guider: object, noise: Tensor, sampler: object, sigmas: Tensor, shapes: object) -> ActiveRun:
+def start(
+    settings: JanoSettings, guider: object, noise: Tensor, sampler: object, sigmas: Tensor, shapes: object
+) -> ActiveRun:
     """Make the run, or an ActiveRun without one that says why it is native."""
     model = guider.model_patcher
     network = model.model.diffusion_model
@@ -111,14 +113,12 @@ def _refuse(
         f"quality custom to try": settings.preset and len(sigmas) - 1 < FEWEST_STEPS,
         "the latent has several parts (audio and video)": bool(shapes) and len(shapes) > 1,
         f"the sampler {function} chooses its own steps": function.startswith(ADAPTIVE_SAMPLERS),
-        "EasyCache is on the same model; remove one of the two": "easycache" in options.get("wrappers", {}).get(
-            WrappersMP.DIFFUSION_MODEL, {}
-        ),
+        "EasyCache is on the same model; remove one of the two": "easycache"
+        in options.get("wrappers", {}).get(WrappersMP.DIFFUSION_MODEL, {}),
         "the model is split over several GPUs": "multigpu_clones" in model_options,
         "context windows are on": model_options.get("context_handler") is not None,
-        "the whole model is compiled; remove the compile node": "torch.compile" in options.get("wrappers", {}).get(
-            WrappersMP.APPLY_MODEL, {}
-        ),
+        "the whole model is compiled; remove the compile node": "torch.compile"
+        in options.get("wrappers", {}).get(WrappersMP.APPLY_MODEL, {}),
         "another node patches attention inside the blocks": any(
             options.get("patches", {}).get(name) for name in WHOLE_STEP_PATCHES
         ),
@@ -217,5 +217,3 @@ def _native_call_reason(run: Run, x: Tensor, options: dict) -> str:
     if any(options.get("patches", {}).get(name) for name in WHOLE_STEP_PATCHES):
         return "a conditioning patches attention inside the blocks"
     return ""
-
-

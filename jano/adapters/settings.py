@@ -81,7 +81,9 @@ def report_of(model: ModelPatcher, samples: Tensor) -> RunReport:
     """The report of the run that made `samples` on `model`; raises ValueError in one sentence when there is none."""
     history = model.get_attachment(KEY)
     if history is None:
-        raise ValueError("Jano: this MODEL has no Jano node before it; connect the one from Jano Scheduler or Analyzer.")
+        raise ValueError(
+            "Jano: no Jano node stands before this MODEL; connect the one from Jano Scheduler or Analyzer."
+        )
     report = history.find(samples)
     if report is None:
         raise ValueError(
