@@ -13,20 +13,17 @@ from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ..kv_cache import Chunks
-from ..presets import FEWEST_STEPS
 from ..report import RunReport
 from ..run import Call, Mode, Run, Unaccelerated, without_region_default
 from .attention import OVERRIDE, AttentionTap
 from .families import family_of, grid_of
 from .progress import tell_node
-from .settings import KEY, JanoSettings, RunHistory, fingerprint, unsupported_reason
+from .refusals import conflicting_node, unsupported_call, unsupported_model, unsupported_sampling
+from .settings import KEY, JanoSettings, RunHistory, fingerprint
 from .taps import Tap, tapped
 from .tokens import TokenRows
 
 log = logging.getLogger(__name__)
-
-ADAPTIVE_SAMPLERS = ("dpm_adaptive", "dpm_fast")
-WHOLE_STEP_PATCHES = ("post_input", "attn1_patch", "attn1_output_patch")
 
 
 def install(model: ModelPatcher) -> None:
@@ -79,14 +76,20 @@ def outer_sample(executor: Callable, noise: Tensor, latent_image: Tensor, sample
 
 
 def start(
-    settings: JanoSettings, guider: object, noise: Tensor, sampler: object, sigmas: Tensor, shapes: object
+    settings: JanoSettings, guider: object, noise: Tensor, sampler: object, sigmas: Tensor, latent_shapes: list | None
 ) -> ActiveRun:
     """Make the run, or an ActiveRun without one that says why it is native."""
     model = guider.model_patcher
     network = model.model.diffusion_model
     active = ActiveRun(settings, RunReport(type(network).__name__, max(0, len(sigmas) - 1)))
     try:
-        _refuse(settings, model, guider.model_options, sampler, sigmas, shapes)
+        refusal = (
+            unsupported_model(model)
+            or unsupported_sampling(sampler, sigmas, latent_shapes, settings.preset)
+            or conflicting_node(guider.model_options)
+        )
+        if refusal:
+            raise Unaccelerated(refusal)
         family = family_of(network)
         analyzer = without_region_default(settings.analyzer, family.REGION)
         grid = grid_of(family, network, noise.shape, analyzer.region)
@@ -100,38 +103,11 @@ def start(
     return active
 
 
-def _refuse(
-    settings: JanoSettings, model: ModelPatcher, model_options: dict, sampler: object, sigmas: Tensor, shapes: object
-) -> None:
-    """Raise Unaccelerated for whatever makes a whole run native."""
-    options = model_options["transformer_options"]
-    function = getattr(getattr(sampler, "sampler_function", None), "__name__", "")
-    reasons = {
-        unsupported_reason(model): bool(unsupported_reason(model)),
-        "the run has no steps": len(sigmas) < 2,
-        f"{len(sigmas) - 1} steps are too few to gain anything; a few-step LoRA is already the faster choice, or take "
-        f"quality custom to try": settings.preset and len(sigmas) - 1 < FEWEST_STEPS,
-        "the latent has several parts (audio and video)": bool(shapes) and len(shapes) > 1,
-        f"the sampler {function} chooses its own steps": function.startswith(ADAPTIVE_SAMPLERS),
-        "EasyCache is on the same model; remove one of the two": "easycache"
-        in options.get("wrappers", {}).get(WrappersMP.DIFFUSION_MODEL, {}),
-        "the model is split over several GPUs": "multigpu_clones" in model_options,
-        "context windows are on": model_options.get("context_handler") is not None,
-        "the whole model is compiled; remove the compile node": "torch.compile"
-        in options.get("wrappers", {}).get(WrappersMP.APPLY_MODEL, {}),
-        "another node patches attention inside the blocks": any(
-            options.get("patches", {}).get(name) for name in WHOLE_STEP_PATCHES
-        ),
-    }
-    for reason, holds in reasons.items():
-        if holds:
-            raise Unaccelerated(reason)
-
-
 def publish(active: ActiveRun, history: RunHistory | None, samples: Tensor) -> None:
     """After a complete run: keep its report with the model, write the log line, tell the node."""
     report = active.report
-    log.info(report.summary())
+    if report.verdict != "native":  # reasons for native runs were logged when they came up
+        log.info(report.summary())
     tell_node(active.settings.node_id, report.summary())
     if history is not None and not getattr(samples, "is_nested", False):
         report.fingerprint = fingerprint(samples)
@@ -173,7 +149,7 @@ def apply_model(
     if run is None:
         return execute(options)
     chunks = chunk_keys(options)
-    reason = _native_call_reason(run, x, options)
+    reason = unsupported_call(run, x, options)
     call = Call(Mode.FULL, chunks) if reason else run.plan(chunks)
     if reason:
         active.fall_back(reason)
@@ -209,11 +185,3 @@ def chunk_keys(options: dict) -> Chunks:
     """
     replaced = frozenset(options.get("patches_replace", {}).get("dit", {}))
     return tuple((uuid, side, replaced) for uuid, side in zip(options["uuids"], options["cond_or_uncond"], strict=True))
-
-
-def _native_call_reason(run: Run, x: Tensor, options: dict) -> str:
-    if not run.accepts(x):
-        return "a conditioning covers only part of the latent (area or window)"
-    if any(options.get("patches", {}).get(name) for name in WHOLE_STEP_PATCHES):
-        return "a conditioning patches attention inside the blocks"
-    return ""

@@ -13,7 +13,6 @@ from torch import Tensor
 from ..config import AnalyzerConfig, SchedulerConfig
 from ..levels import LevelMap
 from ..report import RunReport
-from .families import family_of, supported
 
 KEY = "jano"
 
@@ -45,14 +44,6 @@ def with_settings(model: ModelPatcher, **changes: object) -> ModelPatcher:
     if clone.get_attachment(KEY) is None:
         clone.set_attachments(KEY, RunHistory())
     return clone
-
-
-def unsupported_reason(model: ModelPatcher) -> str:
-    """Why this model runs natively; empty when Jano can accelerate it."""
-    network = model.model.diffusion_model
-    if family_of(network) is not None:
-        return ""
-    return f"the model class {type(network).__name__} is not supported (supported: {supported()})"
 
 
 class RunHistory:
