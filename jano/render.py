@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
@@ -30,9 +32,13 @@ PAPER: RGB = (0.11, 0.11, 0.13)
 INK: RGB = (0.93, 0.93, 0.93)
 
 
-def level_masks(level_map: LevelMap, levels: set[Level]) -> Tensor:
-    """(frames, height, width) float mask in latent cells: 1 where a token has one of `levels`."""
-    return level_map.grid.cells(level_map.mask(frozenset(levels)).float())
+def computed_masks(level_map: LevelMap | None, samples: Tensor) -> tuple[Tensor, Tensor]:
+    """Masks (frames, height, width) in latent cells: computed at every step, and left out at some; they add up to 1."""
+    if level_map is None:
+        active = torch.ones((1, 1, *samples.shape[2:])[-3:])
+    else:
+        active = level_map.grid.cells(level_map.mask(frozenset({Level.ACTIVE})).float())
+    return active, 1.0 - active
 
 
 def level_overlay(level_map: LevelMap, image: Tensor | None = None, strength: float = 0.45) -> Tensor:
@@ -48,6 +54,17 @@ def level_overlay(level_map: LevelMap, image: Tensor | None = None, strength: fl
     picture = _spread_frames(image[..., :3].cpu().float(), frames)
     tinted = (1 - strength) * picture + strength * _spread_frames(colours, frames)
     return torch.cat((tinted, _level_legend(level_map, width).expand(frames, -1, -1, -1)), dim=1)
+
+
+def notice(sentence: str, image: Tensor | None = None) -> Tensor:
+    """The image (or an empty one), with a sentence under it: what is shown where there is no level map."""
+    picture = torch.full((1, 512, 512, 3), PAPER[0]) if image is None else image[..., :3].cpu().float()
+    width = picture.shape[2]
+    font = ImageFont.load_default(size=max(11, width // 40))
+    lines = textwrap.wrap(sentence, max(20, int(1.9 * width / font.size)))
+    strip = Image.new("RGB", (width, round(font.size * 1.4 * (len(lines) + 1))), _byte(PAPER))
+    ImageDraw.Draw(strip).multiline_text((font.size, font.size * 0.6), "\n".join(lines), fill=_byte(INK), font=font)
+    return torch.cat((picture, _to_tensor(strip).expand(picture.shape[0], -1, -1, -1)), dim=1)
 
 
 def _spread_frames(pictures: Tensor, frames: int) -> Tensor:

@@ -43,6 +43,11 @@ class RunReport:
     accelerates: bool = True
     fingerprint: str = ""
 
+    @classmethod
+    def of_nothing(cls, reason: str) -> RunReport:
+        """A report for when no run is known."""
+        return cls("unknown", 0, fallbacks=[reason])
+
     def add_fallback(self, reason: str) -> bool:
         """Note why something ran natively; True the first time."""
         if reason in self.fallbacks:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from comfy_api.latest import io, ui
 
-from ..jano.adapters.patch import level_map_of
-from ..jano.render import level_masks, level_overlay
-from ..jano.schedule import Level
+from ..jano.adapters.settings import report_of
+from ..jano.render import computed_masks, level_overlay, notice
 from .types import CATEGORY, SEARCH_ALIASES, LevelMapType
 
 
@@ -35,8 +34,11 @@ class JanoConvergenceMap(io.ComfyNode):
 
     @classmethod
     def execute(cls, model: io.Model.Type, latent: io.Latent.Type, image: io.Image.Type | None = None) -> io.NodeOutput:
-        level_map = level_map_of(model, latent["samples"])
-        picture = level_overlay(level_map, image)
-        active = level_masks(level_map, {Level.ACTIVE})
-        frozen = level_masks(level_map, {Level.MODERATE, Level.STATIC})
+        report = report_of(model, latent["samples"])
+        level_map = report.level_map
+        if level_map is None:
+            picture = notice(f"No level map: {'; '.join(report.fallbacks)}.", image)
+        else:
+            picture = level_overlay(level_map, image)
+        active, frozen = computed_masks(level_map, latent["samples"])
         return io.NodeOutput(picture, active, frozen, level_map, ui=ui.PreviewImage(picture, cls=cls))

@@ -35,7 +35,10 @@ class JanoReport(io.ComfyNode):
     @classmethod
     def execute(cls, model: io.Model.Type, latent: io.Latent.Type) -> io.NodeOutput:
         report = report_of(model, latent["samples"])
-        markdown = report.markdown()
-        chart = step_chart(report)
-        shown = {**ui.PreviewImage(chart, cls=cls).as_dict(), **ui.PreviewText(markdown).as_dict()}
-        return io.NodeOutput(markdown, json.dumps(report.as_dict(), indent=1), chart, ui=shown)
+        markdown, account, chart = report.markdown(), report.as_dict(), step_chart(report)
+        shown = {
+            **ui.PreviewImage(chart, cls=cls).as_dict(),
+            **ui.PreviewText(markdown).as_dict(),
+            "jano": [account],
+        }
+        return io.NodeOutput(markdown, json.dumps(account, indent=1), chart, ui=shown)

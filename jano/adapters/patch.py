@@ -5,13 +5,12 @@ from __future__ import annotations
 import comfy.sd
 import torch
 from comfy.model_patcher import ModelPatcher
-from torch import Tensor
 
 from ..config import AnalyzerConfig, SchedulerConfig
 from ..levels import LevelMap
 from ..presets import scheduler_preset
 from .sampling import install
-from .settings import report_of, with_settings
+from .settings import with_settings
 
 WEIGHT_DTYPES = {
     "default": {},
@@ -45,11 +44,3 @@ def schedule(
     clone = with_settings(model, scheduler=scheduler, level_map=level_map, preset=quality != "custom", node_id=node_id)
     install(clone)
     return clone
-
-
-def level_map_of(model: ModelPatcher, samples: Tensor) -> LevelMap:
-    """The level map of the run that made `samples`; raises ValueError in one sentence when it drew none."""
-    report = report_of(model, samples)
-    if report.level_map is None:
-        raise ValueError(f"Jano: this run drew no level map because {'; '.join(report.fallbacks)}.")
-    return report.level_map

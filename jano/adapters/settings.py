@@ -69,15 +69,10 @@ def fingerprint(samples: Tensor) -> str:
 
 
 def report_of(model: ModelPatcher, samples: Tensor) -> RunReport:
-    """The report of the run that made `samples` on `model`; raises ValueError in one sentence when there is none."""
+    """The report of the run that made `samples` on `model`; a "native" one that says so when there is none."""
     history = model.get_attachment(KEY)
     if history is None:
-        raise ValueError(
-            "Jano: no Jano node stands before this MODEL; connect the one from Jano Scheduler or Analyzer."
-        )
-    report = history.find(samples)
-    if report is None:
-        raise ValueError(
-            "Jano: none of the last runs on this MODEL produced this latent; connect the sampler's own LATENT output."
-        )
-    return report
+        return RunReport.of_nothing("no Jano node stands before this MODEL, or it is bypassed")
+    return history.find(samples) or RunReport.of_nothing(
+        "none of the last runs on this MODEL produced this latent; connect the sampler's own LATENT output"
+    )

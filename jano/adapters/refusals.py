@@ -1,0 +1,67 @@
+"""What Jano does not accelerate: each case with the sentence that the user reads. Such runs and calls are native."""
+
+from __future__ import annotations
+
+from comfy.model_patcher import ModelPatcher
+from comfy.patcher_extension import WrappersMP
+from torch import Tensor
+
+from ..presets import FEWEST_STEPS
+from ..run import Run
+from .families import family_of, supported
+
+# They evaluate the model at sigmas of their own, so that a level's interval in steps means nothing.
+ADAPTIVE_SAMPLERS = ("dpm_adaptive", "dpm_fast")
+# They run inside the blocks and expect every token.
+BLOCK_PATCHES = ("post_input", "attn1_patch", "attn1_output_patch")
+
+
+def unsupported_model(model: ModelPatcher) -> str:
+    """Why this model runs natively; empty when Jano can accelerate it."""
+    network = model.model.diffusion_model
+    if family_of(network) is not None:
+        return ""
+    return f"the model class {type(network).__name__} is not supported (supported: {supported()})"
+
+
+def unsupported_sampling(sampler: object, sigmas: Tensor, latent_shapes: list | None, is_preset: bool) -> str:
+    """Why this way of sampling runs natively; presets refuse runs of a few steps, quality custom does not."""
+    num_steps = len(sigmas) - 1
+    name = getattr(getattr(sampler, "sampler_function", None), "__name__", "")
+    if num_steps < 1:
+        return "the run has no steps"
+    if is_preset and num_steps < FEWEST_STEPS:
+        return f"{num_steps} steps are too few to gain anything (from {FEWEST_STEPS} on, or with quality custom)"
+    if name.startswith(ADAPTIVE_SAMPLERS):
+        return f"the sampler {name} chooses its own steps (any sampler with fixed steps works)"
+    if latent_shapes is not None and len(latent_shapes) > 1:
+        return "the latent has several parts (audio and video)"
+    return ""
+
+
+def conflicting_node(model_options: dict) -> str:
+    """Which other node on the same model makes the run native."""
+    options = model_options["transformer_options"]
+    wrappers = options.get("wrappers", {})
+    if "easycache" in wrappers.get(WrappersMP.DIFFUSION_MODEL, {}):
+        return "EasyCache is on the same model (remove one of the two)"
+    if "torch.compile" in wrappers.get(WrappersMP.APPLY_MODEL, {}):
+        return "the model is compiled (remove the compile node)"
+    if "multigpu_clones" in model_options:
+        return "the model is split over several GPUs"
+    if model_options.get("context_handler") is not None:
+        return "context windows are on"
+    return patched_blocks(options)
+
+
+def patched_blocks(options: dict) -> str:
+    if any(options.get("patches", {}).get(name) for name in BLOCK_PATCHES):
+        return "another node patches attention inside the blocks"
+    return ""
+
+
+def unsupported_call(run: Run, x: Tensor, options: dict) -> str:
+    """Why one call of the transformer is native while the run is not."""
+    if not run.accepts(x):
+        return "a conditioning covers only part of the latent (area or window)"
+    return patched_blocks(options)
