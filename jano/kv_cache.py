@@ -35,9 +35,6 @@ class KVCache:
     def __init__(self) -> None:
         self._slots: dict[tuple[Hashable, Hashable], _Slot] = {}
 
-    def holds(self, chunk: Hashable) -> bool:
-        return any(key[0] == chunk for key in self._slots)
-
     @property
     def num_bytes(self) -> int:
         buffers = {slot.keys.data_ptr(): slot for slot in self._slots.values()}

@@ -132,6 +132,10 @@ class Run:
 
     def _classify(self) -> None:
         """Build the level map from the warm-up (one device synchronisation a run)."""
+        if len(self._features) < 2:
+            self.report.add_fallback("the sampler evaluated too few of the first steps to draw a level map")
+            self.give_up()
+            return
         observed = [self._features[step] for step in sorted(self._features)]
         velocity, denoised = (torch.stack(parts).float() for parts in zip(*observed, strict=True))
         if velocity.ndim == 5:  # pictures: (S, B, C, H, W)
@@ -149,12 +153,11 @@ class Run:
 
     def plan(self, chunks: Chunks) -> Call:
         """What to compute for these conditioning chunks; those without fresh K/V are computed in full."""
-        selection = None if self._due == ALL_LEVELS else self._selection(self._due)
-        if selection is None or selection.tokens.numel() == self.grid.num_tokens:
-            storing = self._caches and self.schedule.stores(self.step)
-            return Call(Mode.STORE if storing else Mode.FULL, chunks)
+        if self._covers_all(self._due):
+            return Call(Mode.STORE if self._next_is_partial() else Mode.FULL, chunks)
         if not all(self._is_fresh(chunk) for chunk in chunks):
             return Call(Mode.STORE, chunks)
+        selection = self._selection(self._due)
         return Call(Mode.PARTIAL if selection.tokens.numel() else Mode.SKIP, chunks, selection)
 
     def finish(self, call: Call, x0: Tensor | None) -> Tensor:
@@ -162,11 +165,13 @@ class Run:
         self.count(call)
         if call.mode in (Mode.PARTIAL, Mode.SKIP):
             frozen = torch.cat([self._histories[chunk].forecast(self.sigma) for chunk in call.chunks])
-            if x0 is None:
-                return self._seen(call.chunks, frozen)
-            x0 = torch.where(call.selection.cells, x0, frozen)
-        self._remember(call, x0)
-        return self._seen(call.chunks, x0)
+            x0 = frozen if x0 is None else torch.where(call.selection.cells, x0, frozen)
+        if call.mode is not Mode.FULL:
+            self._last_step.update(dict.fromkeys(call.chunks, self.step))
+        if call.mode is not Mode.SKIP:
+            self._remember(call, x0)
+        self.report.cache_bytes_peak = max(self.report.cache_bytes_peak, self.cache.num_bytes)
+        return x0
 
     def count(self, call: Call, x0: Tensor | None = None) -> Tensor | None:
         """Write a call into the account; hands `x0` through, for calls that nothing else is done with."""
@@ -192,10 +197,20 @@ class Run:
         self._histories.clear()
         self._features.clear()
         self._selections.clear()
+        self._last_step.clear()
 
     @property
     def _caches(self) -> bool:
         return self.scheduler is not None and not self._gave_up
+
+    def _covers_all(self, due: frozenset) -> bool:
+        if due == ALL_LEVELS or self.level_map is None:
+            return due == ALL_LEVELS
+        return self._selection(due).tokens.numel() == self.grid.num_tokens
+
+    def _next_is_partial(self) -> bool:
+        """Whether the step after this one will need the keys and values that this one computes."""
+        return self._caches and not self._covers_all(self.schedule.due(self.step + 1))
 
     def _selection(self, due: frozenset) -> Selection:
         if due not in self._selections:
@@ -207,8 +222,8 @@ class Run:
         return self._selections[due]
 
     def _is_fresh(self, chunk: Hashable) -> bool:
-        """Whether this chunk took part in the step before (or in this one): otherwise its K/V are too old."""
-        return self.cache.holds(chunk) and self._last_step[chunk] >= self.step - 1
+        """Whether this chunk's keys and values were kept up to the step before; otherwise they are too old."""
+        return self._last_step.get(chunk, -2) >= self.step - 1
 
     def _remember(self, call: Call, x0: Tensor) -> None:
         if not self._caches or self.step >= self.schedule.interleaved.stop:
@@ -217,11 +232,6 @@ class Run:
         for chunk, rows in zip(call.chunks, x0.chunk(len(call.chunks)), strict=True):
             history = self._histories.setdefault(chunk, PredictionHistory(self.scheduler))
             history.record(rows, self.sigma, computed)
-
-    def _seen(self, chunks: Chunks, x0: Tensor) -> Tensor:
-        self._last_step.update(dict.fromkeys(chunks, self.step))
-        self.report.cache_bytes_peak = max(self.report.cache_bytes_peak, self.cache.num_bytes)
-        return x0
 
     def _step_class(self, mode: Mode) -> StepClass:
         if mode is Mode.PARTIAL:

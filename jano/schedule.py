@@ -64,13 +64,6 @@ class Schedule:
         since_store = step - (self.warmup_steps - 1)
         return frozenset(level for level, interval in self.intervals.items() if since_store % interval == 0)
 
-    def is_full(self, step: int) -> bool:
-        return self.due(step) == ALL_LEVELS
-
-    def stores(self, step: int) -> bool:
-        """Whether a full step must leave keys and values behind for a partial one right after it."""
-        return self.is_full(step) and step + 1 in self.interleaved and not self.is_full(step + 1)
-
     def computed_fraction(self, level_share: dict[Level, float]) -> float:
         """Token-steps computed over all token-steps, for the given share of tokens per level."""
         computed = sum(level_share[level] for step in range(self.num_steps) for level in self.due(step))
