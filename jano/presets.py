@@ -31,6 +31,8 @@ def as_published(point: str, warmup: float = 7 / 50) -> tuple[AnalyzerConfig, Sc
 
 # Latent cells per region: the authors' 64-pixel regions on Flux at 1024 x 1024 (run_flux: H // 128).
 FLUX_REGION = (1, 8, 8)
+# Latent cells per region: the authors' Wan runner (7 frames, 6 x 8).
+WAN_REGION = (7, 6, 8)
 
 # Intervals (active, moderate, static) and thresholds per quality.
 _QUALITY = {

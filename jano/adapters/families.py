@@ -1,4 +1,4 @@
-"""The model families that Jano knows; a new one is a module with NAME, MODELS, REGION, patch() and taps()."""
+"""The model families that Jano knows: modules with NAME, MODELS, REGION, patch(), num_front() and taps()."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from types import ModuleType
 from torch import nn
 
 from ..grid import TokenGrid
-from . import flux
+from . import flux, wan
 
-FAMILIES: tuple[ModuleType, ...] = (flux,)
+FAMILIES: tuple[ModuleType, ...] = (flux, wan)
 
 
 def family_of(model: nn.Module) -> ModuleType | None:

@@ -21,6 +21,11 @@ def patch(model: nn.Module) -> THW:
     return (1, model.patch_size, model.patch_size)
 
 
+def num_front(model: nn.Module, conds: dict) -> int:
+    """Image tokens in front of the latent's own: none, references follow them."""
+    return 0
+
+
 def taps(model: nn.Module) -> list[Tap]:
     double = [Tap(("double", i), block, _enter_double, _leave_double) for i, block in enumerate(model.double_blocks)]
     single = [Tap(("single", i), block, _enter_single, _leave_single) for i, block in enumerate(model.single_blocks)]

@@ -13,7 +13,7 @@ from .families import family_of, supported
 # They evaluate the model at sigmas of their own, so that a level's interval in steps means nothing.
 ADAPTIVE_SAMPLERS = ("dpm_adaptive", "dpm_fast")
 # They run inside the blocks and expect every token.
-BLOCK_PATCHES = ("post_input", "attn1_patch", "attn1_output_patch")
+BLOCK_PATCHES = ("post_input", "attn1_patch", "attn1_output_patch", "attn2_patch")
 
 
 def unsupported_model(model: ModelPatcher) -> str:

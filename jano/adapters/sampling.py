@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import comfy.model_patcher
 from comfy.model_patcher import ModelPatcher
@@ -48,6 +49,7 @@ class ActiveRun:
     report: RunReport
     run: Run | None = None
     taps: list[Tap] = field(default_factory=list)
+    num_front: Callable[[dict], int] = lambda conds: 0
 
     def fall_back(self, reason: str) -> None:
         """Say once why something runs natively."""
@@ -98,6 +100,7 @@ def start(
             analyzer, settings.scheduler, grid, noise.shape, sigmas.tolist(), active.report, level_map=level_map
         )
         active.taps = family.taps(network)
+        active.num_front = partial(family.num_front, network)
     except Unaccelerated as reason:
         active.fall_back(str(reason))
     return active
@@ -158,13 +161,13 @@ def apply_model(
         return run.finish(call, execute(options))
     if call.mode is Mode.SKIP:
         return run.finish(call, None)
-    return _apply_tapped(active, call, options, execute)
+    rows = TokenRows(call, run.grid.num_tokens, run.cache, active.num_front(conds))
+    return _apply_tapped(active, rows, options, execute)
 
 
-def _apply_tapped(active: ActiveRun, call: Call, options: dict, execute: Callable[[dict], Tensor]) -> Tensor:
+def _apply_tapped(active: ActiveRun, rows: TokenRows, options: dict, execute: Callable[[dict], Tensor]) -> Tensor:
     """A call that stores or uses cached keys and values; whatever does not look as expected is computed natively."""
-    run = active.run
-    rows = TokenRows(call, run.grid.num_tokens, run.cache)
+    run, call = active.run, rows.call
     try:
         with tapped(active.taps, rows):
             x0 = execute({**options, OVERRIDE: AttentionTap(options.get(OVERRIDE))})

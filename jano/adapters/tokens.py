@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
 import torch
@@ -32,11 +32,12 @@ class Layout:
 class TokenRows:
     """The rows of one transformer call. Text and further image tokens (references) are always computed.
 
-    `image` indexes the image sequence, `joint` the sequence with the text in front; both ascend.
+    `image` indexes the image sequence, `joint` the sequence with the text (or `num_front` reference tokens) in front;
+    both ascend.
     """
 
-    def __init__(self, call: Call, num_main: int, cache: KVCache) -> None:
-        self.call, self.cache = call, cache
+    def __init__(self, call: Call, num_main: int, cache: KVCache, num_front: int = 0) -> None:
+        self.call, self.cache, self.num_front = call, cache, num_front
         self._num_main = num_main
         self.layout: Layout | None = None
         self.image: Tensor | None = None
@@ -64,11 +65,13 @@ class TokenRows:
         self.joint = torch.cat((torch.arange(layout.num_text, device=chosen.device), layout.num_text + self.image))
 
     def gather_joint(self, source: Tensor | None, dim: int) -> Tensor | None:
-        """Rows of a table over the joint sequence (positions, masks); gathered once per call, blocks share it."""
-        if source is None:
-            return None
+        """Rows of a table over the joint sequence (positions, masks); gathered once per call."""
+        return None if source is None else self.once(source, lambda: source.index_select(dim, self.joint))
+
+    def once(self, source: Tensor, reduce: Callable[[], Tensor]) -> Tensor:
+        """What `reduce` makes of a tensor that all blocks share, made once per call."""
         if id(source) not in self._gathered:
-            self._gathered[id(source)] = (source, source.index_select(dim, self.joint))
+            self._gathered[id(source)] = (source, reduce())  # with its source, so that the id stays taken
         return self._gathered[id(source)][1]
 
     def ranges(self, ranges: list, offset: int) -> list:

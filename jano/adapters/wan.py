@@ -1,0 +1,70 @@
+"""Wan 2.1 and 2.2 (T2V, I2V, 5B, VACE, camera): one stream [reference, video, more]; text by cross-attention."""
+
+from __future__ import annotations
+
+import comfy.ldm.wan.model
+import torch
+from torch import Tensor, nn
+
+from ..grid import THW
+from ..presets import WAN_REGION
+from .taps import Tap, scatter
+from .tokens import BlockPass, TokenRows
+
+NAME = "Wan"
+MODELS = (
+    comfy.ldm.wan.model.WanModel,
+    comfy.ldm.wan.model.VaceWanModel,
+    comfy.ldm.wan.model.CameraWanModel,
+)
+REGION = WAN_REGION
+
+
+def patch(model: nn.Module) -> THW:
+    """Latent cells per token (frames, height, width)."""
+    return tuple(model.patch_size)
+
+
+def num_front(model: nn.Module, conds: dict) -> int:
+    """Tokens of a full reference image, which stand in front of the video's."""
+    reference = conds.get("reference_latent")
+    if reference is None or getattr(model, "ref_conv", None) is None:
+        return 0
+    return (reference.shape[-2] // model.patch_size[1]) * (reference.shape[-1] // model.patch_size[2])
+
+
+def taps(model: nn.Module) -> list[Tap]:
+    first, *rest = model.blocks
+    return [
+        Tap(("block", 0), first, _enter, _leave_first),
+        *(Tap(("block", i), block, _enter, _leave) for i, block in enumerate(rest, start=1)),
+    ]
+
+
+def _enter(arguments: dict, block: BlockPass) -> None:
+    rows, x = block.rows, arguments["x"]
+    rows.settle(rows.num_front, x.shape[1] - rows.num_front)
+    if not rows.partial:
+        return
+    block.residual = x
+    arguments["x"] = x.index_select(1, rows.joint)
+    arguments["freqs"] = rows.gather_joint(arguments["freqs"], 1)
+    arguments["e"] = _modulation(rows, arguments["e"])
+
+
+def _modulation(rows: TokenRows, e: Tensor) -> Tensor:
+    """Modulation of the computed tokens. One per clip stays as it is; one per frame (5B) is spread over the tokens
+    the way the host does, which counts every token of the sequence."""
+    if e.ndim < 4 or e.shape[1] == 1:
+        return e
+    per_frame = -(-rows.layout.length // e.shape[1])
+    return rows.once(e, lambda: e.index_select(1, torch.div(rows.joint, per_frame, rounding_mode="floor")))
+
+
+def _leave(block: BlockPass, x: Tensor) -> Tensor:
+    return scatter(block.residual, block.rows.joint, x)
+
+
+def _leave_first(block: BlockPass, x: Tensor) -> Tensor:
+    """VACE keeps the first block's input for its own blocks: that one is not written into."""
+    return block.residual.index_copy(1, block.rows.joint, x)
