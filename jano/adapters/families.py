@@ -1,4 +1,4 @@
-"""The model families that Jano knows: modules with NAME, MODELS, REGION, patch(), num_front() and taps()."""
+"""The model families that Jano knows: modules with NAME, MODELS, REGION, patch(), width(), num_front(), taps()."""
 
 from __future__ import annotations
 

@@ -21,6 +21,11 @@ def patch(model: nn.Module) -> THW:
     return (1, model.patch_size, model.patch_size)
 
 
+def width(model: nn.Module) -> int:
+    """Channels of one key or value over all heads."""
+    return model.hidden_size
+
+
 def num_front(model: nn.Module, conds: dict) -> int:
     """Image tokens in front of the latent's own: none, references follow them."""
     return 0

@@ -18,6 +18,7 @@ from ..report import RunReport
 from ..run import Call, Mode, Run, Unaccelerated, without_region_default
 from .attention import OVERRIDE, AttentionTap
 from .families import family_of, grid_of
+from .memory import with_cache
 from .progress import tell_node
 from .refusals import conflicting_node, unsupported_call, unsupported_model, unsupported_sampling
 from .settings import KEY, JanoSettings, RunHistory, fingerprint
@@ -31,6 +32,7 @@ def install(model: ModelPatcher) -> None:
     """Register the wrappers on a clone that carries JanoSettings; a second time changes nothing."""
     for kind, wrapper in (
         (WrappersMP.OUTER_SAMPLE, outer_sample),
+        (WrappersMP.PREPARE_SAMPLING, prepare_sampling),
         (WrappersMP.PREDICT_NOISE, predict_noise),
         (WrappersMP.APPLY_MODEL, apply_model),
     ):
@@ -115,6 +117,14 @@ def publish(active: ActiveRun, history: RunHistory | None, samples: Tensor) -> N
     if history is not None and not getattr(samples, "is_nested", False):
         report.fingerprint = fingerprint(samples)
         history.add(report)
+
+
+def prepare_sampling(executor: Callable, model: ModelPatcher, noise_shape: tuple, conds: dict, *args, **kw):
+    """PREPARE_SAMPLING wrapper: the host makes room for the cache too."""
+    active = (kw.get("model_options") or {}).get("transformer_options", {}).get(KEY)
+    if isinstance(active, ActiveRun) and active.run is not None and active.run.scheduler is not None:
+        noise_shape = with_cache(model, noise_shape, conds, active.run.grid.num_tokens)
+    return executor(model, noise_shape, conds, *args, **kw)
 
 
 def predict_noise(executor: Callable, x: Tensor, timestep: Tensor, model_options: dict, seed: int | None = None):

@@ -25,6 +25,11 @@ def patch(model: nn.Module) -> THW:
     return tuple(model.patch_size)
 
 
+def width(model: nn.Module) -> int:
+    """Channels of one key or value over all heads."""
+    return model.dim
+
+
 def num_front(model: nn.Module, conds: dict) -> int:
     """Tokens of a full reference image, which stand in front of the video's."""
     reference = conds.get("reference_latent")

@@ -1,0 +1,65 @@
+"""What every test stands on: ComfyUI first on the path and on the CPU, this repository as the package comfyui_jano.
+
+ComfyUI's ``nodes.py`` and our ``nodes/`` share a name, so the repository itself never comes before it on the path.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import random
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SCRATCH = ROOT / "build" / "tests"
+SEED = 20_25
+
+
+def pytest_configure() -> None:
+    """Set the stage, or end the run: without ComfyUI there is nothing to test, and skipping would look like passing."""
+    alias_repository()
+    location = importlib.import_module("comfyui_jano.host.location")
+    try:
+        folder = location.chosen_host().folder
+    except location.HostError as error:
+        pytest.exit(str(error), error.exit_code)
+    if not location.is_comfyui(folder):
+        pytest.exit(f"There is no ComfyUI in {folder}: run `make test`, which installs it, or set COMFYUI_PATH.", 2)
+    if importlib.util.find_spec("torch") is None:
+        pytest.exit(f"{sys.executable} has no torch: run `make test`, which uses the Python that has it.", 2)
+    load_comfyui(folder)
+    importlib.import_module("torch").set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
+
+
+def alias_repository() -> None:
+    """Make ``comfyui_jano.jano``, ``comfyui_jano.nodes`` ... importable, whatever the checkout's folder is called."""
+    package = types.ModuleType("comfyui_jano")
+    package.__path__ = [str(ROOT)]
+    sys.modules["comfyui_jano"] = package
+
+
+def load_comfyui(folder: Path) -> None:
+    """Put ComfyUI first on the path, on the CPU, its input and output below build/ and not in a user's install."""
+    sys.path.insert(0, str(folder))
+    args = importlib.import_module("comfy.cli_args").args
+    (SCRATCH / "custom_nodes").mkdir(parents=True, exist_ok=True)
+    args.cpu = True
+    args.base_directory = str(SCRATCH)
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """The same random numbers in every test, in whatever order they run."""
+    random.seed(SEED)
+    importlib.import_module("numpy").random.seed(SEED)
+    importlib.import_module("torch").manual_seed(SEED)
+
+
+@pytest.fixture(scope="session")
+def host():
+    """The ComfyUI under test: its folder and its Python."""
+    return importlib.import_module("comfyui_jano.host.location").chosen_host()
