@@ -206,12 +206,10 @@ class FluxTwin(nn.Module):
             nn.init.zeros_(linear.weight)
             nn.init.zeros_(linear.bias)
 
-    def forward(
-        self, x: Tensor, t: Tensor, context: Tensor, pooled: Tensor, table: tuple[Tensor, Tensor], *, guidance: float = GUIDANCE
-    ) -> Tensor:
-        """x (B, C, H, W), t (B,) in 0..1, context (B, T, ctx), pooled (B, vec), table of T + N places -> (B, C, H, W)."""
+    def forward(self, x: Tensor, t: Tensor, context: Tensor, pooled: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
+        """x (B, C, H, W), t (B,) in 0..1, context (B, T, ctx), pooled (B, vec), table of T + N places -> like x."""
         height, width = x.shape[-2:]
-        vec = self.time_in(wave_embedding(t)) + self.guidance_in(wave_embedding(torch.full_like(t, guidance)))
+        vec = self.time_in(wave_embedding(t)) + self.guidance_in(wave_embedding(torch.full_like(t, GUIDANCE)))
         vec = vec + self.vector_in(pooled)
         txt = self.txt_in(context)
         img = self.img_in(F.pixel_unshuffle(x, 2).flatten(2).transpose(1, 2))

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from nodes.vocabulary import CODE_LEN
 from scenes import leave_unsaid, random_code, render
-from vocabulary import CODE_LEN
 
 PATCH = 8
 CHANNELS = 16
@@ -49,7 +49,7 @@ def fit_basis(patches: np.ndarray) -> Basis:
 
 
 def project(picture: np.ndarray, basis: Basis) -> np.ndarray:
-    """Picture (H, W, 3) in 0..1 -> model-space latent (16, H/8, W/8), about +-3 (asinh tames the edges' heavy tails)."""
+    """Picture (H, W, 3) in 0..1 -> model-space latent (16, H/8, W/8); asinh tames the heavy tails of edges."""
     return (np.arcsinh((patches_of(picture) - basis.mean) @ basis.axes) * basis.gain).transpose(2, 0, 1)
 
 
@@ -102,14 +102,14 @@ def load_parts(folder: Path, side: int) -> tuple[np.ndarray, np.ndarray]:
         part = int(note.name.split(".")[1])
         pairs.append(open_part(folder, side, part, json.loads(note.read_text())["count"], "r"))
     if not pairs:
-        raise FileNotFoundError(f"No {side} px scenes under {folder}: run `python demo/latents.py --side {side}` first.")
+        raise FileNotFoundError(f"No {side} px scenes in {folder}: run `python demo/latents.py --side {side}` first.")
     return np.concatenate([p[0] for p in pairs]), np.concatenate([p[1] for p in pairs])
 
 
 def main() -> None:
     """Command line: draws one part of the data set."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--side", type=int, default=256, choices=(256, 512))
+    parser.add_argument("--side", type=int, default=256, choices=(128, 256, 512))
     parser.add_argument("--part", type=int, default=0, help="part number, also the random seed")
     parser.add_argument("--count", type=int, default=4000, help="scenes in this part")
     args = parser.parse_args()

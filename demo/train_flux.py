@@ -1,8 +1,8 @@
 """Trains the tiny Flux on scene latents by flow matching.
 
-    python demo/latents.py --side 256 --part 0 --count 4000      # first, several parts
-    python demo/train_flux.py --side 256 --minutes 50
-    python demo/train_flux.py --side 512 --minutes 20 --resume   # finish at full size
+python demo/latents.py --side 256 --part 0 --count 4000      # first, several parts
+python demo/train_flux.py --side 256 --minutes 50
+python demo/train_flux.py --side 512 --minutes 20 --resume   # finish at full size
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from pathlib import Path
 import torch
 from flux_twin import FluxTwin, Shape, rope_table, token_places
 from latents import TRAIN_DIR, load_parts
+from nodes.text import NUM_TOKENS, encode, load_table
 from safetensors.torch import save_file
-from text import NUM_TOKENS, encode, load_table
 from torch import Tensor
 
 MODEL_PATH = Path(__file__).resolve().parent / "models" / "jano_tiny_flux.safetensors"
-NOISE_SHIFT = {256: 0.3, 512: 0.9}
+NOISE_SHIFT = {128: 0.0, 256: 0.4, 512: 0.9}
 """Mean of the logit of t: larger pictures need more noise to hide the same layout."""
 
 
@@ -40,10 +40,9 @@ def new_optimizers(model: FluxTwin, rate: float) -> list[torch.optim.Optimizer]:
     return [muon, torch.optim.AdamW(outer, lr=rate, betas=(0.9, 0.98), weight_decay=0.0)]
 
 
-def set_rate(optimizers: list[torch.optim.Optimizer], peak: float, elapsed: float, total: float, step: int) -> None:
-    """Short warm-up, then cosine over wall time down to 3 % of the peak."""
-    share = min(elapsed / total, 1.0)
-    rate = peak * min(1.0, (step + 1) / 100) * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * share)))
+def set_rate(optimizers: list[torch.optim.Optimizer], first: float, last: float, share: float, step: int) -> None:
+    """Short warm-up, then half a cosine from the first to the last rate as share goes 0..1."""
+    rate = min(1.0, (step + 1) / 100) * (last + (first - last) * 0.5 * (1 + math.cos(math.pi * min(share, 1.0))))
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["lr"] = rate
@@ -80,16 +79,18 @@ def export(average: dict[str, Tensor], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     save_file({name: value.half().contiguous().cpu() for name, value in average.items()}, str(partial))
+    partial.chmod(0o644)
     partial.replace(path)
 
 
 def parse_args() -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--side", type=int, default=256, choices=(256, 512), help="picture side: 256 or 1024 tokens")
+    parser.add_argument("--side", type=int, default=256, choices=(128, 256, 512), help="64, 256 or 1024 tokens")
     parser.add_argument("--minutes", type=float, default=50.0)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--last-rate", type=float, default=1e-3)
     parser.add_argument("--hidden", type=int, default=128)
     parser.add_argument("--depth", type=int, default=1)
     parser.add_argument("--depth-single", type=int, default=7)
@@ -122,7 +123,7 @@ def main() -> None:
 
 
 def train(
-    args: argparse.Namespace, model: FluxTwin, average: dict[str, Tensor], optimizers: list, pictures: int, state_path: Path
+    args: argparse.Namespace, model: FluxTwin, average: dict[str, Tensor], optimizers: list, pictures: int, path: Path
 ) -> None:
     """The loop: draws batches, steps, logs, saves every few minutes."""
     latents, codes = (torch.from_numpy(a[: args.limit or None]) for a in load_parts(TRAIN_DIR, args.side))
@@ -133,7 +134,7 @@ def train(
     start, saved, step, losses = time.time(), time.time(), 0, []
     with (TRAIN_DIR / f"{args.name}.log").open("a") as log:
         while (elapsed := time.time() - start) < 60 * args.minutes:
-            set_rate(optimizers, args.rate, elapsed, 60 * args.minutes, step)
+            set_rate(optimizers, args.rate, args.last_rate, elapsed / (60 * args.minutes), step)
             picked = torch.randint(len(latents), (args.batch,))
             said = codes[picked] * (torch.rand(args.batch, 1) > 0.12)
             context, pooled = encode(said.to(args.device), table)
@@ -156,10 +157,10 @@ def train(
                 losses = []
             if time.time() - saved > 180:
                 saved = time.time()
-                save_state(state_path, model, average, optimizers, {"pictures": pictures})
+                save_state(path, model, average, optimizers, {"pictures": pictures})
                 if args.export:
                     export(average, MODEL_PATH)
-    save_state(state_path, model, average, optimizers, {"pictures": pictures})
+    save_state(path, model, average, optimizers, {"pictures": pictures})
     if args.export:
         export(average, MODEL_PATH)
 

@@ -88,6 +88,10 @@ class Client:
         """GET a path such as /system_stats. ServerLostError where nothing answers."""
         return json.loads(self._ask(path))
 
+    def fetch(self, path: str) -> bytes:
+        """GET a path and return the body. HTTPError for a refusal, ServerLostError where nothing answers."""
+        return self._ask(path)
+
     def _ask(self, path: str, body: Mapping[str, Any] | None = None) -> bytes:
         """GET, or POST with a body. HTTPError passes through; no answer at all is a ServerLostError."""
         data = None if body is None else json.dumps(body).encode()

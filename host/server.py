@@ -14,7 +14,8 @@ from .client import Client, ServerLostError
 from .location import ROOT, Host
 from .progress import last_line, tail
 
-PACK = "jano"
+PACKS = {"jano": ROOT, "jano_demo": ROOT / "demo" / "nodes"}
+DEMO_MODELS = ROOT / "demo" / "models"
 DATABASE = "comfyui.db"
 START_SECONDS = 180.0
 STOP_SECONDS = 10.0
@@ -30,7 +31,7 @@ class Server(Client):
     """A ComfyUI process and the client that talks to it: ``with Server(host, base) as server: server.run(prompt)``.
 
     ``base``: the folder for its input, output, log and links; other content in it is left alone.
-    ``packs``: folder name below custom_nodes -> what is linked there; this repository as "jano" if not given.
+    ``packs``: folder name below custom_nodes -> what is linked there; PACKS if not given.
     ``models``: a folder of checkpoints, offered as diffusion models and as VAEs.
     ``options``: more command line options. ``cpu=False`` lets it use the GPU. ``threads``: OMP_NUM_THREADS, if given.
     """
@@ -39,7 +40,7 @@ class Server(Client):
         self,
         host: Host,
         base: Path,
-        packs: Mapping[str, Path] | None = None,
+        packs: Mapping[str, Path] = PACKS,
         models: Path | None = None,
         options: Sequence[str] = (),
         cpu: bool = True,
@@ -53,7 +54,7 @@ class Server(Client):
         self._options = [*(["--cpu"] if cpu else []), *options]
         self._threads = threads
         self._process: subprocess.Popen | None = None
-        lay_out(self.base, {PACK: ROOT} if packs is None else packs, models)
+        lay_out(self.base, packs, models)
 
     def __enter__(self) -> Server:
         self.start()

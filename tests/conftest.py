@@ -20,19 +20,31 @@ SEED = 20_25
 
 
 def pytest_configure() -> None:
-    """Set the stage, or end the run: without ComfyUI there is nothing to test, and skipping would look like passing."""
+    """End the run where the stage could not be set: skipping would look like passing."""
+    if problem is not None:
+        pytest.exit(str(problem), problem.exit_code)
+    importlib.import_module("torch").set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
+
+
+def set_the_stage() -> Exception | None:
+    """Make the pack and ComfyUI importable, or say why there is nothing to test.
+
+    At import and not in a hook: conftest files of folders given to pytest by name are imported before any hook runs.
+    """
     alias_repository()
     location = importlib.import_module("comfyui_jano.host.location")
     try:
         folder = location.chosen_host().folder
     except location.HostError as error:
-        pytest.exit(str(error), error.exit_code)
+        return error
     if not location.is_comfyui(folder):
-        pytest.exit(f"There is no ComfyUI in {folder}: run `make test`, which installs it, or set COMFYUI_PATH.", 2)
+        sentence = f"There is no ComfyUI in {folder}: run `make test`, which installs it, or set COMFYUI_PATH."
+        return location.HostError(sentence, location.USAGE)
     if importlib.util.find_spec("torch") is None:
-        pytest.exit(f"{sys.executable} has no torch: run `make test`, which uses the Python that has it.", 2)
+        sentence = f"{sys.executable} has no torch: run `make test`, which uses the Python that has it."
+        return location.HostError(sentence, location.USAGE)
     load_comfyui(folder)
-    importlib.import_module("torch").set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
+    return None
 
 
 def alias_repository() -> None:
@@ -49,6 +61,9 @@ def load_comfyui(folder: Path) -> None:
     (SCRATCH / "custom_nodes").mkdir(parents=True, exist_ok=True)
     args.cpu = True
     args.base_directory = str(SCRATCH)
+
+
+problem = set_the_stage()
 
 
 @pytest.fixture(autouse=True)

@@ -56,7 +56,7 @@ def _leave_double(block: BlockPass, output: tuple[Tensor, Tensor]) -> tuple[Tens
 
 def _enter_single(arguments: dict, block: BlockPass) -> None:
     rows, x = block.rows, arguments["x"]
-    num_text = rows.layout.num_text
+    num_text = arguments["transformer_options"]["img_slice"][0]  # the double blocks may all be left out
     rows.settle(num_text, x.shape[1] - num_text)
     if not rows.partial:
         return

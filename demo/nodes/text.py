@@ -7,18 +7,19 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from vocabulary import BACKGROUNDS, CODE_LEN, COLOURS, GROUNDS, MAX_THINGS, NOUNS, TEXTURES
+
+from .vocabulary import BACKGROUNDS, CODE_LEN, COLOURS, GROUNDS, MAX_THINGS, NOUNS, TEXTURES
 
 NUM_TOKENS = 8
 TEXT_DIM = 64
 SIZES = (len(BACKGROUNDS), len(GROUNDS), len(NOUNS), len(TEXTURES), len(COLOURS))
-TABLE_PATH = Path(__file__).resolve().parent / "models" / "jano_tiny_text.safetensors"
+TABLE_PATH = Path(__file__).resolve().parents[1] / "models" / "jano_tiny_text.safetensors"
 
 
 def new_table(seed: int = 11) -> Tensor:
-    """Orthonormal rows (64, 64) scaled to unit variance: row 0.. words by group, the last NUM_TOKENS rows the places."""
+    """Orthonormal rows (64, 64) of unit variance: words by group first, the last NUM_TOKENS rows mark the token."""
     square = torch.randn(TEXT_DIM, TEXT_DIM, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    return (torch.linalg.qr(square)[0] * TEXT_DIM**0.5).float()
+    return (torch.linalg.qr(square)[0] * TEXT_DIM**0.5).float().contiguous()
 
 
 def load_table(path: Path = TABLE_PATH) -> Tensor:

@@ -33,7 +33,7 @@ def parse_prompt(text: str) -> list[int]:
 
 
 def parse_thing(phrase: str) -> list[int]:
-    """'red striped ball' -> [noun, texture, colour] numbers."""
+    """'red striped ball' -> [noun, texture, colour] numbers; ValueError names a word outside the vocabulary."""
     *adjectives, noun = phrase.split()
     if noun not in NOUNS:
         raise ValueError(unknown_words(phrase))

@@ -1,0 +1,35 @@
+"""The tiny models that many tests share; nothing that samples changes one."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+from comfy.model_patcher import ModelPatcher
+from comfyui_jano.jano.kv_cache import KVCache
+from comfyui_jano.jano.run import Run
+from comfyui_jano.tests.host import tiny
+
+
+@pytest.fixture(scope="session")
+def flux() -> ModelPatcher:
+    return tiny.flux()
+
+
+@pytest.fixture(scope="session")
+def wan() -> ModelPatcher:
+    return tiny.wan()
+
+
+@pytest.fixture(autouse=True)
+def _no_hook_stays_behind(flux: ModelPatcher, wan: ModelPatcher) -> Iterator[None]:
+    yield
+    for model in (flux, wan):
+        assert hooked_blocks(model) == []
+
+
+def hooked_blocks(model: ModelPatcher) -> list[str]:
+    """Modules of the network that still carry a hook."""
+    modules = model.model.diffusion_model.named_modules()
+    return [name for name, module in modules if module._forward_hooks or module._forward_pre_hooks]

@@ -1,0 +1,142 @@
+"""Conditionings as the host hands them over: together or apart, for a part of the steps or of the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import comfy.model_patcher
+import comfy.samplers
+import pytest
+import torch
+from comfy.model_patcher import ModelPatcher
+from comfy_extras.nodes_slg import SkipLayerGuidanceDiT
+from comfyui_jano.jano.adapters.patch import schedule
+from comfyui_jano.jano.adapters.sampling import chunk_keys
+from comfyui_jano.jano.adapters.settings import report_of
+from comfyui_jano.jano.report import RunReport
+from comfyui_jano.tests.host.passes import assert_exact, same_input
+from comfyui_jano.tests.host.tiny import conditioning, level_map, sample
+from torch import Tensor
+
+CFG = 4.0
+EVERY_STEP = {"static_interval": 1, "moderate_interval": 1}
+PART_OF_LATENT = "a conditioning covers only part of the latent (area or window)"
+
+
+def run(model: ModelPatcher, **options: object) -> tuple[Tensor, RunReport]:
+    samples = sample(model, cfg=CFG, **options)
+    return samples, report_of(model, samples)
+
+
+def limited(conds: list, **limits: object) -> list:
+    """The conditioning for some steps or a part of the picture only, as ConditioningSet... nodes do it."""
+    return [[text, {**options, **limits}] for text, options in conds]
+
+
+# --- together or apart
+
+
+def test_batches_that_form_and_split_during_a_run_change_nothing(flux: ModelPatcher) -> None:
+    pictures, timelines = [], []
+    for together in (lambda step: True, lambda step: False, lambda step: step % 3 == 0):
+        model = schedule(flux, "balanced", level_map=level_map(flux))
+        model.set_model_sampler_calc_cond_batch_function(CondBatches(together))
+        picture, report = run(model)
+        assert report.fallbacks == []
+        pictures.append(picture)
+        timelines.append([(record.step_class, record.computed) for record in report.steps])
+    assert timelines[0] == timelines[1] == timelines[2]
+    for picture in pictures[1:]:
+        torch.testing.assert_close(picture, pictures[0], rtol=0, atol=1e-4)
+
+
+class CondBatches:
+    """The host's own evaluation of positive and negative, together or one after the other as memory would have it."""
+
+    def __init__(self, together: Callable[[int], bool]) -> None:
+        self.together, self.step = together, -1
+
+    def __call__(self, args: dict) -> list[Tensor]:
+        def evaluate(*conds: list | None) -> list[Tensor]:
+            rest = args["input"], args["sigma"], args["model_options"]
+            return comfy.samplers.calc_cond_batch(args["model"], list(conds), *rest)
+
+        self.step += 1
+        positive, negative = args["conds"]
+        if self.together(self.step):
+            return evaluate(positive, negative)
+        return [evaluate(positive, None)[0], evaluate(None, negative)[1]]
+
+
+def test_one_conditioning_on_both_sides_has_a_cache_for_each() -> None:
+    positive, negative = chunk_keys({"uuids": ["a", "a"], "cond_or_uncond": [0, 1]})
+    assert positive != negative
+
+
+# --- some of the steps
+
+
+@pytest.mark.parametrize("tokens", [8, 5], ids=["in one batch", "in a call of its own"])
+def test_a_conditioning_that_starts_later_is_computed_in_full_at_first(flux: ModelPatcher, tokens: int) -> None:
+    model = schedule(flux, "balanced", level_map=level_map(flux))
+    late = limited(conditioning(3, tokens=tokens), start_percent=0.5)
+    _, report = run(model, positive=[*conditioning(1), *late])
+    assert report.fallbacks == []
+    chunks = [record.all_tokens // report.num_tokens for record in report.steps]
+    first = chunks.index(3)
+    assert chunks == [2] * first + [3] * (12 - first)
+    before, arrival, after = report.steps[first - 1 : first + 2]
+    assert before.computed < 1  # the others were being left out
+    assert arrival.computed_tokens >= before.computed_tokens + report.num_tokens
+    assert after.computed < 1
+
+
+def test_a_late_conditioning_with_nothing_frozen_is_no_node(flux: ModelPatcher) -> None:
+    positive = [*conditioning(1), *limited(conditioning(3), start_percent=0.5)]
+    without = sample(flux, cfg=CFG, positive=positive)
+    assert torch.equal(run(schedule(flux, "custom", EVERY_STEP), positive=positive)[0], without)
+
+
+# --- a part of the picture
+
+
+def test_calls_for_an_area_are_native_and_the_others_are_not(flux: ModelPatcher) -> None:
+    model = schedule(flux, "balanced")
+    area = limited(conditioning(3), area=(8, 8, 2, 2), strength=1.0)
+    _, report = run(model, positive=[*conditioning(1), *area])
+    assert report.fallbacks == [PART_OF_LATENT]
+    assert report.verdict == "accelerated"
+
+
+def test_an_area_with_nothing_frozen_is_no_node(flux: ModelPatcher) -> None:
+    positive = [*conditioning(1), *limited(conditioning(3), area=(8, 8, 2, 2), strength=1.0)]
+    without = sample(flux, cfg=CFG, positive=positive)
+    assert torch.equal(run(schedule(flux, "custom", EVERY_STEP), positive=positive)[0], without)
+
+
+# --- the same conditioning once more, with blocks left out
+
+
+@pytest.mark.parametrize("layers", [("", "1"), ("0", "0")], ids=["single", "all double"])
+def test_skip_layer_guidance_has_caches_of_its_own(flux: ModelPatcher, layers: tuple[str, str]) -> None:
+    double, single = layers
+    blocks = [("double_block", int(i)) for i in double.split(", ") if i]
+    blocks += [("single_block", int(i)) for i in single.split(", ") if i]
+
+    def evaluate(model: object, conds: list, x: Tensor, sigma: Tensor, options: dict) -> list[Tensor]:
+        skipping = options
+        for name, number in blocks:
+            skipping = comfy.model_patcher.set_model_options_patch_replace(
+                skipping, lambda args, extra: args, "dit", name, number
+            )
+        in_full = comfy.samplers.calc_cond_batch(model, conds, x, sigma, options)
+        return in_full + comfy.samplers.calc_cond_batch(model, conds[:1], x, sigma, skipping)
+
+    assert_exact(same_input(flux, evaluate=evaluate))
+
+
+@pytest.mark.parametrize("layers", [("", "1"), ("0", "")], ids=["single", "all double"])
+def test_skip_layer_guidance_with_nothing_frozen_is_no_node(flux: ModelPatcher, layers: tuple[str, str]) -> None:
+    guided = SkipLayerGuidanceDiT.execute(flux, 3.0, 0.0, 1.0, *layers).args[0]
+    assert torch.equal(run(schedule(guided, "custom", EVERY_STEP))[0], sample(guided, cfg=CFG))
+    assert run(schedule(guided, "balanced"))[1].fallbacks == []

@@ -1,0 +1,168 @@
+"""Other nodes on the same MODEL keep working, before and after Jano in the chain; those that cannot are refused."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import comfy.sd
+import pytest
+import torch
+from comfy.model_patcher import ModelPatcher
+from comfy.patcher_extension import WrappersMP
+from comfy_extras.nodes_easycache import EasyCacheNode, LazyCacheNode
+from comfyui_jano.jano.adapters.patch import schedule
+from comfyui_jano.jano.adapters.settings import report_of
+from comfyui_jano.tests.host.passes import assert_exact, same_input
+from comfyui_jano.tests.host.tiny import sample
+from torch import Tensor
+
+EVERY_STEP = {"static_interval": 1, "moderate_interval": 1}
+OVERRIDE = "optimized_attention_override"
+
+
+# --- wrappers
+
+
+@pytest.mark.parametrize("kind", [WrappersMP.PREDICT_NOISE, WrappersMP.APPLY_MODEL, WrappersMP.DIFFUSION_MODEL])
+@pytest.mark.parametrize("jano_first", [True, False])
+def test_another_packs_wrapper_keeps_its_effect(flux: ModelPatcher, kind: str, jano_first: bool) -> None:
+    alone = flux.clone()
+    alone.add_wrapper_with_key(kind, "another pack", louder)
+    if jano_first:
+        both = schedule(flux, "custom", EVERY_STEP)
+        both.add_wrapper_with_key(kind, "another pack", louder)
+    else:
+        both = schedule(alone, "custom", EVERY_STEP)
+    expected = sample(alone)
+    assert not torch.equal(expected, sample(flux))
+    assert torch.equal(sample(both), expected)
+
+
+def louder(executor: Callable, *args: object, **kwargs: object) -> Tensor:
+    return executor(*args, **kwargs) * 1.01
+
+
+# --- attention
+
+
+class Attention:
+    """Another pack's attention: scales the values, and notes how many queries and keys it saw."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[int, int]] = []
+
+    def __call__(self, func: Callable, q: Tensor, k: Tensor, v: Tensor, heads: int, *args, **kwargs) -> Tensor:
+        self.seen.append((q.shape[2], k.shape[2]))
+        return func(q, k, 1.1 * v, heads, *args, **kwargs)
+
+
+def with_attention(model: ModelPatcher) -> tuple[ModelPatcher, Attention]:
+    attention, clone = Attention(), model.clone()
+    clone.model_options["transformer_options"][OVERRIDE] = attention
+    return clone, attention
+
+
+def test_another_packs_attention_keeps_its_effect(flux: ModelPatcher) -> None:
+    model, _ = with_attention(flux)
+    expected = sample(model)
+    assert not torch.equal(expected, sample(flux))
+    assert torch.equal(sample(schedule(model, "custom", EVERY_STEP)), expected)
+    assert_exact(same_input(model))
+
+
+def test_another_packs_attention_sees_few_queries_and_all_keys(flux: ModelPatcher) -> None:
+    model, attention = with_attention(flux)
+    passes = same_input(model)
+    everything = 8 + 63
+    chosen = 8 + round(63 * passes.share)
+    assert set(attention.seen) == {(everything, everything), (chosen, everything)}
+
+
+# --- LoRA
+
+
+def with_lora(model: ModelPatcher) -> ModelPatcher:
+    """A LoRA of rank 4 on an attention and an MLP layer, as LoraLoaderModelOnly puts it on."""
+    weights = {}
+    for layer, outputs, inputs in (("double_blocks.0.img_attn.qkv", 384, 128), ("single_blocks.1.linear2", 128, 640)):
+        generator = torch.Generator().manual_seed(outputs)
+        weights[f"diffusion_model.{layer}.lora_up.weight"] = torch.randn(outputs, 4, generator=generator)
+        weights[f"diffusion_model.{layer}.lora_down.weight"] = torch.randn(4, inputs, generator=generator) / 50
+    return comfy.sd.load_lora_for_models(model, None, weights, 1.0, 0.0)[0]
+
+
+def test_a_lora_works_before_and_after_jano(flux: ModelPatcher) -> None:
+    before, after = schedule(with_lora(flux), "balanced"), with_lora(schedule(flux, "balanced"))
+    picture = sample(before)
+    assert torch.equal(sample(after), picture)
+    assert not torch.allclose(picture, sample(schedule(flux, "balanced")), atol=0.1)
+    assert report_of(after, picture).verdict == report_of(before, picture).verdict == "accelerated"
+
+
+def test_a_partial_step_with_a_lora_is_exact(flux: ModelPatcher) -> None:
+    assert_exact(same_input(with_lora(flux)))
+
+
+# --- other caches
+
+
+@pytest.mark.parametrize("jano_first", [True, False])
+def test_easycache_makes_jano_stand_aside(flux: ModelPatcher, jano_first: bool, caplog) -> None:
+    def easycache(model: ModelPatcher) -> ModelPatcher:
+        return EasyCacheNode.execute(model, 1.0, 0.15, 0.95, False).args[0]
+
+    alone = easycache(flux)
+    both = easycache(schedule(flux, "balanced")) if jano_first else schedule(alone, "balanced")
+    caplog.set_level(logging.WARNING)
+    picture = sample(both)
+    assert torch.equal(picture, sample(alone))
+    assert not torch.equal(picture, sample(flux))  # EasyCache did skip steps
+    reason = "EasyCache is on the same model (remove one of the two)"
+    assert report_of(both, picture).fallbacks == [reason]
+    assert caplog.text.count(reason) == 1
+
+
+@pytest.mark.parametrize("jano_first", [True, False])
+def test_lazycache_and_jano_share_a_model(flux: ModelPatcher, jano_first: bool) -> None:
+    def lazycache(model: ModelPatcher) -> ModelPatcher:
+        return LazyCacheNode.execute(model, 1.0, 0.15, 0.95, False).args[0]
+
+    def both(quality: str, custom: dict) -> ModelPatcher:
+        if jano_first:
+            return lazycache(schedule(flux, quality, custom))
+        return schedule(lazycache(flux), quality, custom)
+
+    expected = sample(lazycache(flux))
+    assert not torch.equal(expected, sample(flux))  # LazyCache did skip steps
+    assert torch.equal(sample(both("custom", EVERY_STEP)), expected)
+    assert sample(both("balanced", {})).isfinite().all()
+
+
+@pytest.mark.parametrize("patch", ["attn1_patch", "attn1_output_patch", "post_input"])
+def test_patches_inside_the_blocks_make_the_run_native(flux: ModelPatcher, patch: str) -> None:
+    alone = flux.clone()
+    alone.set_model_patch(INSIDE[patch], patch)
+    model = schedule(alone, "balanced")
+    picture = sample(model)
+    assert torch.equal(picture, sample(alone))
+    assert report_of(model, picture).fallbacks == ["another node patches attention inside the blocks"]
+
+
+INSIDE = {
+    "attn1_patch": lambda q, k, v, pe=None, attn_mask=None, extra_options=None: {"q": q, "k": k, "v": 1.1 * v, "pe": pe},
+    "attn1_output_patch": lambda attention, extra_options: 1.1 * attention,
+    "post_input": lambda args: args,
+}
+
+
+def test_a_pack_that_answers_for_the_transformer_makes_the_rest_native(flux: ModelPatcher) -> None:
+    def answer(executor: Callable, x: Tensor, *args: object, **kwargs: object) -> Tensor:
+        return 0.1 * x
+
+    alone = flux.clone()
+    alone.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, "another pack", answer)
+    model = schedule(alone, "balanced")
+    picture = sample(model)
+    assert torch.equal(picture, sample(alone))
+    assert report_of(model, picture).fallbacks == ["another node answered in place of the transformer"]
