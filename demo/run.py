@@ -42,6 +42,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--steps", type=int, default=28)
     parser.add_argument("--cfg", type=float, default=CFG)
+    parser.add_argument("--readme", action="store_true", help="also renew the README's pictures")
     return parser.parse_args()
 
 
@@ -126,6 +127,18 @@ def render_flux(server: Server, args: argparse.Namespace) -> dict:
     }
 
 
+def renew_readme_pictures() -> None:
+    """The README's pictures, as small JPEGs."""
+    from PIL import Image
+
+    folder = ROOT / "demo" / "pictures"
+    folder.mkdir(exist_ok=True)
+    for path in sorted(OUT.glob("*.png")):
+        Image.open(path).convert("RGB").save(folder / f"{path.stem}.jpg", quality=85)
+    thumbnail = WORKFLOW.with_suffix(".jpg")
+    Image.open(OUT / "flux_jano.png").convert("RGB").resize((384, 384)).save(thumbnail, quality=85)
+
+
 def reading(outputs: dict[str, dict]) -> dict:
     return outputs["JanoDemoReading"]["reading"][0]
 
@@ -180,6 +193,8 @@ def main() -> None:
     with Server(chosen_host(), OUT / "comfyui", packs=packs, models=MODELS) as server:
         report = {"flux": render_flux(server, args)}
     (OUT / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    if args.readme:
+        renew_readme_pictures()
     print(table(report))
     print(f"pictures, level map and report.json are in {OUT}")
 

@@ -1,8 +1,9 @@
-"""Trains the tiny Flux on scene latents by flow matching.
+"""Trains the tiny Flux on scene latents by flow matching: small pictures first, full size last.
 
-python demo/latents.py --side 256 --part 0 --count 4000      # first, several parts
-python demo/train_flux.py --side 256 --minutes 50
-python demo/train_flux.py --side 512 --minutes 20 --resume   # finish at full size
+    for side in 128 256 512; do python demo/latents.py --side $side --count 4000; done    # --part 1, 2, ... for more
+    python demo/train_flux.py --plan 128:64:8:3e-3:2e-3,256:32:40:2e-3:9e-4,512:8:25:9e-4:1e-4 --compile --export
+A second process can share the work, the two averaging their weights now and then:
+    python demo/train_flux.py --name left --peer right ... &  python demo/train_flux.py --name right --peer left ...
 """
 
 from __future__ import annotations
@@ -11,41 +12,60 @@ import argparse
 import json
 import math
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from flux_twin import FluxTwin, Shape, rope_table, token_places
+from flux_twin import Shape, rope_table, token_places
 from latents import TRAIN_DIR, load_parts
 from nodes.text import NUM_TOKENS, encode, load_table
-from safetensors.torch import save_file
 from torch import Tensor
+from train_state import TrainState, export, follow, load_state, meet, new_state, save_state
 
 MODEL_PATH = Path(__file__).resolve().parent / "models" / "jano_tiny_flux.safetensors"
+PLAN = "128:64:8:3e-3:2e-3,256:32:40:2e-3:9e-4,512:8:25:9e-4:1e-4"
 NOISE_SHIFT = {128: 0.0, 256: 0.4, 512: 0.9}
 """Mean of the logit of t: larger pictures need more noise to hide the same layout."""
+EMPTY_PROMPTS = 0.12
+SAVE_SECONDS = 180
+MEET_SECONDS = 45
 
 
-def split_parameters(model: FluxTwin) -> tuple[list[Tensor], list[Tensor]]:
-    """Matrices inside the blocks (for Muon) and everything else (for AdamW)."""
-    named = list(model.named_parameters())
-    inner = [p for name, p in named if "_blocks." in name and p.ndim == 2]
-    outer = [p for name, p in named if not ("_blocks." in name and p.ndim == 2)]
-    return inner, outer
+@dataclass(frozen=True)
+class Stage:
+    """Training at one picture side: batch size, minutes, learning rate at the beginning and at the end."""
+
+    side: int
+    batch: int
+    minutes: float
+    first_rate: float
+    last_rate: float
 
 
-def new_optimizers(model: FluxTwin, rate: float) -> list[torch.optim.Optimizer]:
-    """Muon at the given rate for block matrices, AdamW for the rest."""
-    inner, outer = split_parameters(model)
-    muon = torch.optim.Muon(inner, lr=rate, momentum=0.95, weight_decay=0.01, adjust_lr_fn="match_rms_adamw")
-    return [muon, torch.optim.AdamW(outer, lr=rate, betas=(0.9, 0.98), weight_decay=0.0)]
+@dataclass
+class Clock:
+    """When this process last saved, and last met its peer."""
+
+    saved: float = field(default_factory=time.time)
+    met: float = field(default_factory=time.time)
 
 
-def set_rate(optimizers: list[torch.optim.Optimizer], first: float, last: float, share: float, step: int) -> None:
-    """Short warm-up, then half a cosine from the first to the last rate as share goes 0..1."""
-    rate = min(1.0, (step + 1) / 100) * (last + (first - last) * 0.5 * (1 + math.cos(math.pi * min(share, 1.0))))
-    for optimizer in optimizers:
+def parse_plan(text: str) -> list[Stage]:
+    """'side:batch:minutes:rate:rate,...' -> stages."""
+    stages = []
+    for part in text.split(","):
+        side, batch, minutes, first, last = part.split(":")
+        stages.append(Stage(int(side), int(batch), float(minutes), float(first), float(last)))
+    return stages
+
+
+def set_rate(state: TrainState, stage: Stage, share: float) -> None:
+    """Short warm-up of a fresh run, then half a cosine from the first to the last rate as share goes 0..1."""
+    cosine = 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
+    warm = min(1.0, (state.pictures / stage.batch + 1) / 100)
+    for optimizer in state.optimizers:
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = warm * (stage.last_rate + (stage.first_rate - stage.last_rate) * cosine)
 
 
 def noised(latents: Tensor, shift: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -59,110 +79,93 @@ def noised(latents: Tensor, shift: float) -> tuple[Tensor, Tensor, Tensor]:
     return latents * (1 - weight) + noise * weight, t, noise - latents
 
 
-@torch.no_grad()
-def follow(average: dict[str, Tensor], model: FluxTwin, decay: float) -> None:
-    """Moves the running average of the weights towards the model."""
-    for name, value in model.state_dict().items():
-        average[name].lerp_(value, 1 - decay)
+def train_stage(args: argparse.Namespace, state: TrainState, stage: Stage, run: torch.nn.Module, clock: Clock) -> None:
+    """Steps until the stage's minutes are spent, logging every 50 steps."""
+    latents, codes = (torch.from_numpy(a) for a in load_parts(TRAIN_DIR, stage.side))
+    table, rows = load_table().to(args.device), stage.side // 16
+    places = rope_table(token_places(rows, rows, 32 / rows, NUM_TOKENS).to(args.device))
+    start, losses = time.time(), []
+    while (share := (time.time() - start) / (60 * stage.minutes)) < 1:
+        set_rate(state, stage, share)
+        picked = torch.randint(len(latents), (stage.batch,))
+        said = codes[picked] * (torch.rand(stage.batch, 1) > EMPTY_PROMPTS)
+        context, pooled = encode(said.to(args.device), table)
+        x, t, target = noised(latents[picked].to(args.device).float(), NOISE_SHIFT[stage.side])
+        with torch.autocast(torch.device(args.device).type, torch.bfloat16):
+            loss = (run(x, t, context, pooled, places).float() - target).square().mean()
+        update(state, loss, stage.batch)
+        losses.append(loss.item())
+        if len(losses) == 50:
+            note = {"side": stage.side, "pictures": state.pictures, "loss": round(sum(losses) / 50, 4)}
+            append_line(TRAIN_DIR / f"{args.name}.log", json.dumps(note | {"seconds": round(time.time() - start, 1)}))
+            losses = []
+        keep_up(args, state, stage, clock)
 
 
-def save_state(path: Path, model: FluxTwin, average: dict[str, Tensor], optimizers: list, progress: dict) -> None:
-    """Writes a resumable checkpoint atomically."""
-    state = {"model": model.state_dict(), "average": average, "optimizers": [o.state_dict() for o in optimizers]}
-    partial = path.with_suffix(".partial")
-    torch.save({**state, **progress}, partial)
-    partial.replace(path)
+def update(state: TrainState, loss: Tensor, batch: int) -> None:
+    """One step of both optimizers and of the running average."""
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(state.model.parameters(), 1.0)
+    for optimizer in state.optimizers:
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+    state.pictures += batch
+    follow(state, min(0.998, 1 - 10 * batch / (state.pictures + 10 * batch)))
 
 
-def export(average: dict[str, Tensor], path: Path) -> None:
-    """Writes the averaged weights as the fp16 checkpoint that the stock loader reads."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    save_file({name: value.half().contiguous().cpu() for name, value in average.items()}, str(partial))
-    partial.chmod(0o644)
-    partial.replace(path)
+def keep_up(args: argparse.Namespace, state: TrainState, stage: Stage, clock: Clock) -> None:
+    """Saves, exports and meets the peer when it is time."""
+    now = time.time()
+    if args.peer and now - clock.met > MEET_SECONDS:
+        clock.met = now
+        own, peer = (TRAIN_DIR / f"{name}.weights.pt" for name in (args.name, args.peer))
+        meet(state, stage.side, own, peer)
+    if now - clock.saved > SAVE_SECONDS:
+        clock.saved = now
+        finish(args, state)
+
+
+def finish(args: argparse.Namespace, state: TrainState) -> None:
+    """Writes the checkpoint, and the model if asked."""
+    save_state(state, TRAIN_DIR / f"{args.name}.pt")
+    if args.export:
+        export(state.average, MODEL_PATH)
+
+
+def append_line(path: Path, line: str) -> None:
+    """Adds a line to a log."""
+    with path.open("a") as log:
+        log.write(line + "\n")
 
 
 def parse_args() -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--side", type=int, default=256, choices=(128, 256, 512), help="64, 256 or 1024 tokens")
-    parser.add_argument("--minutes", type=float, default=50.0)
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--last-rate", type=float, default=1e-3)
+    parser.add_argument("--plan", default=PLAN, help="side:batch:minutes:rate:last rate, comma-separated stages")
     parser.add_argument("--hidden", type=int, default=128)
     parser.add_argument("--depth", type=int, default=1)
     parser.add_argument("--depth-single", type=int, default=7)
-    parser.add_argument("--decay", type=float, default=0.998, help="of the running average of the weights")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--fp32", action="store_true", help="no bf16 autocast")
-    parser.add_argument("--compile", action="store_true")
-    parser.add_argument("--resume", action="store_true", help="start from build/train/<name>.pt")
-    parser.add_argument("--name", default="flux")
+    parser.add_argument("--compile", action="store_true", help="torch.compile: twice as fast, after a minute")
+    parser.add_argument("--resume", action="store_true", help="start from build/train/demo/<name>.pt")
+    parser.add_argument("--name", default="flux", help="of the checkpoint and the log under build/train/demo")
+    parser.add_argument("--peer", default="", help="name of a second process to average weights with")
     parser.add_argument("--export", action="store_true", help="write demo/models/ at every save")
-    parser.add_argument("--limit", type=int, default=0, help="use only this many scenes")
     return parser.parse_args()
 
 
 def main() -> None:
-    """Command line: trains until the minutes are spent."""
+    """Command line: trains through the plan."""
     args = parse_args()
-    torch.manual_seed(int(time.time()))
-    model = FluxTwin(Shape(args.hidden, args.depth, args.depth_single)).to(args.device)
-    average = {name: value.clone() for name, value in model.state_dict().items()}
-    optimizers = new_optimizers(model, args.rate)
-    pictures, state_path = 0, TRAIN_DIR / f"{args.name}.pt"
+    torch.manual_seed(time.time_ns() % 2**31)
+    state = new_state(Shape(args.hidden, args.depth, args.depth_single), args.device)
     if args.resume:
-        state = torch.load(state_path, map_location=args.device, weights_only=True)
-        model.load_state_dict(state["model"])
-        average, pictures = state["average"], state["pictures"]
-        for optimizer, stored in zip(optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(stored)
-    train(args, model, average, optimizers, pictures, state_path)
-
-
-def train(
-    args: argparse.Namespace, model: FluxTwin, average: dict[str, Tensor], optimizers: list, pictures: int, path: Path
-) -> None:
-    """The loop: draws batches, steps, logs, saves every few minutes."""
-    latents, codes = (torch.from_numpy(a[: args.limit or None]) for a in load_parts(TRAIN_DIR, args.side))
-    table = load_table().to(args.device)
-    rows = args.side // 16
-    places = rope_table(token_places(rows, rows, 32 / rows, NUM_TOKENS).to(args.device))
-    run = torch.compile(model) if args.compile else model
-    start, saved, step, losses = time.time(), time.time(), 0, []
-    with (TRAIN_DIR / f"{args.name}.log").open("a") as log:
-        while (elapsed := time.time() - start) < 60 * args.minutes:
-            set_rate(optimizers, args.rate, args.last_rate, elapsed / (60 * args.minutes), step)
-            picked = torch.randint(len(latents), (args.batch,))
-            said = codes[picked] * (torch.rand(args.batch, 1) > 0.12)
-            context, pooled = encode(said.to(args.device), table)
-            x, t, target = noised(latents[picked].to(args.device).float(), NOISE_SHIFT[args.side])
-            with torch.autocast(torch.device(args.device).type, torch.bfloat16, enabled=not args.fp32):
-                loss = (run(x, t, context, pooled, places).float() - target).square().mean()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            for optimizer in optimizers:
-                optimizer.step()
-                optimizer.zero_grad(set_to_none=True)
-            follow(average, model, min(args.decay, (step + 1) / (step + 10) if not args.resume else 1.0))
-            step, pictures = step + 1, pictures + args.batch
-            losses.append(loss.item())
-            if step % 50 == 0:
-                mean = sum(losses) / len(losses)
-                note = {"pictures": pictures, "loss": round(mean, 4), "seconds": round(elapsed, 1), "side": args.side}
-                log.write(json.dumps(note) + "\n")
-                log.flush()
-                losses = []
-            if time.time() - saved > 180:
-                saved = time.time()
-                save_state(path, model, average, optimizers, {"pictures": pictures})
-                if args.export:
-                    export(average, MODEL_PATH)
-    save_state(path, model, average, optimizers, {"pictures": pictures})
-    if args.export:
-        export(average, MODEL_PATH)
+        load_state(state, TRAIN_DIR / f"{args.name}.pt", args.device)
+    run = torch.compile(state.model) if args.compile else state.model
+    clock = Clock()
+    for stage in parse_plan(args.plan):
+        train_stage(args, state, stage, run, clock)
+    finish(args, state)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from .config import SchedulerConfig
+from .schedule import SAME_STEP
 
 
 def slope_term(last: Tensor, previous: Tensor, last_sigma: Tensor, previous_sigma: Tensor, sigma: float) -> Tensor:
@@ -32,15 +33,19 @@ class PredictionHistory:
         self._last_sigma: Tensor | None = None
         self._previous_sigma: Tensor | None = None
 
-    def record(self, x0: Tensor, sigma: float, computed: Tensor | None = None) -> None:
-        """Keep a prediction; `computed` (bool, broadcast over batch and channels) marks the cells that are new."""
+    def record(self, x0: Tensor, sigma: float, step_sigma: float, computed: Tensor | None = None) -> None:
+        """Keep a prediction; `computed` (bool, broadcast over batch and channels) marks the cells that are new.
+
+        `step_sigma` is where this step starts: a later evaluation of one step replaces an earlier one, since a slope
+        between two sigmas that lie close together would be all noise.
+        """
         sigmas = torch.full_like(x0[:1, :1], sigma)
         if self._last is None:
             self._last = self._previous = x0.clone()
             self._last_sigma = self._previous_sigma = sigmas
             return
         fresh = torch.ones_like(sigmas, dtype=torch.bool) if computed is None else computed
-        moved = fresh & (self._last_sigma != sigma)  # a second evaluation at one sigma replaces the first
+        moved = fresh & (self._last_sigma > step_sigma + SAME_STEP * step_sigma)
         self._previous = torch.where(moved, self._last, self._previous)
         self._previous_sigma = torch.where(moved, self._last_sigma, self._previous_sigma)
         self._last = torch.where(fresh, x0, self._last)

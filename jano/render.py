@@ -51,7 +51,7 @@ def level_overlay(level_map: LevelMap, image: Tensor | None = None, strength: fl
     height, width = image.shape[1:3]
     colours = interpolate(colours.movedim(-1, 1), size=(height, width), mode="nearest").movedim(1, -1)
     frames = max(image.shape[0], colours.shape[0])
-    picture = _spread_frames(image[..., :3].cpu().float(), frames)
+    picture = _spread_frames(image[..., :3].cpu().float().mean(-1, keepdim=True), frames)  # grey: colour means level
     tinted = (1 - strength) * picture + strength * _spread_frames(colours, frames)
     return torch.cat((tinted, _level_legend(level_map, width).expand(frames, -1, -1, -1)), dim=1)
 

@@ -231,7 +231,7 @@ class Run:
         computed = None if call.selection is None else call.selection.cells.expand(1, 1, *x0.shape[2:])
         for chunk, rows in zip(call.chunks, x0.chunk(len(call.chunks)), strict=True):
             history = self._histories.setdefault(chunk, PredictionHistory(self.scheduler))
-            history.record(rows, self.sigma, computed)
+            history.record(rows, self.sigma, self.sigmas[self.step], computed)
 
     def _step_class(self, mode: Mode) -> StepClass:
         if mode is Mode.PARTIAL:

@@ -9,6 +9,10 @@ from math import ceil
 from .config import SchedulerConfig
 
 
+# Relative difference up to which two sigmas are the same step: samplers compute theirs with rounding errors.
+SAME_STEP = 1e-4
+
+
 class Level(IntEnum):
     """Convergence level of a token (paper section 5.1)."""
 
@@ -81,5 +85,4 @@ def step_index(sigmas: list[float], sigma: float) -> int:
     `sigmas` is the run's whole descending list, its last entry ends the run. Midpoint evaluations of second-order
     samplers fall into the step that they start from; found by value because evaluations cannot be counted.
     """
-    tolerance = 1e-3 * max(1.0, abs(sigma))
-    return max(0, sum(1 for start in sigmas[:-1] if start >= sigma - tolerance) - 1)
+    return max(0, sum(1 for start in sigmas[:-1] if start >= sigma - SAME_STEP * sigma) - 1)

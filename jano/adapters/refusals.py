@@ -34,6 +34,8 @@ def unsupported_sampling(sampler: object, sigmas: Tensor, latent_shapes: list | 
         return f"{num_steps} steps are too few to gain anything (from {FEWEST_STEPS} on, or with quality custom)"
     if name.startswith(ADAPTIVE_SAMPLERS):
         return f"the sampler {name} chooses its own steps (any sampler with fixed steps works)"
+    if bool((sigmas[1:] > sigmas[:-1]).any()):
+        return "the sigmas do not only fall (unsampling or restarts)"
     if latent_shapes is not None and len(latent_shapes) > 1:
         return "the latent has several parts (audio and video)"
     return ""

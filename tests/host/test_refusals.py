@@ -1,0 +1,163 @@
+"""What Jano does not accelerate runs as without it, and the reason is one sentence, told once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import pytest
+import torch
+from comfy.context_windows import ContextFuseMethods, ContextSchedules
+from comfy.model_patcher import ModelPatcher
+from comfy_extras.nodes_context_windows import ContextWindowsManualNode
+from comfyui_jano.jano.adapters.patch import analyze, schedule
+from comfyui_jano.jano.adapters.settings import report_of
+from comfyui_jano.jano.config import AnalyzerConfig
+from comfyui_jano.jano.report import RunReport
+from comfyui_jano.jano.schedule import Level
+from comfyui_jano.tests.host import tiny
+from comfyui_jano.tests.host.tiny import ODD, level_map, sample
+from torch import Tensor
+
+
+def native_report(model: ModelPatcher, accelerated: ModelPatcher, caplog, **run: object) -> RunReport:
+    """The report of a run that gives the picture of no node; its one reason was logged once."""
+    with caplog.at_level(logging.WARNING):
+        picture = sample(accelerated, **run)
+    assert torch.equal(picture, sample(model, **run))
+    report = report_of(accelerated, picture)
+    (reason,) = report.fallbacks
+    assert report.verdict == "native"
+    assert caplog.text.count(f"running natively because {reason}") == 1
+    assert reason in report.summary()
+    return report
+
+
+@pytest.mark.parametrize(
+    ("make", "size", "name"),
+    [(tiny.unet, (16, 16), "UNetModel"), (tiny.qwen, (1, *ODD), "QwenImageTransformer2DModel")],
+    ids=["a UNet", "another transformer"],
+)
+@pytest.mark.parametrize("analysed", [False, True])
+def test_an_unsupported_model(make: Callable, size: tuple, name: str, analysed: bool, caplog) -> None:
+    model = make()
+    patched = analyze(model, AnalyzerConfig()) if analysed else schedule(model, "balanced")
+    report = native_report(model, patched, caplog, size=size, cfg=3.0)
+    assert report.fallbacks[0].startswith(f"the model class {name} is not supported (supported: Flux, ")
+
+
+def test_a_subclass_of_a_supported_model(caplog) -> None:
+    model = tiny.flux()
+    model.model.diffusion_model.__class__ = type("SomebodysFlux", (type(model.model.diffusion_model),), {})
+    report = native_report(model, schedule(model, "balanced"), caplog)
+    assert report.fallbacks[0].startswith("the model class SomebodysFlux is not supported")
+
+
+@pytest.mark.parametrize("steps", [1, 8])
+def test_few_steps_with_a_preset(flux: ModelPatcher, steps: int, caplog) -> None:
+    report = native_report(flux, schedule(flux, "draft"), caplog, steps=steps)
+    assert report.fallbacks == [
+        f"{steps} steps are too few to gain anything (from 9 on, or with quality custom)"
+    ]
+
+
+@pytest.mark.parametrize("quality", ["fidelity", "balanced", "fast", "draft"])
+def test_from_nine_steps_on_every_preset_accelerates(flux: ModelPatcher, quality: str) -> None:
+    model = schedule(flux, quality)
+    assert report_of(model, sample(model, steps=9)).verdict == "accelerated"
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_custom_without_room_between_warm_up_and_cool_down(flux: ModelPatcher, steps: int, caplog) -> None:
+    report = native_report(flux, schedule(flux, "custom", {"cooldown": 0.1}), caplog, steps=steps)
+    assert report.fallbacks == [
+        f"{steps} steps leave nothing between 3 steps of warm-up and 1 of cool-down; use more steps"
+    ]
+
+
+def test_a_cool_down_that_takes_every_step(flux: ModelPatcher, caplog) -> None:
+    report = native_report(flux, schedule(flux, "custom", {"cooldown": 0.9}), caplog)
+    assert report.fallbacks == ["12 steps leave nothing between 3 steps of warm-up and 11 of cool-down; use more steps"]
+
+
+def test_the_analyzer_alone_needs_no_room_for_a_cool_down(flux: ModelPatcher) -> None:
+    model = analyze(flux, AnalyzerConfig())
+    assert report_of(model, sample(model, steps=4)).verdict == "analysed"
+
+
+def test_no_steps_at_all(flux: ModelPatcher) -> None:
+    model = schedule(flux, "balanced")
+    latent = torch.randn(1, 16, 8, 8)
+    untouched = sample(flux, steps=12, latent=latent, start_step=12)
+    assert torch.equal(sample(model, steps=12, latent=latent, start_step=12), untouched)
+
+
+@pytest.mark.parametrize("sampler", ["dpm_adaptive", "dpm_fast"])
+def test_samplers_that_choose_their_own_steps(flux: ModelPatcher, sampler: str, caplog) -> None:
+    report = native_report(flux, schedule(flux, "balanced"), caplog, sampler=sampler)
+    assert report.fallbacks[0].startswith(f"the sampler {sampler}")
+
+
+def test_a_map_of_another_size(flux: ModelPatcher, caplog) -> None:
+    model = schedule(flux, "balanced", level_map=level_map(flux, (16, 24)))
+    report = native_report(flux, model, caplog)
+    assert report.fallbacks == [
+        "the level map is for (1, 8, 12) tokens (frames, height, width) but this latent has (1, 9, 7); "
+        "use a map made at this size"
+    ]
+
+
+def test_context_windows(wan: ModelPatcher, caplog) -> None:
+    windows = ContextWindowsManualNode.execute(
+        wan, 4, 1, ContextSchedules.STATIC_STANDARD, 1, False, ContextFuseMethods.PYRAMID, 2, False
+    ).args[0]
+    report = native_report(windows, schedule(windows, "balanced"), caplog, size=(8, 8, 8))
+    assert report.fallbacks == ["context windows are on"]
+
+
+def test_a_model_that_the_host_compiles(flux: ModelPatcher, caplog) -> None:
+    def compiled(executor: Callable, *args: object, **kwargs: object) -> Tensor:
+        return executor(*args, **kwargs)
+
+    model = flux.clone()
+    model.add_wrapper_with_key("apply_model", "torch.compile", compiled)
+    report = native_report(model, schedule(model, "balanced"), caplog)
+    assert report.fallbacks == ["the model is compiled (remove the compile node)"]
+
+
+# --- settings that are no reason to refuse
+
+
+def test_an_all_static_map_skips_whole_steps(flux: ModelPatcher) -> None:
+    model = schedule(flux, "balanced", level_map=level_map(flux, level=Level.STATIC))
+    report = report_of(model, sample(model))
+    classes = [str(record.step_class) for record in report.steps]
+    assert classes == ["full" if step in (11,) else "store" if step % 4 == 0 else "skipped" for step in range(12)]
+
+
+def test_an_all_active_map_leaves_nothing_out(flux: ModelPatcher) -> None:
+    model = schedule(flux, "balanced", level_map=level_map(flux, level=Level.ACTIVE))
+    picture = sample(model)
+    assert torch.equal(picture, sample(flux))
+    report = report_of(model, picture)
+    assert (report.computed_token_fraction, report.fallbacks) == (1.0, [])
+
+
+@pytest.mark.parametrize(
+    ("custom", "sentence"),
+    [
+        (
+            {"static_threshold": 0.7, "moderate_threshold": 0.6},
+            "Jano: static_threshold 0.7 must not be above moderate_threshold 0.6.",
+        ),
+        (
+            {"static_interval": 2, "moderate_interval": 3},
+            r"Jano: intervals must not shrink from active over moderate to static, but they are \(1, 3, 2\).",
+        ),
+        ({"active_interval": 0}, r"Jano: intervals are whole steps, 1 or more, not \(0, 2, 4\)."),
+        ({"cooldown": 1.0}, "Jano: cooldown is a share of the steps, 0 to below 1, not 1.0."),
+    ],
+)
+def test_contradictory_settings_are_refused_in_a_sentence(flux: ModelPatcher, custom: dict, sentence: str) -> None:
+    with pytest.raises(ValueError, match=f"^{sentence}$"):
+        schedule(flux, "custom", custom)
