@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRATCH = ROOT / "build" / "tests"
-SEED = 20_25
+SEED = 2025
 
 
 def pytest_configure() -> None:
@@ -52,6 +52,9 @@ def alias_repository() -> None:
     package = types.ModuleType("comfyui_jano")
     package.__path__ = [str(ROOT)]
     sys.modules["comfyui_jano"] = package
+
+
+alias_repository()  # now, because the conftest files below this one import from it
 
 
 def load_comfyui(folder: Path) -> None:

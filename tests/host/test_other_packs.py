@@ -150,7 +150,12 @@ def test_patches_inside_the_blocks_make_the_run_native(flux: ModelPatcher, patch
 
 
 INSIDE = {
-    "attn1_patch": lambda q, k, v, pe=None, attn_mask=None, extra_options=None: {"q": q, "k": k, "v": 1.1 * v, "pe": pe},
+    "attn1_patch": lambda q, k, v, pe=None, attn_mask=None, extra_options=None: {
+        "q": q,
+        "k": k,
+        "v": 1.1 * v,
+        "pe": pe,
+    },
     "attn1_output_patch": lambda attention, extra_options: 1.1 * attention,
     "post_input": lambda args: args,
 }

@@ -56,9 +56,7 @@ def test_a_subclass_of_a_supported_model(caplog) -> None:
 @pytest.mark.parametrize("steps", [1, 8])
 def test_few_steps_with_a_preset(flux: ModelPatcher, steps: int, caplog) -> None:
     report = native_report(flux, schedule(flux, "draft"), caplog, steps=steps)
-    assert report.fallbacks == [
-        f"{steps} steps are too few to gain anything (from 9 on, or with quality custom)"
-    ]
+    assert report.fallbacks == [f"{steps} steps are too few to gain anything (from 9 on, or with quality custom)"]
 
 
 @pytest.mark.parametrize("quality", ["fidelity", "balanced", "fast", "draft"])
@@ -96,6 +94,12 @@ def test_no_steps_at_all(flux: ModelPatcher) -> None:
 def test_samplers_that_choose_their_own_steps(flux: ModelPatcher, sampler: str, caplog) -> None:
     report = native_report(flux, schedule(flux, "balanced"), caplog, sampler=sampler)
     assert report.fallbacks[0].startswith(f"the sampler {sampler}")
+
+
+def test_sigmas_that_rise(flux: ModelPatcher, caplog) -> None:
+    rising = torch.linspace(0.01, 1.0, 12)
+    report = native_report(flux, schedule(flux, "balanced"), caplog, sigmas=rising)
+    assert report.fallbacks == ["the sigmas do not only fall (unsampling or restarts)"]
 
 
 def test_a_map_of_another_size(flux: ModelPatcher, caplog) -> None:

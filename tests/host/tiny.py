@@ -189,9 +189,7 @@ def sample(
     options = {"scheduler": "simple", "disable_pbar": True, "seed": seed, **options}
     scheduler = options.pop("scheduler")
     with torch.inference_mode():
-        return comfy.sample.sample(
-            model, noise, steps, cfg, sampler, scheduler, positive, negative, latent, **options
-        )
+        return comfy.sample.sample(model, noise, steps, cfg, sampler, scheduler, positive, negative, latent, **options)
 
 
 def level_map(model: ModelPatcher, size: tuple[int, ...] = ODD, level: Level | None = None) -> LevelMap:

@@ -1,0 +1,114 @@
+"""The nodes as users wire them: settings in, MODEL out, and after sampling a map and a report."""
+
+from __future__ import annotations
+
+import json
+
+import comfy.utils
+import folder_paths
+import pytest
+import torch
+from comfy.model_patcher import ModelPatcher
+from comfyui_jano.jano.adapters.settings import settings_of
+from comfyui_jano.jano.config import AnalyzerConfig, SchedulerConfig
+from comfyui_jano.nodes.convergence_map import JanoConvergenceMap
+from comfyui_jano.nodes.model_loader import JanoModelLoader
+from comfyui_jano.nodes.report import JanoReport
+from comfyui_jano.nodes.tune import JanoAnalyzer, JanoScheduler
+from comfyui_jano.tests.host import tiny
+from comfyui_jano.tests.host.tiny import ODD, sample
+
+
+def run(node: type, **inputs: object) -> object:
+    """Execute a node as the server does, with the defaults of its schema for what is not given."""
+    schema = node.GET_SCHEMA()
+    defaults = {field.id: field.default for field in schema.inputs if getattr(field, "default", None) is not None}
+    return node.EXECUTE_NORMALIZED(**{**defaults, **inputs})
+
+
+@pytest.fixture
+def accelerated(flux: ModelPatcher) -> ModelPatcher:
+    return run(prepared(JanoScheduler), model=flux).args[0]
+
+
+def prepared(node: type) -> type:
+    """A node class with hidden values, as the server makes one for each execution."""
+    return node.PREPARE_CLASS_CLONE({"hidden_inputs": {}})
+
+
+def test_the_scheduler_alone_is_enough(flux: ModelPatcher, accelerated: ModelPatcher) -> None:
+    settings = settings_of(accelerated)
+    assert settings.analyzer == AnalyzerConfig()
+    assert settings.preset
+    assert not torch.equal(sample(accelerated), sample(flux))
+
+
+def test_custom_settings_are_those_of_the_widgets(flux: ModelPatcher) -> None:
+    chosen = {"static_threshold": 0.1, "moderate_threshold": 0.9, "static_interval": 9, "cooldown": 0.2}
+    model = run(prepared(JanoScheduler), model=flux, quality="custom", **chosen).args[0]
+    assert settings_of(model).scheduler == SchedulerConfig(**chosen)
+
+
+def test_the_analyzers_widgets_reach_the_settings(flux: ModelPatcher) -> None:
+    model = run(JanoAnalyzer, model=flux, warmup=0.2, region_h=4, score="pairwise").args[0]
+    assert settings_of(model).analyzer == AnalyzerConfig(0.2, (0, 4, 0), score="pairwise")
+
+
+def test_the_loader_gives_a_model_that_accelerates(tmp_path, monkeypatch) -> None:
+    weights = tiny.flux().model.diffusion_model.state_dict()
+    comfy.utils.save_torch_file(weights, str(tmp_path / "tiny.safetensors"))
+    monkeypatch.setitem(folder_paths.folder_names_and_paths, "diffusion_models", ([str(tmp_path)], {".safetensors"}))
+    loader = prepared(JanoModelLoader)
+    model = run(loader, unet_name="tiny.safetensors", weight_dtype="default", quality="fast").args[0]
+    report = json.loads(run(JanoReport, model=model, latent={"samples": sample(model)}).args[1])
+    assert (report["model"], report["verdict"]) == ("Flux", "accelerated")
+
+
+def test_the_report_is_markdown_json_and_a_chart(accelerated: ModelPatcher) -> None:
+    output = run(JanoReport, model=accelerated, latent={"samples": sample(accelerated)})
+    markdown, account, chart = output.args
+    report = json.loads(account)
+    assert markdown.startswith("| Jano run | |\n|---|---|\n| Verdict | accelerated |")
+    assert len(report["timeline"]) == report["steps"] == 12
+    assert chart.ndim == 4
+    assert chart.shape[-1] == 3
+    assert 0 <= chart.min() < chart.max() <= 1
+    assert output.ui["text"] == (markdown,) or list(output.ui["text"]) == [markdown]
+    assert output.ui["jano"] == [report]
+
+
+def test_the_map_has_masks_that_share_out_the_picture(accelerated: ModelPatcher) -> None:
+    picture, active, frozen, level_map = run(
+        JanoConvergenceMap, model=accelerated, latent={"samples": sample(accelerated)}
+    ).args
+    assert active.shape == frozen.shape == (1, *ODD)
+    assert torch.equal(active + frozen, torch.ones(1, *ODD))
+    assert 0 < active.mean() < 1
+    assert picture.shape[0] == 1
+    assert picture.shape[1] > 8 * ODD[0]  # the legend stands below
+    assert picture.shape[2:] == (8 * ODD[1], 3)
+    assert level_map.grid.latent == (1, *ODD)
+
+
+def test_the_map_lies_over_the_decoded_picture(accelerated: ModelPatcher) -> None:
+    image = torch.rand(1, 136, 104, 3)
+    picture = run(JanoConvergenceMap, model=accelerated, latent={"samples": sample(accelerated)}, image=image).args[0]
+    assert picture.shape[2:] == (104, 3)
+    assert not torch.allclose(picture[:, :136], image, atol=0.05)
+
+
+def test_a_map_can_be_used_again(flux: ModelPatcher, accelerated: ModelPatcher) -> None:
+    output = run(JanoConvergenceMap, model=accelerated, latent={"samples": sample(accelerated)})
+    again = run(prepared(JanoScheduler), model=flux, level_map=output.args[3]).args[0]
+    report = json.loads(run(JanoReport, model=again, latent={"samples": sample(again)}).args[1])
+    assert report["verdict"] == "accelerated"
+    assert report["timeline"][1]["computed"] < 1  # no warm-up is left
+
+
+def test_without_a_run_the_map_says_so_and_masks_everything_active(flux: ModelPatcher) -> None:
+    samples = torch.zeros(1, 16, 8, 6)
+    picture, active, frozen, level_map = run(JanoConvergenceMap, model=flux, latent={"samples": samples}).args
+    assert level_map is None
+    assert torch.equal(active, torch.ones(1, 8, 6))
+    assert torch.equal(frozen, torch.zeros(1, 8, 6))
+    assert picture.std() > 0  # a sentence is drawn

@@ -1,0 +1,130 @@
+"""Complexity scores on pictures small enough to compute by hand, and against the printed equations."""
+
+import pytest
+import torch
+from comfyui_jano.jano.complexity import (
+    SCORE_FUNCTIONS,
+    Features,
+    curvature_score,
+    interval,
+    interval_difference,
+    normalised_scores,
+    pairwise_score,
+    paper_score,
+    weighted,
+)
+from comfyui_jano.jano.config import SCORES, AnalyzerConfig
+from comfyui_jano.jano.grid import TokenGrid
+from torch import Tensor
+
+TWO_REGIONS = TokenGrid(latent=(1, 1, 4), patch=(1, 1, 1), region=(1, 1, 2))
+CLIP = TokenGrid(latent=(4, 5, 7), patch=(1, 2, 2), region=(2, 1, 2))  # ragged in every direction
+
+
+def features(*steps: list) -> Features:
+    """Velocities of one channel: one row of four cells a step."""
+    velocity = torch.tensor(steps, dtype=torch.float32).reshape(len(steps), 1, 1, 1, 4)
+    return Features(velocity, torch.zeros_like(velocity))
+
+
+def random_features(steps: int, grid: TokenGrid) -> Features:
+    velocity = torch.randn(steps, 3, *grid.latent)
+    return Features(velocity, torch.zeros_like(velocity))
+
+
+def test_curvature_is_zero_where_the_velocity_changes_evenly() -> None:
+    score = curvature_score(features([0, 0, 0, 0], [1, 1, 1, 1], [2, 2, 5, 5]), TWO_REGIONS, 0.7)
+    assert score.tolist() == [0.0, 3.0]  # 5 - 2 * 1 + 0
+
+
+def test_curvature_of_two_steps_is_their_difference() -> None:
+    assert curvature_score(features([0, 0, 0, 0], [3, 4, 0, 0]), TWO_REGIONS, 0.7).tolist() == pytest.approx(
+        [12.5**0.5, 0.0]
+    )
+
+
+@pytest.mark.parametrize(("steps", "k"), [(1, 1), (2, 1), (3, 1), (4, 2), (7, 3)])
+def test_the_interval_is_half_the_steps(steps: int, k: int) -> None:
+    assert interval(steps) == k
+
+
+def test_the_interval_difference_is_over_k_steps() -> None:
+    gradient = torch.tensor([0.0, 1.0, 4.0, 9.0]).reshape(4, 1)  # k = 2: |4 - 0| and |9 - 1|
+    assert interval_difference(gradient).tolist() == [6.0]
+
+
+def test_one_step_has_no_change() -> None:
+    assert interval_difference(torch.ones(1, 3)).tolist() == [0.0, 0.0, 0.0]
+
+
+def test_the_paper_score_of_a_row() -> None:
+    """Gradients between neighbours within a region: 0 then 6 in the first, 0 then 0 in the second; half counts."""
+    score = paper_score(features([1, 1, 2, 2], [1, 7, 3, 3]), TWO_REGIONS, 0.7)
+    assert score.tolist() == [3.0, 0.0]
+
+
+def test_the_pairwise_score_of_a_row() -> None:
+    """Distances of the pairs (1, 1) (1, 2) (2, 1) (2, 2) change by 0, 6, 6, 0."""
+    score = pairwise_score(features([1, 1, 2, 2], [1, 7, 3, 3]), TWO_REGIONS, 0.7)
+    assert score.tolist() == pytest.approx([3.0, 0.0])
+
+
+def test_a_single_frame_has_no_temporal_part() -> None:
+    assert weighted(torch.tensor(100.0), torch.tensor(2.0), TWO_REGIONS, 0.7) == 2.0
+    assert weighted(torch.tensor(10.0), torch.tensor(2.0), CLIP, 0.75) == 8.0
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.7, 1.0])
+def test_the_paper_score_follows_the_printed_equations(weight: float) -> None:
+    clip = random_features(4, CLIP)
+    expected = by_loops(clip.velocity, CLIP, weight)
+    torch.testing.assert_close(paper_score(clip, CLIP, weight), expected, rtol=1e-4, atol=1e-5)
+
+
+def by_loops(velocity: Tensor, grid: TokenGrid, weight: float) -> Tensor:
+    """Equations 10 to 15, one pair of neighbours at a time."""
+    f = velocity.mean(1)
+    k = len(f) // 2
+    region = grid.region_of_cell().reshape(grid.latent)
+    sums = torch.zeros(3, grid.num_regions)
+    counts = torch.zeros(3, grid.num_regions)
+    for cell in torch.cartesian_prod(*map(torch.arange, grid.latent)).tolist():
+        for axis in range(3):
+            other = [c + (i == axis) for i, c in enumerate(cell)]
+            if other[axis] == grid.latent[axis] or region[tuple(cell)] != region[tuple(other)]:
+                continue
+            gradient = f[(slice(None), *other)] - f[(slice(None), *cell)]
+            sums[axis, region[tuple(cell)]] += (gradient[k:] - gradient[:-k]).abs().mean()
+            counts[axis, region[tuple(cell)]] += 1
+    temporal, rows, columns = sums / counts.clamp(min=1)
+    return weight * temporal + (1 - weight) * 0.5 * (rows + columns)
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_every_score_tells_a_restless_region_from_a_still_one(name: str) -> None:
+    grid = TokenGrid(latent=(2, 8, 8), patch=(1, 2, 2), region=(2, 2, 2))
+    velocity = torch.zeros(4, 3, 2, 8, 8)
+    velocity[..., 4:, 4:] = torch.randn(4, 3, 2, 4, 4)
+    score = SCORE_FUNCTIONS[name](Features(velocity, velocity), grid, 0.7)
+    assert score.argmax() == 3
+    assert score[:3].max() < 0.1 * score[3]
+
+
+@pytest.mark.parametrize("name", SCORES)
+@pytest.mark.parametrize("latent", [(1, 17, 13), (3, 9, 8), (1, 1, 1)])
+def test_every_score_has_one_finite_number_a_region(name: str, latent: tuple) -> None:
+    grid = TokenGrid.with_region_cells(latent, (1, 2, 2), (1, 8, 8))
+    score = SCORE_FUNCTIONS[name](random_features(3, grid), grid, 0.7)
+    assert score.shape == (grid.num_regions,)
+    assert score.isfinite().all()
+    assert (score >= 0).all()
+
+
+def test_the_names_a_user_can_choose_are_those_that_exist() -> None:
+    assert tuple(SCORE_FUNCTIONS) == SCORES
+
+
+def test_every_picture_of_a_batch_is_normalised_by_its_own_range() -> None:
+    quiet, loud = features([0, 0, 0, 0], [1, 1, 2, 2]), features([0, 0, 0, 0], [100, 100, 300, 300])
+    scores = normalised_scores([quiet, loud], TWO_REGIONS, AnalyzerConfig(normalisation="minmax"))
+    assert scores.tolist() == [[0.0, 1.0], [0.0, 1.0]]

@@ -1,0 +1,69 @@
+"""What a user may choose, and the sentence for what he may not."""
+
+import dataclasses
+
+import pytest
+from comfyui_jano.jano.config import AnalyzerConfig, SchedulerConfig
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ({"warmup": 1.0}, "warmup is a share of the steps, 0 to below 1, not 1.0."),
+        ({"warmup": -0.1}, "warmup is a share of the steps, 0 to below 1, not -0.1."),
+        ({"region": (0, -1, 4)}, r"region sizes are latent cells, 0 or more, not \(0, -1, 4\)."),
+        ({"temporal_weight": 1.5}, "temporal_weight goes from 0 to 1, not 1.5."),
+        ({"score": "entropy"}, "score 'entropy' is unknown; choose one of curvature, pairwise, paper."),
+        ({"normalisation": "zscore"}, "normalisation must be one of robust, minmax."),
+    ],
+)
+def test_analyzer_settings_are_refused_in_a_sentence(config: dict, sentence: str) -> None:
+    with pytest.raises(ValueError, match=f"^Jano: {sentence}$"):
+        AnalyzerConfig(**config)
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        (
+            {"static_threshold": 0.7, "moderate_threshold": 0.6},
+            "static_threshold 0.7 must not be above moderate_threshold 0.6.",
+        ),
+        ({"active_interval": 0}, r"intervals are whole steps, 1 or more, not \(0, 2, 4\)."),
+        (
+            {"static_interval": 2, "moderate_interval": 3},
+            r"intervals must not shrink from active over moderate to static, but they are \(1, 3, 2\).",
+        ),
+        (
+            {"active_interval": 3},
+            r"intervals must not shrink from active over moderate to static, but they are \(3, 2, 4\).",
+        ),
+        ({"cooldown": 1.0}, "cooldown is a share of the steps, 0 to below 1, not 1.0."),
+        ({"forecast": "cubic"}, "forecast must be one of linear, hold."),
+    ],
+)
+def test_scheduler_settings_are_refused_in_a_sentence(config: dict, sentence: str) -> None:
+    with pytest.raises(ValueError, match=f"^Jano: {sentence}$"):
+        SchedulerConfig(**config)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"static_threshold": 0.0, "moderate_threshold": 0.0},
+        {"static_threshold": 1.0, "moderate_threshold": 1.0},
+        {"static_interval": 1, "moderate_interval": 1, "active_interval": 1},
+        {"static_interval": 5, "moderate_interval": 5, "active_interval": 5},
+        {"cooldown": 0.0},
+    ],
+)
+def test_the_ends_of_a_range_are_allowed(config: dict) -> None:
+    SchedulerConfig(**config)
+
+
+@pytest.mark.parametrize("config", [AnalyzerConfig(), SchedulerConfig()])
+def test_settings_cannot_be_changed_and_can_be_keys(config: object) -> None:
+    name = dataclasses.fields(config)[0].name
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(config, name, 0.5)
+    assert {config: 1}[type(config)()] == 1

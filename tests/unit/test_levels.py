@@ -1,0 +1,72 @@
+"""From scores to levels."""
+
+import pytest
+import torch
+from comfyui_jano.jano.config import SchedulerConfig
+from comfyui_jano.jano.grid import TokenGrid
+from comfyui_jano.jano.levels import LevelMap, classify, normalise_minmax, normalise_robust
+from comfyui_jano.jano.schedule import ALL_LEVELS, Level
+
+S, M, A = int(Level.STATIC), int(Level.MODERATE), int(Level.ACTIVE)
+ROW = TokenGrid(latent=(1, 1, 4), patch=(1, 1, 1), region=(1, 1, 1))
+THRESHOLDS = SchedulerConfig(static_threshold=0.3, moderate_threshold=0.6)
+
+
+def row(*levels: int) -> LevelMap:
+    return LevelMap(ROW, torch.tensor(levels, dtype=torch.uint8), torch.zeros(4))
+
+
+def test_a_score_on_a_threshold_has_the_lower_level() -> None:
+    scores = torch.tensor([0.3, 0.31, 0.6, 0.61])
+    assert classify(scores, ROW, THRESHOLDS).levels.tolist() == [S, M, M, A]
+
+
+def test_in_a_batch_the_highest_level_counts() -> None:
+    scores = torch.tensor([[0.1, 0.1, 0.5, 0.5], [0.2, 0.5, 0.2, 0.9]])
+    chosen = classify(scores, ROW, THRESHOLDS)
+    assert chosen.levels.tolist() == [S, M, M, A]
+    assert chosen.scores.tolist() == pytest.approx([0.2, 0.5, 0.5, 0.9])
+
+
+def test_tokens_have_the_level_of_their_region() -> None:
+    grid = TokenGrid(latent=(1, 1, 3), patch=(1, 1, 1), region=(1, 1, 2))
+    assert classify(torch.tensor([0.9, 0.1]), grid, THRESHOLDS).levels.tolist() == [A, A, S]
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "levels"),
+    [((0.0, 0.0), [S, A, A, A]), ((1.0, 1.0), [S, S, S, S]), ((0.0, 1.0), [S, M, M, M]), ((0.5, 0.5), [S, S, S, A])],
+)
+def test_thresholds_at_their_ends(thresholds: tuple, levels: list) -> None:
+    config = SchedulerConfig(static_threshold=thresholds[0], moderate_threshold=thresholds[1])
+    assert classify(torch.tensor([0.0, 0.1, 0.5, 1.0]), ROW, config).levels.tolist() == levels
+
+
+def test_a_mask_marks_the_tokens_of_its_levels() -> None:
+    chosen = row(S, M, A, A)
+    assert chosen.mask(frozenset({Level.ACTIVE})).tolist() == [False, False, True, True]
+    assert chosen.mask(frozenset({Level.STATIC, Level.MODERATE})).tolist() == [True, True, False, False]
+    assert chosen.mask(ALL_LEVELS).all()
+    assert not chosen.mask(frozenset()).any()
+
+
+def test_shares_add_up_to_one() -> None:
+    assert row(S, M, A, A).share() == {Level.STATIC: 0.25, Level.MODERATE: 0.25, Level.ACTIVE: 0.5}
+    assert row(A, A, A, A).share() == {Level.STATIC: 0.0, Level.MODERATE: 0.0, Level.ACTIVE: 1.0}
+
+
+def test_minmax_stretches_to_the_ends() -> None:
+    assert normalise_minmax(torch.tensor([2.0, 3.0, 6.0])).tolist() == [0.0, 0.25, 1.0]
+
+
+@pytest.mark.parametrize("normalise", [normalise_minmax, normalise_robust])
+def test_equal_scores_are_all_zero(normalise) -> None:
+    assert normalise(torch.full((5,), 3.0)).tolist() == [0.0] * 5
+
+
+def test_one_outlier_does_not_make_the_rest_static() -> None:
+    scores = torch.cat((torch.linspace(0, 1, 99), torch.tensor([1000.0])))
+    assert normalise_minmax(scores)[:99].max() < 0.01
+    robust = normalise_robust(scores)
+    assert robust[50] == pytest.approx(0.5, abs=0.03)
+    assert (robust[0], robust[99]) == (0.0, 1.0)
