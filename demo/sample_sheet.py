@@ -113,6 +113,7 @@ def main() -> None:
         if args.hardness:
             coarse = vae.decode(sample(model, prompt, args.steps // 2, args.cfg, seed))[0].float().cpu()
             figures.append(round(psnr(pictures[-1], coarse), 2))
+    args.out.parent.mkdir(parents=True, exist_ok=True)
     save_sheet(pictures, prompts, args.out)
     if args.hardness:
         note = {

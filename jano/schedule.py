@@ -8,7 +8,6 @@ from math import ceil
 
 from .config import SchedulerConfig
 
-
 # Relative difference up to which two sigmas are the same step: samplers compute theirs with rounding errors.
 SAME_STEP = 1e-4
 

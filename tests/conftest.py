@@ -6,6 +6,7 @@ ComfyUI's ``nodes.py`` and our ``nodes/`` share a name, so the repository itself
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import random
 import sys
@@ -19,32 +20,20 @@ SCRATCH = ROOT / "build" / "tests"
 SEED = 2025
 
 
-def pytest_configure() -> None:
-    """End the run where the stage could not be set: skipping would look like passing."""
-    if problem is not None:
-        pytest.exit(str(problem), problem.exit_code)
-    importlib.import_module("torch").set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
-
-
-def set_the_stage() -> Exception | None:
-    """Make the pack and ComfyUI importable, or say why there is nothing to test.
-
-    At import and not in a hook: conftest files of folders given to pytest by name are imported before any hook runs.
-    """
+def stage() -> None:
+    """Make ready, or end the run: without ComfyUI there is nothing to test, and skipping would look like passing."""
     alias_repository()
     location = importlib.import_module("comfyui_jano.host.location")
     try:
         folder = location.chosen_host().folder
     except location.HostError as error:
-        return error
+        sys.exit(f"jano: {error}")
     if not location.is_comfyui(folder):
-        sentence = f"There is no ComfyUI in {folder}: run `make test`, which installs it, or set COMFYUI_PATH."
-        return location.HostError(sentence, location.USAGE)
+        sys.exit(f"jano: there is no ComfyUI in {folder}: run `make test`, which installs it, or set COMFYUI_PATH.")
     if importlib.util.find_spec("torch") is None:
-        sentence = f"{sys.executable} has no torch: run `make test`, which uses the Python that has it."
-        return location.HostError(sentence, location.USAGE)
+        sys.exit(f"jano: {sys.executable} has no torch: run `make test`, which uses the Python that has it.")
     load_comfyui(folder)
-    return None
+    importlib.import_module("torch").set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
 
 
 def alias_repository() -> None:
@@ -52,9 +41,6 @@ def alias_repository() -> None:
     package = types.ModuleType("comfyui_jano")
     package.__path__ = [str(ROOT)]
     sys.modules["comfyui_jano"] = package
-
-
-alias_repository()  # now, because the conftest files below this one import from it
 
 
 def load_comfyui(folder: Path) -> None:
@@ -66,7 +52,7 @@ def load_comfyui(folder: Path) -> None:
     args.base_directory = str(SCRATCH)
 
 
-problem = set_the_stage()
+stage()  # not in a hook: the conftest files below this one import ComfyUI before pytest runs any
 
 
 @pytest.fixture(autouse=True)

@@ -66,4 +66,6 @@ def unsupported_call(run: Run, x: Tensor, options: dict) -> str:
     """Why one call of the transformer is native while the run is not."""
     if not run.accepts(x):
         return "a conditioning covers only part of the latent (area or window)"
+    if x.shape[0] != len(options.get("uuids", ())) * run.latent_shape[0]:
+        return "another node calls the model with batches of its own"
     return patched_blocks(options)

@@ -181,14 +181,15 @@ def _apply_tapped(active: ActiveRun, rows: TokenRows, options: dict, execute: Ca
     try:
         with tapped(active.taps, rows):
             x0 = execute({**options, OVERRIDE: AttentionTap(options.get(OVERRIDE))})
-        if rows.layout is not None:
-            return run.finish(call, x0)
-        reason = "another node answered in place of the transformer"
     except Unaccelerated as unexpected:
-        reason, x0 = str(unexpected), None
-    active.fall_back(reason)
-    run.give_up()
-    return run.finish(Call(Mode.FULL, call.chunks), execute(options) if x0 is None else x0)
+        active.fall_back(str(unexpected))
+        run.give_up()
+        return run.finish(Call(Mode.FULL, call.chunks), execute(options))
+    x0 = run.finish(call, x0)
+    if rows.layout is None:
+        active.fall_back("another node answered in place of the transformer")
+        run.give_up()
+    return x0
 
 
 def chunk_keys(options: dict) -> Chunks:
@@ -197,4 +198,5 @@ def chunk_keys(options: dict) -> Chunks:
     The same conditioning can stand on both sides of CFG, and skip-layer guidance evaluates it with blocks replaced.
     """
     replaced = frozenset(options.get("patches_replace", {}).get("dit", {}))
-    return tuple((uuid, side, replaced) for uuid, side in zip(options["uuids"], options["cond_or_uncond"], strict=True))
+    chunks = zip(options.get("uuids", ()), options.get("cond_or_uncond", ()), strict=True)
+    return tuple((uuid, side, replaced) for uuid, side in chunks)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
 
 import pytest
 from comfy.model_patcher import ModelPatcher
-from comfyui_jano.jano.kv_cache import KVCache
-from comfyui_jano.jano.run import Run
 from comfyui_jano.tests.host import tiny
 
 

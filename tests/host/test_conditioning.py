@@ -124,7 +124,7 @@ def test_skip_layer_guidance_has_caches_of_its_own(flux: ModelPatcher, layers: t
     blocks += [("single_block", int(i)) for i in single.split(", ") if i]
 
     def evaluate(model: object, conds: list, x: Tensor, sigma: Tensor, options: dict) -> list[Tensor]:
-        skipping = options
+        skipping = dict(options)  # which the host's function writes into
         for name, number in blocks:
             skipping = comfy.model_patcher.set_model_options_patch_replace(
                 skipping, lambda args, extra: args, "dit", name, number

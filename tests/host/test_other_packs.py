@@ -13,8 +13,9 @@ from comfy.patcher_extension import WrappersMP
 from comfy_extras.nodes_easycache import EasyCacheNode, LazyCacheNode
 from comfyui_jano.jano.adapters.patch import schedule
 from comfyui_jano.jano.adapters.settings import report_of
+from comfyui_jano.jano.schedule import Level
 from comfyui_jano.tests.host.passes import assert_exact, same_input
-from comfyui_jano.tests.host.tiny import sample
+from comfyui_jano.tests.host.tiny import level_map, sample
 from torch import Tensor
 
 EVERY_STEP = {"static_interval": 1, "moderate_interval": 1}
@@ -171,3 +172,42 @@ def test_a_pack_that_answers_for_the_transformer_makes_the_rest_native(flux: Mod
     picture = sample(model)
     assert torch.equal(picture, sample(alone))
     assert report_of(model, picture).fallbacks == ["another node answered in place of the transformer"]
+
+
+def test_an_answer_to_a_partial_step_is_taken_for_its_tokens_only(flux: ModelPatcher) -> None:
+    """Another pack's cache repeats what it saw at a partial step: where tokens were left out, that is garbage."""
+    chosen = level_map(flux)
+    active = chosen.grid.cells(chosen.mask(frozenset({Level.ACTIVE})))
+    calls = iter(range(100))
+
+    def repeat(executor: Callable, x: Tensor, *args: object, **kwargs: object) -> Tensor:
+        return torch.where(active[0], x, torch.nan) if next(calls) == 5 else executor(x, *args, **kwargs)
+
+    model = schedule(flux, "balanced", level_map=chosen)
+    model.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, "another pack", repeat)
+    picture = sample(model)
+    assert report_of(model, picture).fallbacks == ["another node answered in place of the transformer"]
+    assert picture.isfinite().all()
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["with the conditionings' ids", "without"])
+def test_a_pack_that_splits_batches_gets_native_calls(flux: ModelPatcher, told: bool) -> None:
+    def one_by_one(apply: Callable, call: dict) -> Tensor:
+        options = dict(call["c"]["transformer_options"])
+        if not told:
+            del options["uuids"], options["cond_or_uncond"]
+        rows = zip(call["input"].split(1), call["timestep"].split(1), strict=True)
+        kept = {name: value for name, value in call["c"].items() if name != "transformer_options"}
+        return torch.cat(
+            [
+                apply(x, t, **{name: value[i : i + 1] for name, value in kept.items()}, transformer_options=options)
+                for i, (x, t) in enumerate(rows)
+            ]
+        )
+
+    alone = flux.clone()
+    alone.set_model_unet_function_wrapper(one_by_one)
+    model = schedule(alone, "balanced")
+    picture = sample(model, cfg=3.0)
+    assert torch.equal(picture, sample(alone, cfg=3.0))
+    assert report_of(model, picture).fallbacks == ["another node calls the model with batches of its own"]

@@ -73,6 +73,20 @@ def test_with_reference_latents(make: Callable[[], ModelPatcher], method: str) -
     assert_exact(same_input(model, positive))
 
 
+def test_text_and_references_are_computed_at_every_step(flux: ModelPatcher) -> None:
+    model, queries = flux.clone(), []
+
+    def attention(func: Callable, q: Tensor, *args: object, **kwargs: object) -> Tensor:
+        queries.append(q.shape[2])
+        return func(q, *args, **kwargs)
+
+    model.model_options["transformer_options"]["optimized_attention_override"] = attention
+    conds = conditioning(1, reference_latents=[torch.randn(1, 16, 8, 6)])
+    passes = same_input(model, conds, conds)
+    text, main, reference = 8, 63, 12
+    assert set(queries) == {text + main + reference, text + round(main * passes.share) + reference}
+
+
 @pytest.mark.parametrize("size", [(16, 24), tiny.ODD])
 def test_with_reference_latents_at_their_own_time(size: tuple[int, int]) -> None:
     model = tiny.flux2(guidance_embed=False)  # with it this host cannot add a guidance to two times

@@ -26,6 +26,8 @@ def test_exactly_our_scripts_are_given_to_the_editor(server: Server) -> None:
     scripts = {path for path in server.get_json("/extensions") if path.startswith("/extensions/jano/")}
     web = ROOT / "web"
     assert scripts == {f"/extensions/jano/{path.relative_to(web).as_posix()}" for path in web.rglob("*.js")}
+    for script in scripts:
+        assert server.fetch(script) == (web / script.removeprefix("/extensions/jano/")).read_bytes()
 
 
 def test_help_pages_are_served(server: Server) -> None:

@@ -5,7 +5,7 @@ import torch
 from comfyui_jano.jano.kv_cache import KVCache
 from torch import Tensor
 
-FIRST, LAYER = torch.tensor([0]), ("double", 0)
+FIRST, SECOND, LAYER = torch.tensor([0]), torch.tensor([1]), ("double", 0)
 
 
 def keys(*rows: tuple[float, ...]) -> Tensor:
@@ -16,9 +16,11 @@ def store(cache: KVCache, chunks: tuple, *rows: tuple[float, ...], layer: object
     cache.store(chunks, layer, keys(*rows), keys(*rows) + 100)
 
 
-def update(cache: KVCache, chunks: tuple, *rows: tuple[float, ...], layer: object = LAYER) -> list:
-    """Write the first token of every row; the keys of all tokens then, after a look at the values."""
-    k, v = cache.update(chunks, layer, FIRST, 1, keys(*rows), keys(*rows) + 100)
+def update(
+    cache: KVCache, chunks: tuple, *rows: tuple[float, ...], layer: object = LAYER, index: Tensor = FIRST
+) -> list:
+    """Write one token of every row, the first; the keys of all tokens then, after a look at the values."""
+    k, v = cache.update(chunks, layer, index, 1, keys(*rows), keys(*rows) + 100)
     assert torch.equal(v, k + 100)
     return k.squeeze(-1).tolist()
 
@@ -62,6 +64,14 @@ def test_chunks_stored_apart_can_be_used_together_and_apart_again() -> None:
     assert update(cache, ("a", "b"), (5.0,), (6.0,)) == [[5.0, 2.0], [6.0, 4.0]]
     assert update(cache, ("b",), (7.0,)) == [[7.0, 4.0]]
     assert update(cache, ("a", "b"), (8.0,), (9.0,)) == [[8.0, 2.0], [9.0, 4.0]]
+
+
+def test_what_was_written_together_is_read_apart() -> None:
+    cache = KVCache()
+    store(cache, ("a",), (1.0, 2.0))
+    store(cache, ("b",), (3.0, 4.0))
+    update(cache, ("a", "b"), (5.0,), (6.0,))
+    assert update(cache, ("b",), (7.0,), index=SECOND) == [[6.0, 7.0]]
 
 
 def test_a_chunk_may_have_several_rows() -> None:

@@ -35,8 +35,7 @@ def test_alone_the_map_has_eight_pixels_a_cell_and_full_colours() -> None:
     assert picture.shape[2:] == (32, 3)
     corners = [colour(picture, y, x) for y in (4, 28) for x in (4, 28)]
     assert corners == [
-        pytest.approx(LEVEL_COLOURS[level])
-        for level in (Level.STATIC, Level.MODERATE, Level.ACTIVE, Level.ACTIVE)
+        pytest.approx(LEVEL_COLOURS[level]) for level in (Level.STATIC, Level.MODERATE, Level.ACTIVE, Level.ACTIVE)
     ]
 
 

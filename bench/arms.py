@@ -1,0 +1,161 @@
+"""The ways to spend less compute that are compared: every setting turns the plain MODEL into the one to sample with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from itertools import product
+
+import torch
+from comfy.model_patcher import ModelPatcher
+from comfy.patcher_extension import WrappersMP
+from comfy_extras.nodes_easycache import EasyCacheNode, LazyCacheNode
+from torch import Tensor
+
+from ..jano import complexity
+from ..jano.adapters.patch import analyze, schedule
+from ..jano.complexity import Features, Score
+from ..jano.config import AnalyzerConfig, SchedulerConfig
+from ..jano.grid import TokenGrid
+from ..jano.presets import PAPER_FLUX, as_published
+from .stats import ranks
+from .trajectory import Trajectory
+from .truth import forecast_error
+
+QUALITIES = ("fidelity", "balanced", "fast", "draft")
+FEWER = (0.86, 0.75, 0.61, 0.5, 0.39)
+EASY = (0.03, 0.06, 0.1, 0.2, 0.3)
+LAZY = (0.01, 0.02, 0.05, 0.1, 0.2)
+SWEPT_INTERVALS = ((1, 2, 2), (1, 2, 3), (1, 2, 4), (1, 3, 6), (2, 2, 3), (2, 2, 4), (2, 3, 4))
+SWEPT_THRESHOLDS = ((0.2, 0.5), (0.3, 0.6), (0.5, 0.8))
+OVERRIDDEN = "curvature"
+
+
+@dataclass(frozen=True)
+class Full:
+    """What is known of the full run that a setting is compared with."""
+
+    run: Trajectory
+    grid: TokenGrid
+    seed: int
+
+
+Ranking = Callable[[Full], Tensor]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One point of one arm. `steps_share` is a share of the full run's steps; `ranking` puts the regions in another
+    order than their scores, with the same share of every level."""
+
+    arm: str
+    name: str
+    prepare: Callable[[ModelPatcher], ModelPatcher] = lambda model: model
+    steps_share: float = 1.0
+    ranking: Ranking | None = None
+
+
+def settings(sweep: bool) -> list[Setting]:
+    return [*fewer_steps(), *host_caches(sweep), *published(), *ours(), *rankings(), *(swept() if sweep else ())]
+
+
+def fewer_steps() -> list[Setting]:
+    return [Setting("fewer steps", f"{share:.0%} of the steps", steps_share=share) for share in FEWER]
+
+
+def host_caches(sweep: bool) -> list[Setting]:
+    """The host's own nodes at their default start and end, thresholds swept."""
+    between = [0.04, 0.08, 0.15, 0.5] if sweep else []
+    easy = [
+        Setting("EasyCache", f"threshold {threshold:g}", cached(EasyCacheNode, threshold))
+        for threshold in sorted([*EASY, *between])
+    ]
+    lazy = [
+        Setting("LazyCache", f"threshold {threshold:g}", cached(LazyCacheNode, threshold))
+        for threshold in sorted([*LAZY, *between])
+    ]
+    return easy + lazy
+
+
+def cached(node: type, threshold: float) -> Callable[[ModelPatcher], ModelPatcher]:
+    return lambda model: node.execute(with_own_input(model), threshold, 0.15, 0.95, False).result[0]
+
+
+def with_own_input(model: ModelPatcher) -> ModelPatcher:
+    """A clone whose transformer gets a copy of x. EasyCache adds to its input in place, and in fp32 that input is the
+    very tensor from which the host computes x0 afterwards; with a 16-bit model it is a copy."""
+
+    def copied(executor: Callable, x: Tensor, *args, **kwargs) -> Tensor:
+        return executor(x.clone(), *args, **kwargs)
+
+    clone = model.clone()
+    clone.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, "jano_bench", copied)
+    return clone
+
+
+def published() -> list[Setting]:
+    return [Setting("Jano as published", point, configured(*as_published(point))) for point in PAPER_FLUX]
+
+
+def configured(analyzer: AnalyzerConfig, scheduler: SchedulerConfig) -> Callable[[ModelPatcher], ModelPatcher]:
+    return lambda model: schedule(analyze(model, analyzer), "custom", asdict(scheduler))
+
+
+def ours() -> list[Setting]:
+    """The presets, and the whole picture computed at every second or third step only."""
+    presets = [Setting("Jano", quality, lambda model, q=quality: schedule(model, q)) for quality in QUALITIES]
+    uniform = [Setting("Jano, one rate", f"every {k}", with_intervals(k, k, k)) for k in (2, 3)]
+    return presets + uniform
+
+
+def with_intervals(active: int, moderate: int, static: int, **more: object) -> Callable[[ModelPatcher], ModelPatcher]:
+    intervals = {"active_interval": active, "moderate_interval": moderate, "static_interval": static}
+    return configured(AnalyzerConfig(), SchedulerConfig(**intervals, **more))
+
+
+def rankings() -> list[Setting]:
+    """Two presets with the same level shares in another order: by chance, and by what only the full run knows."""
+    orders: dict[str, Ranking] = {"random map": by_chance, "oracle map": by_truth}
+    return [
+        Setting(f"Jano, {name}", quality, lambda model, q=quality: schedule(model, q), ranking=order)
+        for name, order in orders.items()
+        for quality in ("balanced", "fast")
+    ]
+
+
+def by_chance(full: Full) -> Tensor:
+    return torch.rand(full.grid.num_regions, generator=torch.Generator().manual_seed(full.seed))
+
+
+def by_truth(full: Full) -> Tensor:
+    return forecast_error(full.run, full.grid)
+
+
+def swept() -> list[Setting]:
+    """Intervals (active, moderate, static) x thresholds x forecast."""
+    found = []
+    for intervals, thresholds, forecast in product(SWEPT_INTERVALS, SWEPT_THRESHOLDS, ("linear", "hold")):
+        more = dict(zip(("static_threshold", "moderate_threshold"), thresholds, strict=True), forecast=forecast)
+        found.append(Setting("Jano, swept", f"{intervals} {thresholds} {forecast}", with_intervals(*intervals, **more)))
+    return found
+
+
+@contextmanager
+def ranked(ranking: Ranking | None, full: Full) -> Iterator[None]:
+    """While open, the default score gives its values to the regions in the order of `ranking`."""
+    original = complexity.SCORE_FUNCTIONS[OVERRIDDEN]
+    if ranking is not None:
+        complexity.SCORE_FUNCTIONS[OVERRIDDEN] = reordered(original, ranking(full))
+    try:
+        yield
+    finally:
+        complexity.SCORE_FUNCTIONS[OVERRIDDEN] = original
+
+
+def reordered(score: Score, order: Tensor) -> Score:
+    def instead(features: Features, grid: TokenGrid, temporal_weight: float) -> Tensor:
+        values = score(features, grid, temporal_weight).sort().values
+        return values[ranks(order).round().long().to(values.device)]
+
+    return instead

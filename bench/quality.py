@@ -1,0 +1,94 @@
+"""How much of the full run's picture every way of saving keeps: PSNR over the share of FLOPs, same seeds."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..jano.adapters.settings import report_of
+from ..jano.quality import psnr
+from . import demo_models
+from .arms import Full, Setting, ranked, settings
+from .demo_models import Demo, Outcome, Sampling
+from .records import Lines, Row
+from .trajectory import Trajectory, sigmas_of, watched
+
+PROMPTS = 4
+STEPS = (28,)
+KEY = ("model", "steps", "sampler", "cfg", "prompt", "arm", "setting")
+# Where pictures are equal.
+HIGHEST_DB = 100.0
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A full run: its cost, its picture, and what it went through."""
+
+    outcome: Outcome
+    picture: Tensor
+    full: Full
+
+
+def measure(args: argparse.Namespace) -> None:
+    lines = Lines(args.out / "quality.jsonl", KEY)
+    with torch.inference_mode():
+        demo = demo_models.load(args.flux)
+        chosen = [s for s in settings(args.sweep) if not args.arms or s.arm in args.arms]
+        for steps in args.steps or STEPS:
+            how = Sampling(steps, args.sampler, args.cfg)
+            for seed, text in enumerate(demo_models.prompts(args.prompts or PROMPTS)):
+                measure_prompt(demo, lines, how, chosen, seed, text)
+
+
+def measure_prompt(demo: Demo, lines: Lines, how: Sampling, chosen: list[Setting], seed: int, text: str) -> None:
+    """All settings that are not in the file yet."""
+    keys = [key_of(demo, how, setting, seed) for setting in chosen]
+    missing = [(key, setting) for key, setting in zip(keys, chosen, strict=True) if lines.find(key) is None]
+    if not missing:
+        return
+    reference = full_run(demo, how, seed, text)
+    for number, (key, setting) in enumerate(missing, start=1):
+        print(f"\r{how.steps} steps, prompt {seed + 1}: {number} of {len(missing)} settings", end="", file=sys.stderr)
+        lines.add({**key, "text": text, **compare(demo, how, setting, seed, text, reference)})
+    print(file=sys.stderr)
+
+
+def key_of(demo: Demo, how: Sampling, setting: Setting, seed: int) -> Row:
+    values = (demo.digest, how.steps, how.sampler, how.cfg, seed, setting.arm, setting.name)
+    return dict(zip(KEY, values, strict=True))
+
+
+def full_run(demo: Demo, how: Sampling, seed: int, text: str) -> Reference:
+    states: list[Tensor] = []
+    outcome = demo_models.metered(demo.model, text, seed, how, watched(states))
+    run = Trajectory(torch.stack(states).unsqueeze(2), sigmas_of(demo, how.steps))
+    return Reference(outcome, demo.picture(outcome.latent), Full(run, demo.grid, seed))
+
+
+def compare(demo: Demo, how: Sampling, setting: Setting, seed: int, text: str, reference: Reference) -> Row:
+    steps = max(1, round(how.steps * setting.steps_share))
+    model = setting.prepare(demo.model)
+    with ranked(setting.ranking, reference.full):
+        outcome = demo_models.metered(model, text, seed, Sampling(steps, how.sampler, how.cfg))
+    report = report_of(model, outcome.latent)
+    picture = demo.picture(outcome.latent)
+    return {
+        "flops_fraction": round(outcome.flops / reference.outcome.flops, 4),
+        "psnr_db": round(min(HIGHEST_DB, psnr(reference.picture, picture).item()), 3),
+        "latent_psnr_db": round(latent_psnr(reference.outcome.latent, outcome.latent), 3),
+        "computed_token_fraction": round(report.computed_token_fraction, 4),
+        "level_share": report.level_share,
+        "native_because": report.fallbacks if report.steps else [],
+        "seconds": round(outcome.seconds, 3),
+    }
+
+
+def latent_psnr(reference: Tensor, latent: Tensor) -> float:
+    """In dB, with the reference's range as its peak."""
+    error = (reference - latent).double().square().mean().sqrt()
+    peak = (reference.max() - reference.min()).double()
+    return min(HIGHEST_DB, (20 * torch.log10(peak / error)).item()) if error > 0 else HIGHEST_DB

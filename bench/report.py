@@ -1,0 +1,26 @@
+"""REPORT.md: every part's JSON as tables and charts, with the command that renews it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from . import report_quality, report_scores, report_speed
+
+INTRODUCTION = """# Measurements
+
+Written by `make bench` (`python bench/run.py report` rewrites it from the JSON beside it). Both sides of every
+comparison run in turn in one process; ratios are medians over rounds.
+"""
+
+
+def write(out: Path) -> Path:
+    """Write REPORT.md into `out`, with a section for every part that has been measured there."""
+    sections = [
+        *report_speed.speed(out),
+        *report_speed.attention(out),
+        *report_scores.scores(out),
+        *report_quality.quality(out),
+    ]
+    path = out / "REPORT.md"
+    path.write_text("\n".join([INTRODUCTION, *sections]), encoding="utf-8")
+    return path

@@ -1,0 +1,63 @@
+"""Measures Jano inside the real ComfyUI and writes build/bench/: JSON per part, charts, and REPORT.md over all of them.
+
+    python bench/run.py                                  # every part, small enough for one core in half an hour
+    python bench/run.py speed --device cuda              # Flux.1's sizes on a GPU
+    python bench/run.py attention [--device cuda]
+    python bench/run.py scores --prompts 64
+    python bench/run.py quality --prompts 16 --steps 20 28 50 --sweep
+    python bench/run.py report                           # REPORT.md from what was measured before
+COMFYUI_PATH names another ComfyUI. On the CPU one thread computes (OMP_NUM_THREADS changes that).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+# Behind everything else: the repository's folder `nodes` must not hide the host's module of that name.
+sys.path[:] = [*sys.path[1:], str(ROOT)]
+
+from host.location import HostError  # noqa: E402
+from host.pack import import_pack  # noqa: E402
+
+PARTS = ("speed", "attention", "scores", "quality")
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"{', '.join(PARTS)} or report; all if none is given")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--out", type=Path, default=ROOT / "build" / "bench")
+    parser.add_argument("--rounds", type=int, default=5, help="speed, attention: interleaved rounds that are timed")
+    parser.add_argument("--prompts", type=int, help="scores, quality: how many lines of demo/prompts.txt")
+    parser.add_argument("--steps", type=int, nargs="+", help="quality: lengths of the full run (scores: the first)")
+    parser.add_argument("--sampler", default="euler", help="quality: a sampler of the host")
+    parser.add_argument("--cfg", type=float, default=4.0, help="scores, quality: guidance scale; the demo's is 4")
+    parser.add_argument("--flux", type=Path, help="scores, quality: another checkpoint of the demo's Flux")
+    parser.add_argument("--sweep", action="store_true", help="quality: many more settings per arm")
+    parser.add_argument("--arms", nargs="+", help="quality: only these arms")
+    args = parser.parse_args()
+    unknown = set(args.parts) - {*PARTS, "report"}
+    if unknown:
+        parser.error(f"no part is called {', '.join(sorted(unknown))}; choose from {', '.join(PARTS)}, report")
+    return args
+
+
+def main() -> None:
+    args = parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    try:
+        import_pack("bench.host").enter(args.device)
+    except HostError as error:
+        sys.exit(f"jano: {error}")
+    for part in args.parts or PARTS:
+        if part != "report":
+            print(f"--- {part}", file=sys.stderr, flush=True)
+            import_pack(f"bench.{part}").measure(args)
+    print(import_pack("bench.report").write(args.out))
+
+
+if __name__ == "__main__":
+    main()

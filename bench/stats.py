@@ -1,0 +1,42 @@
+"""The few statistics that the reports use, over plain lists or one-dimensional tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """Linear between neighbours."""
+    return float(torch.quantile(torch.tensor(values, dtype=torch.float64), share))
+
+
+def median(values: Sequence[float]) -> float:
+    return quantile(values, 0.5)
+
+
+def worst_decile(values: Sequence[float]) -> float:
+    """Mean of the lowest tenth, of one value at least."""
+    ascending = sorted(values)
+    return mean(ascending[: max(1, len(ascending) // 10)])
+
+
+def ranks(values: Tensor) -> Tensor:
+    """Ranks from 0, equal values share their mean rank."""
+    _, inverse, counts = values.unique(return_inverse=True, return_counts=True)
+    last = counts.cumsum(0).double()
+    return (last - (counts.double() + 1.0) / 2.0)[inverse]
+
+
+def spearman(a: Tensor, b: Tensor) -> float:
+    """Rank correlation; 0 where one side is constant."""
+    a, b = (ranks(side.flatten()) for side in (a, b))
+    a, b = a - a.mean(), b - b.mean()
+    scale = (a.norm() * b.norm()).item()
+    return (a @ b).item() / scale if scale else 0.0

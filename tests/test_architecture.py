@@ -1,0 +1,172 @@
+"""The house rules: who may import whom, what the pack never does, and how large a room may grow."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+RUNTIME = sorted([ROOT / "__init__.py", *(file for room in ("jano", "nodes") for file in (ROOT / room).rglob("*.py"))])
+PACKAGES = {"jano": 10, "jano/adapters": 10, "nodes": 10}  # the median function is shorter than this
+LONGEST_FUNCTION, LONGEST_FILE = 60, 350
+STANDARD = sys.stdlib_module_names
+
+# Outside of the standard library; "..jano" and "." are our own.
+MAY_IMPORT = {
+    "jano": {"torch", "numpy", "PIL", "."},
+    "jano/adapters": {"torch", "numpy", "comfy", ".", ".."},
+    "nodes": {"comfy_api", "folder_paths", ".", "..jano"},
+    ".": {".nodes"},
+}
+NEVER_IMPORTED = {"pickle", "subprocess", "urllib", "http", "socket", "ctypes", "importlib", "multiprocessing"}
+NEVER_CALLED = {"eval", "exec", "compile", "print", "__import__", "input"}
+VAGUE_NAMES = {"util", "utils", "helper", "helpers", "manager", "handler", "stuff", "misc", "common"}
+
+
+def room(path: Path) -> str:
+    return path.parent.relative_to(ROOT).as_posix()
+
+
+def imports(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and name of every import; relative ones begin with their dots and end after the first name."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name.partition(".")[0]) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            first = (node.module or "").partition(".")[0]
+            yield node.lineno, "." * node.level + first if node.level else first
+
+
+def allowed(name: str, may: set[str]) -> bool:
+    """Whether a room with the list `may` can import this; "." there stands for all beside it, ".." for all above."""
+    if name in STANDARD:
+        return name not in NEVER_IMPORTED
+    dots = name[: len(name) - len(name.lstrip("."))]
+    return name in may or (dots != "" and dots in may)
+
+
+def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def length(function: ast.FunctionDef | ast.AsyncFunctionDef, signature: bool = True) -> int:
+    return function.end_lineno - (function if signature else function.body[0]).lineno + 1
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", RUNTIME, ids=name_of)
+def test_imports_run_one_way(path: Path) -> None:
+    may = MAY_IMPORT[room(path)]
+    assert [f"line {line}: {name}" for line, name in imports(path) if not allowed(name, may)] == []
+
+
+@pytest.mark.parametrize("path", [path for path in RUNTIME if room(path) == "jano"], ids=name_of)
+def test_the_method_does_not_know_its_adapters(path: Path) -> None:
+    assert ".adapters" not in {name for _, name in imports(path)}
+
+
+@pytest.mark.parametrize("path", RUNTIME, ids=name_of)
+def test_nothing_dangerous_or_chatty_is_called(path: Path) -> None:
+    calls = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
+    names = [(call.lineno, call.func.id) for call in calls if isinstance(call.func, ast.Name)]
+    assert [(line, name) for line, name in names if name in NEVER_CALLED] == []
+
+
+@pytest.mark.parametrize("path", RUNTIME, ids=name_of)
+def test_logging_is_left_to_the_host(path: Path) -> None:
+    attributes = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+    assert attributes.isdisjoint({"basicConfig", "setLevel", "addHandler"})
+
+
+@pytest.mark.parametrize("path", RUNTIME, ids=name_of)
+def test_no_module_collects_anything(path: Path) -> None:
+    """No `global`, and no container that starts empty at module or class level: it could only be there to be filled."""
+    tree = ast.parse(path.read_text())
+    assert not any(isinstance(node, ast.Global | ast.Nonlocal) for node in ast.walk(tree))
+    scopes = [tree, *(node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))]
+    values = [
+        (node.lineno, node.value)
+        for scope in scopes
+        for node in scope.body
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None
+    ]
+    assert [line for line, value in values if is_empty_container(value)] == []
+
+
+def is_empty_container(value: ast.expr) -> bool:
+    if isinstance(value, ast.List | ast.Set | ast.Dict):
+        return not ast.unparse(value).strip("[]{} ")
+    makers = {"list", "dict", "set", "deque", "defaultdict", "OrderedDict", "WeakKeyDictionary", "WeakValueDictionary"}
+    return isinstance(value, ast.Call) and ast.unparse(value.func).rpartition(".")[2] in makers
+
+
+@pytest.mark.parametrize("path", [path for path in RUNTIME if path.parent != ROOT], ids=name_of)
+def test_no_module_holds_a_tensor(path: Path) -> None:
+    dotted = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    module = importlib.import_module(f"comfyui_jano.{dotted}")
+    assert [name for name, value in vars(module).items() if holds_tensor(value)] == []
+
+
+def holds_tensor(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(map(holds_tensor, value.values()))
+    if isinstance(value, list | tuple | set | frozenset):
+        return any(map(holds_tensor, value))
+    return isinstance(value, torch.Tensor)
+
+
+# --- size and names
+
+
+@pytest.mark.parametrize("path", RUNTIME, ids=name_of)
+def test_files_and_functions_are_short(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= LONGEST_FILE
+    assert [function.name for function in functions(path) if length(function) > LONGEST_FUNCTION] == []
+
+
+@pytest.mark.parametrize(("package", "bar"), PACKAGES.items())
+def test_most_functions_are_a_few_lines(package: str, bar: int) -> None:
+    """Their bodies, that is: signatures are often a line for each argument. A node's schema is data and not counted."""
+    made = [function for path in RUNTIME if room(path) == package for function in functions(path)]
+    bodies = [length(function, signature=False) for function in made if function.name != "define_schema"]
+    assert statistics.median(bodies) < bar
+
+
+@pytest.mark.parametrize("path", RUNTIME, ids=name_of)
+def test_names_say_what_is_inside(path: Path) -> None:
+    classes = [node.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef)]
+    words = {word for name in classes for word in split_camel(name)} | set(path.stem.split("_"))
+    assert words.isdisjoint(VAGUE_NAMES)
+
+
+def split_camel(name: str) -> list[str]:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).strip("_").split("_")
+
+
+@pytest.mark.parametrize("path", RUNTIME, ids=name_of)
+def test_every_module_says_what_it_is_for(path: Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text()))
+
+
+@pytest.mark.parametrize("module", sorted((ROOT / "jano").glob("[!_]*.py")), ids=name_of)
+def test_every_module_of_the_method_has_its_tests(module: Path) -> None:
+    assert (ROOT / "tests" / "unit" / f"test_{module.name}").is_file()
+
+
+@pytest.mark.parametrize("command", [["check"], ["format", "--check"]], ids=" ".join)
+def test_ruff_is_content(command: list[str]) -> None:
+    ruff = subprocess.run([sys.executable, "-m", "ruff", *command, "."], cwd=ROOT, capture_output=True, text=True)
+    assert ruff.returncode == 0, ruff.stdout + ruff.stderr

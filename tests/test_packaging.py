@@ -1,0 +1,119 @@
+"""The pack as ComfyUI loads it, and its contract with saved workflows.
+
+A workflow stores widget values by position and links by name. After a deliberate change (inputs are only ever added
+at the end), write the contract anew with `JANO_WRITE_CONTRACT=1 make test` and look at its diff.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import nodes
+
+ROOT = Path(__file__).resolve().parents[1]
+CONTRACT = ROOT / "tests" / "data" / "object_info.json"
+NODE_IDS = {"JanoModelLoader", "JanoAnalyzer", "JanoScheduler", "JanoConvergenceMap", "JanoReport"}
+NOT_PART_OF_IT = ("tooltip", "description")
+
+
+@pytest.fixture(scope="module")
+def pyproject() -> dict:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+@pytest.fixture(scope="module")
+def loaded() -> dict[str, dict]:
+    """Our nodes as /object_info tells them, after ComfyUI's own loading of this repository."""
+    before = set(nodes.NODE_CLASS_MAPPINGS)
+    assert asyncio.run(nodes.load_custom_node(str(ROOT)))
+    ours = set(nodes.NODE_CLASS_MAPPINGS) - before
+    infos = {node_id: nodes.NODE_CLASS_MAPPINGS[node_id].GET_NODE_INFO_V1() for node_id in sorted(ours)}
+    return json.loads(json.dumps(infos))
+
+
+def test_loading_registers_our_nodes_and_no_others(loaded: dict) -> None:
+    assert set(loaded) == NODE_IDS
+
+
+def test_loading_is_quiet(caplog) -> None:
+    with caplog.at_level(logging.INFO):
+        assert asyncio.run(nodes.load_custom_node(str(ROOT)))
+    assert caplog.text == ""
+
+
+def test_every_input_and_output_has_a_tooltip(loaded: dict) -> None:
+    for node_id, info in loaded.items():
+        for section in ("required", "optional"):
+            for name, (_, *options) in info["input"].get(section, {}).items():
+                assert options, (node_id, name)
+                assert options[0].get("tooltip", "").endswith("."), (node_id, name)
+        assert all(tooltip for tooltip in info["output_tooltips"]), node_id
+
+
+def test_every_node_says_what_it_does(loaded: dict) -> None:
+    for info in loaded.values():
+        assert info["display_name"].startswith(("Jano ", "Load Diffusion Model"))
+        assert info["category"] == "model/patch/jano"
+        assert info["description"].endswith(".")
+        assert "jano" in info["search_aliases"]
+
+
+def test_every_node_has_a_help_page_and_no_page_lacks_its_node() -> None:
+    assert {page.stem for page in (ROOT / "web" / "docs").glob("*.md")} == NODE_IDS
+
+
+def test_saved_workflows_still_fit(loaded: dict) -> None:
+    made = {node_id: contract(info) for node_id, info in loaded.items()}
+    if os.environ.get("JANO_WRITE_CONTRACT"):
+        CONTRACT.write_text(json.dumps(made, indent=1) + "\n")
+    assert made == json.loads(CONTRACT.read_text())
+
+
+def contract(info: dict) -> dict:
+    """What a saved workflow relies on: names, order and ranges of inputs, names and order of outputs."""
+    inputs = []
+    for section in ("required", "optional"):
+        for name, (kind, *rest) in info["input"].get(section, {}).items():
+            options = {key: value for key, value in (rest[0] if rest else {}).items() if key not in NOT_PART_OF_IT}
+            if name == "unet_name":
+                options["options"] = "the files in models/diffusion_models"
+            inputs.append([section, name, kind, options])
+    outputs = [list(output) for output in zip(info["output"], info["output_name"], strict=True)]
+    return {
+        "display_name": info["display_name"],
+        "category": info["category"],
+        "output_node": info["output_node"],
+        "inputs": inputs,
+        "outputs": outputs,
+    }
+
+
+def test_the_version_is_semantic(pyproject: dict) -> None:
+    assert re.fullmatch(r"\d+\.\d+\.\d+", pyproject["project"]["version"])
+
+
+def test_nothing_is_installed_beside_the_host(pyproject: dict) -> None:
+    assert pyproject["project"]["dependencies"] == []
+    assert not (ROOT / "requirements.txt").exists()
+    assert not (ROOT / "install.py").exists()
+
+
+def test_the_registry_finds_what_it_needs(pyproject: dict) -> None:
+    assert "comfyui" not in pyproject["project"]["name"].lower()
+    assert pyproject["project"]["license"] == {"file": "LICENSE"}
+    assert pyproject["project"]["urls"]["Repository"].startswith("https://")
+    assert pyproject["tool"]["comfy"]["PublisherId"]
+    assert "web" not in pyproject["tool"]["comfy"]  # with WEB_DIRECTORY it would serve every script twice
+
+
+def test_scripts_and_pages_are_served_from_one_folder(loaded: dict) -> None:
+    served = {Path(folder) for folder in nodes.EXTENSION_WEB_DIRS.values()}
+    assert ROOT / "web" in served
