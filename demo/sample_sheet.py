@@ -8,6 +8,7 @@ Set COMFYUI_PATH for a host elsewhere than .comfyui/.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import math
 import os
@@ -119,6 +120,7 @@ def main() -> None:
         note = {
             "what": f"PSNR in dB of {args.steps // 2} against {args.steps} euler steps, same seeds (0..), 512 x 512",
             "command": "python demo/sample_sheet.py --hardness",
+            "weights_sha256": hashlib.sha256(args.flux.read_bytes()).hexdigest(),
             "cfg": args.cfg,
             "mean_db": round(sum(figures) / len(figures), 2),
             "per_prompt_db": dict(zip(prompts, figures, strict=True)),

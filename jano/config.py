@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SCORES = ("curvature", "pairwise", "paper")
-NORMALISATIONS = ("robust", "minmax")
+SCORES = ("detail", "curvature", "pairwise", "paper")
+NORMALISATIONS = ("rank", "robust", "minmax")
 FORECASTS = ("linear", "hold")
 
 
@@ -24,8 +24,8 @@ class AnalyzerConfig:
     warmup: float = 0.1
     region: tuple[int, int, int] = (0, 0, 0)
     temporal_weight: float = 0.7
-    score: str = "curvature"
-    normalisation: str = "robust"
+    score: str = "detail"
+    normalisation: str = "rank"
 
     def __post_init__(self) -> None:
         _require(0.0 <= self.warmup < 1.0, f"warmup is a share of the steps, 0 to below 1, not {self.warmup}.")
@@ -43,14 +43,14 @@ class SchedulerConfig:
     `slope` scales the forecast's first-order term; "hold" repeats the last computed prediction.
     """
 
-    static_threshold: float = 0.3
-    moderate_threshold: float = 0.6
-    static_interval: int = 4
+    static_threshold: float = 0.4
+    moderate_threshold: float = 0.9
+    static_interval: int = 2
     moderate_interval: int = 2
     active_interval: int = 1
     cooldown: float = 0.07
     forecast: str = "linear"
-    slope: float = 0.8
+    slope: float = 0.5
 
     def __post_init__(self) -> None:
         low, high = self.static_threshold, self.moderate_threshold

@@ -50,7 +50,13 @@ def normalise_robust(scores: Tensor, share: float = 0.02) -> Tensor:
     return ((scores - low) / (high - low).clamp(min=torch.finfo(scores.dtype).tiny)).clamp(0.0, 1.0)
 
 
-NORMALISE = {"minmax": normalise_minmax, "robust": normalise_robust}
+def normalise_rank(scores: Tensor) -> Tensor:
+    """The share of regions that are at most as complex, so that a threshold is a share and the speed is known."""
+    order = torch.sort(scores).values
+    return torch.searchsorted(order, scores, right=True).to(scores.dtype) / scores.numel()
+
+
+NORMALISE = {"rank": normalise_rank, "minmax": normalise_minmax, "robust": normalise_robust}
 
 
 def classify(scores: Tensor, grid: TokenGrid, config: SchedulerConfig) -> LevelMap:

@@ -50,8 +50,9 @@ class JanoAnalyzer(io.ComfyNode):
                     options=list(SCORE_FUNCTIONS),
                     default=ANALYZER.score,
                     advanced=True,
-                    tooltip="How complexity is measured. curvature: how much the velocity bends over the steps "
-                    "(measured best). pairwise: the authors' code. paper: the paper's equations 10 to 15.",
+                    tooltip="How complexity is measured. detail: the detail foreseen in the denoised prediction "
+                    "(measured best). curvature: how much the velocity bends over the steps. pairwise: the authors' "
+                    "code. paper: the paper's equations 10 to 15.",
                 ),
             ],
             outputs=[io.Model.Output(tooltip="The model with the analyzer.")],
@@ -161,7 +162,7 @@ def _threshold_inputs() -> list[io.Input]:
             max=1.0,
             step=0.01,
             advanced=True,
-            tooltip=f"custom: regions up to this complexity (0 to 1) are {level}.",
+            tooltip=f"custom: this share of the regions, the least complex first, is {level}.",
         )
         for name, level in rows.items()
     ]

@@ -30,6 +30,13 @@ def test_a_report_is_found_from_every_clone_behind(flux: ModelPatcher) -> None:
     assert report_of(behind, samples).verdict == "accelerated"
 
 
+def test_an_analyzer_and_a_scheduler_behind_it_share_their_reports(flux: ModelPatcher) -> None:
+    analyzer = analyze(flux, AnalyzerConfig())
+    scheduler = schedule(analyzer, "balanced")
+    samples = sample(scheduler)
+    assert report_of(analyzer, samples) is report_of(scheduler, samples)
+
+
 def test_without_a_jano_node_the_report_says_so(flux: ModelPatcher) -> None:
     report = report_of(flux, torch.zeros(1, 16, 4, 4))
     assert report.fallbacks == ["no Jano node stands before this MODEL, or it is bypassed"]

@@ -100,11 +100,12 @@ def test_a_late_conditioning_with_nothing_frozen_is_no_node(flux: ModelPatcher) 
 # --- a part of the picture
 
 
-def test_calls_for_an_area_are_native_and_the_others_are_not(flux: ModelPatcher) -> None:
+def test_calls_for_an_area_are_native_and_the_others_are_not(flux: ModelPatcher, caplog) -> None:
     model = schedule(flux, "balanced")
     area = limited(conditioning(3), area=(8, 8, 2, 2), strength=1.0)
     _, report = run(model, positive=[*conditioning(1), *area])
     assert report.fallbacks == [PART_OF_LATENT]
+    assert caplog.text.count(PART_OF_LATENT) == 1  # and not at each of the twelve calls
     assert report.verdict == "accelerated"
 
 

@@ -211,3 +211,17 @@ def test_a_pack_that_splits_batches_gets_native_calls(flux: ModelPatcher, told: 
     picture = sample(model, cfg=3.0)
     assert torch.equal(picture, sample(alone, cfg=3.0))
     assert report_of(model, picture).fallbacks == ["another node calls the model with batches of its own"]
+
+
+def test_a_block_with_other_tokens_than_the_rest_makes_the_rest_native(flux: ModelPatcher) -> None:
+    def with_one_more(args: dict, extra: dict) -> dict:
+        img, pe = args["img"], args["pe"]
+        longer = {"img": torch.cat((img, img[:, -1:]), 1), "pe": torch.cat((pe, pe[:, :, -1:]), 2)}
+        return {"img": extra["original_block"]({**args, **longer})["img"][:, :-1]}
+
+    alone = flux.clone()
+    alone.set_model_patch_replace(with_one_more, "dit", "single_block", 1)
+    model = schedule(alone, "balanced")
+    picture = sample(model)
+    assert torch.equal(picture, sample(alone))
+    assert report_of(model, picture).fallbacks == ["a block got 64 image tokens where 63 or more were expected"]

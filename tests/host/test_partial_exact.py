@@ -31,6 +31,10 @@ def test_in_a_batch_of_two_pictures(make: Callable[[], ModelPatcher]) -> None:
     assert_exact(same_input(make(), batch=2))
 
 
+def test_in_half_precision() -> None:
+    assert_exact(same_input(tiny.flux(torch.bfloat16), size=(16, 24)), tolerance=0.05)  # sums may round in other ways
+
+
 def test_of_a_clip() -> None:
     assert_exact(same_input(tiny.wan(), size=CLIP, batch=2))
 

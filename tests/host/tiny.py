@@ -107,11 +107,11 @@ QWEN = {
 }
 
 
-def patcher(config: comfy.supported_models.BASE, seed: int = 0) -> ModelPatcher:
+def patcher(config: comfy.supported_models.BASE, seed: int = 0, dtype: torch.dtype = torch.float32) -> ModelPatcher:
     """A MODEL of this configuration with random weights."""
-    config.set_inference_dtype(torch.float32, None)
+    config.set_inference_dtype(dtype, None)
     model = config.get_model({}, "")
-    randomise(model.diffusion_model, seed)
+    randomise(model.diffusion_model, seed).to(dtype)
     cpu = torch.device("cpu")
     return ModelPatcher(model.eval(), load_device=cpu, offload_device=cpu)
 
@@ -128,8 +128,8 @@ def randomise(network: nn.Module, seed: int = 0) -> nn.Module:
     return network.requires_grad_(False)
 
 
-def flux(**changes: object) -> ModelPatcher:
-    return patcher(comfy.supported_models.Flux({**FLUX, **changes}))
+def flux(dtype: torch.dtype = torch.float32, **changes: object) -> ModelPatcher:
+    return patcher(comfy.supported_models.Flux({**FLUX, **changes}), dtype=dtype)
 
 
 def schnell() -> ModelPatcher:

@@ -37,6 +37,15 @@ def test_curvature_is_zero_where_the_velocity_changes_evenly() -> None:
     assert score.tolist() == [0.0, 3.0]  # 5 - 2 * 1 + 0
 
 
+def test_detail_is_the_difference_of_neighbours_in_the_last_prediction() -> None:
+    velocity = torch.zeros(2, 1, 1, 1, 4)
+    denoised = torch.tensor([[9, 0, 0, 9], [0, 2, 5, 5]], dtype=torch.float32).reshape(2, 1, 1, 1, 4)
+    score = SCORE_FUNCTIONS["detail"](Features(velocity, denoised), TWO_REGIONS, 0.7)
+    torch.testing.assert_close(
+        score.square(), torch.tensor([2.0, 0.0])
+    )  # half of 2 squared; 2 to 5 is no pair of one region
+
+
 def test_curvature_of_two_steps_is_their_difference() -> None:
     assert curvature_score(features([0, 0, 0, 0], [3, 4, 0, 0]), TWO_REGIONS, 0.7).tolist() == pytest.approx(
         [12.5**0.5, 0.0]
@@ -126,5 +135,5 @@ def test_the_names_a_user_can_choose_are_those_that_exist() -> None:
 
 def test_every_picture_of_a_batch_is_normalised_by_its_own_range() -> None:
     quiet, loud = features([0, 0, 0, 0], [1, 1, 2, 2]), features([0, 0, 0, 0], [100, 100, 300, 300])
-    scores = normalised_scores([quiet, loud], TWO_REGIONS, AnalyzerConfig(normalisation="minmax"))
+    scores = normalised_scores([quiet, loud], TWO_REGIONS, AnalyzerConfig(score="curvature", normalisation="minmax"))
     assert scores.tolist() == [[0.0, 1.0], [0.0, 1.0]]

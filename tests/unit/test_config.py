@@ -13,8 +13,8 @@ from comfyui_jano.jano.config import AnalyzerConfig, SchedulerConfig
         ({"warmup": -0.1}, "warmup is a share of the steps, 0 to below 1, not -0.1."),
         ({"region": (0, -1, 4)}, r"region sizes are latent cells, 0 or more, not \(0, -1, 4\)."),
         ({"temporal_weight": 1.5}, "temporal_weight goes from 0 to 1, not 1.5."),
-        ({"score": "entropy"}, "score 'entropy' is unknown; choose one of curvature, pairwise, paper."),
-        ({"normalisation": "zscore"}, "normalisation must be one of robust, minmax."),
+        ({"score": "entropy"}, "score 'entropy' is unknown; choose one of detail, curvature, pairwise, paper."),
+        ({"normalisation": "zscore"}, "normalisation must be one of rank, robust, minmax."),
     ],
 )
 def test_analyzer_settings_are_refused_in_a_sentence(config: dict, sentence: str) -> None:
@@ -29,14 +29,14 @@ def test_analyzer_settings_are_refused_in_a_sentence(config: dict, sentence: str
             {"static_threshold": 0.7, "moderate_threshold": 0.6},
             "static_threshold 0.7 must not be above moderate_threshold 0.6.",
         ),
-        ({"active_interval": 0}, r"intervals are whole steps, 1 or more, not \(0, 2, 4\)."),
+        ({"active_interval": 0}, r"intervals are whole steps, 1 or more, not \(0, 2, 2\)."),
         (
             {"static_interval": 2, "moderate_interval": 3},
             r"intervals must not shrink from active over moderate to static, but they are \(1, 3, 2\).",
         ),
         (
             {"active_interval": 3},
-            r"intervals must not shrink from active over moderate to static, but they are \(3, 2, 4\).",
+            r"intervals must not shrink from active over moderate to static, but they are \(3, 2, 2\).",
         ),
         ({"cooldown": 1.0}, "cooldown is a share of the steps, 0 to below 1, not 1.0."),
         ({"forecast": "cubic"}, "forecast must be one of linear, hold."),

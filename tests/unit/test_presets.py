@@ -9,11 +9,21 @@ NAMED = [quality for quality in QUALITIES if quality != "custom"]
 
 
 def test_from_fidelity_to_draft_ever_less_is_computed() -> None:
-    share = {Level.STATIC: 0.4, Level.MODERATE: 0.4, Level.ACTIVE: 0.2}
-    computed = [Schedule.from_config(scheduler_preset(name), 20, 3).computed_fraction(share) for name in NAMED]
+    computed = [computed_fraction(scheduler_preset(name)) for name in NAMED]
     assert NAMED == ["fidelity", "balanced", "fast", "draft"]
     assert computed == sorted(computed, reverse=True)
     assert len(set(computed)) == 4
+
+
+def computed_fraction(config: SchedulerConfig) -> float:
+    """Of 28 steps; with scores as ranks the thresholds are the shares."""
+    low, high = config.static_threshold, config.moderate_threshold
+    share = {Level.STATIC: low, Level.MODERATE: high - low, Level.ACTIVE: 1 - high}
+    return Schedule.from_config(config, 28, 3).computed_fraction(share)
+
+
+def test_balanced_computes_about_three_fifths() -> None:
+    assert computed_fraction(scheduler_preset("balanced")) == pytest.approx((5 + 11 + 12 * 0.1) / 28)
 
 
 def test_balanced_is_what_custom_starts_from() -> None:

@@ -15,7 +15,8 @@ from torch import Tensor
 
 GRID = TokenGrid(latent=(1, 1, 2), patch=(1, 1, 1), region=(1, 1, 1))
 SHAPE = (1, 1, 1, 2)
-HOLD = {"forecast": "hold", "cooldown": 0.1}
+HOLD = {"forecast": "hold", "cooldown": 0.1, "static_interval": 4, "moderate_interval": 2}
+OWN_MAP = AnalyzerConfig(score="curvature", normalisation="robust")
 MODES = {Mode.FULL: "F", Mode.STORE: "S", Mode.PARTIAL: "P", Mode.SKIP: "-"}
 
 
@@ -27,7 +28,7 @@ def make(steps: int = 10, chosen: LevelMap | None = None, accelerate: bool = Tru
     """A run with equal steps from 1 to 0; without `chosen` it draws its own map."""
     scheduler = SchedulerConfig(**{**HOLD, **config}) if accelerate else None
     sigmas = torch.linspace(1, 0, steps + 1).tolist()
-    return Run(AnalyzerConfig(), scheduler, GRID, SHAPE, sigmas, RunReport("toy", steps), level_map=chosen)
+    return Run(OWN_MAP, scheduler, GRID, SHAPE, sigmas, RunReport("toy", steps), level_map=chosen)
 
 
 def evaluate(run: Run, step: int, chunks: tuple = ("c",), value: Tensor | None = None) -> tuple[str, list[float]]:
