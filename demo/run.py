@@ -1,6 +1,6 @@
 """What `make demo` runs: one picture through a real ComfyUI, in full and with Jano, and what the difference is.
 
-    python demo/run.py [--prompt "red striped ball, white brick house, grass, sunset sky"] [--seed 42] [--steps 28]
+    python demo/run.py [--prompt "green dotted tent, purple wavy boat, sand, night sky"] [--seed 102] [--steps 28]
 
 Leaves build/demo/flux_full.png, flux_jano.png, flux_levels.png, flux_steps.png and report.json.
 """
@@ -38,8 +38,8 @@ CFG = 4.0
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--prompt", default="red striped ball, white brick house, grass, sunset sky")
-    parser.add_argument("--seed", type=int, default=42)
+    parser.add_argument("--prompt", default="green dotted tent, purple wavy boat, sand, night sky")
+    parser.add_argument("--seed", type=int, default=102)
     parser.add_argument("--steps", type=int, default=28)
     parser.add_argument("--cfg", type=float, default=CFG)
     parser.add_argument("--readme", action="store_true", help="also renew the README's pictures")
