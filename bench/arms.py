@@ -19,6 +19,8 @@ from ..jano.complexity import Features, Score
 from ..jano.config import AnalyzerConfig, SchedulerConfig
 from ..jano.grid import TokenGrid
 from ..jano.presets import PAPER_FLUX, as_published
+from ..jano.run import warmup_steps
+from .candidates import contrast_denoised
 from .stats import ranks
 from .trajectory import Trajectory
 from .truth import forecast_error
@@ -28,8 +30,14 @@ FEWER = (0.86, 0.75, 0.61, 0.5, 0.39)
 EASY = (0.03, 0.06, 0.1, 0.2, 0.3)
 LAZY = (0.01, 0.02, 0.05, 0.1, 0.2)
 SWEPT_INTERVALS = ((1, 2, 2), (1, 2, 3), (1, 2, 4), (1, 3, 6), (2, 2, 3), (2, 2, 4), (2, 3, 4))
-SWEPT_THRESHOLDS = ((0.2, 0.5), (0.3, 0.6), (0.5, 0.8))
-OVERRIDDEN = "curvature"
+# Shares of the regions: up to the first static, from the second on active.
+SWEPT_THRESHOLDS = ((0.4, 0.9), (0.4, 0.75), (0.25, 0.5))
+# Schedules in which the map matters: intervals (active, moderate, static) and thresholds.
+RANKED = {
+    "1/2/2, 10% active": ((1, 2, 2), {"static_threshold": 0.4, "moderate_threshold": 0.9}),
+    "1/2/4, 25% active": ((1, 2, 4), {"static_threshold": 0.4, "moderate_threshold": 0.75}),
+}
+OVERRIDDEN = AnalyzerConfig().score
 
 
 @dataclass(frozen=True)
@@ -115,17 +123,28 @@ def with_intervals(active: int, moderate: int, static: int, **more: object) -> C
 
 
 def rankings() -> list[Setting]:
-    """Two presets with the same level shares in another order: by chance, and by what only the full run knows."""
-    orders: dict[str, Ranking] = {"random map": by_chance, "oracle map": by_truth}
+    """Schedules with the same level shares under other maps: by chance, by a region's contrast after the warm-up, and
+    by what only the full run knows."""
+    orders: dict[str, Ranking | None] = {
+        "own map": None,
+        "random map": by_chance,
+        "contrast map": by_contrast,
+        "oracle map": by_truth,
+    }
     return [
-        Setting(f"Jano, {name}", quality, lambda model, q=quality: schedule(model, q), ranking=order)
+        Setting(f"Jano, {name}", schedule_name, with_intervals(*intervals, **thresholds), ranking=order)
         for name, order in orders.items()
-        for quality in ("balanced", "fast")
+        for schedule_name, (intervals, thresholds) in RANKED.items()
     ]
 
 
 def by_chance(full: Full) -> Tensor:
     return torch.rand(full.grid.num_regions, generator=torch.Generator().manual_seed(full.seed))
+
+
+def by_contrast(full: Full) -> Tensor:
+    warmup = warmup_steps(AnalyzerConfig().warmup, full.run.num_steps, AnalyzerConfig().score)
+    return contrast_denoised(full.run.warmup(warmup), full.grid)
 
 
 def by_truth(full: Full) -> Tensor:

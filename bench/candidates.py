@@ -50,6 +50,29 @@ def gradient_velocity(features: Features, grid: TokenGrid) -> Tensor:
     return gradient(features.velocity[-1], grid)
 
 
+def contrast_denoised(features: Features, grid: TokenGrid) -> Tensor:
+    """Standard deviation of the last x0 prediction inside the region, root mean square over channels."""
+    return contrast(features.denoised[-1], grid)
+
+
+def contrast(latent: Tensor, grid: TokenGrid) -> Tensor:
+    """(C, T, H, W) -> (regions,): what a region is apart from its mean."""
+    variance = grid.mean_per_region(latent.square()) - grid.mean_per_region(latent).square()
+    return variance.clamp(min=0.0).mean(0).sqrt()
+
+
+def smoothed_contrast(features: Features, grid: TokenGrid) -> Tensor:
+    """Contrast, half of it from the region's neighbours."""
+    own = contrast_denoised(features, grid)
+    return 0.5 * (own + with_neighbours(own, grid))
+
+
+def with_neighbours(scores: Tensor, grid: TokenGrid) -> Tensor:
+    """Mean over a region and its neighbours in the picture."""
+    plane = scores.reshape(1, *grid.regions[1:])
+    return avg_pool2d(plane, 3, stride=1, padding=1, count_include_pad=False).flatten()
+
+
 def change_denoised(features: Features, grid: TokenGrid) -> Tensor:
     """Last step-to-step change of the x0 prediction."""
     return rms_per_region(features.denoised[-1] - features.denoised[-2], grid)
@@ -60,15 +83,6 @@ def change_velocity(features: Features, grid: TokenGrid) -> Tensor:
     return rms_per_region(features.velocity.diff(dim=0), grid).mean(0)
 
 
-def last_change_velocity(features: Features, grid: TokenGrid) -> Tensor:
-    return rms_per_region(features.velocity[-1] - features.velocity[-2], grid)
-
-
-def last_curvature(features: Features, grid: TokenGrid) -> Tensor:
-    """The last second difference of the velocity alone."""
-    return rms_per_region(features.velocity[-3:].diff(n=2, dim=0)[-1], grid)
-
-
 def gradient_of_change(features: Features, grid: TokenGrid) -> Tensor:
     """Spatial gradient of the x0 prediction's last change: where new detail appears."""
     return gradient(features.denoised[-1] - features.denoised[-2], grid)
@@ -77,12 +91,6 @@ def gradient_of_change(features: Features, grid: TokenGrid) -> Tensor:
 def relative_curvature(features: Features, grid: TokenGrid) -> Tensor:
     """Curvature over the velocity's own size."""
     return curvature_score(features, grid, 0.0) / rms_per_region(features.velocity[-1], grid)
-
-
-def smoothed_curvature(features: Features, grid: TokenGrid) -> Tensor:
-    """Curvature averaged over a region and its neighbours."""
-    plane = curvature_score(features, grid, 0.0).reshape(1, *grid.regions[1:])
-    return avg_pool2d(plane, 3, stride=1, padding=1, count_include_pad=False).flatten()
 
 
 def ranked_together(*scores: Callable[[Features, TokenGrid], Tensor]) -> Candidate:
@@ -100,19 +108,17 @@ EXISTING: dict[str, Candidate] = {
 }
 
 CANDIDATES: dict[str, Candidate] = {
-    "fft_latent": fft_latent,
-    "fft_denoised": of_features(fft_denoised),
+    "contrast_denoised": of_features(contrast_denoised),
+    "smoothed_contrast": of_features(smoothed_contrast),
     "detail_denoised": of_features(detail_denoised),
     "gradient_denoised": of_features(gradient_denoised),
     "gradient_velocity": of_features(gradient_velocity),
+    "fft_latent": fft_latent,
+    "fft_denoised": of_features(fft_denoised),
     "change_denoised": of_features(change_denoised),
     "change_velocity": of_features(change_velocity),
-    "last_change_velocity": of_features(last_change_velocity),
-    "last_curvature": of_features(last_curvature),
     "gradient_of_change": of_features(gradient_of_change),
     "relative_curvature": of_features(relative_curvature),
-    "smoothed_curvature": of_features(smoothed_curvature),
     "curvature+gradient_denoised": ranked_together(curvature, gradient_denoised),
-    "curvature+change_denoised": ranked_together(curvature, change_denoised),
     "gradient+change_denoised": ranked_together(gradient_denoised, change_denoised),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -24,12 +25,12 @@ class Trajectory:
     def num_steps(self) -> int:
         return self.sigmas.numel() - 1
 
-    @property
+    @cached_property
     def velocity(self) -> Tensor:
         """(steps, C, T, H, W): dx / d sigma of each step."""
         return self.x.diff(dim=0) / self.sigmas.diff().view(-1, 1, 1, 1, 1)
 
-    @property
+    @cached_property
     def denoised(self) -> Tensor:
         """(steps, C, T, H, W): x0 predicted at every step."""
         return self.x[:-1] - self.sigmas[:-1].view(-1, 1, 1, 1, 1) * self.velocity
