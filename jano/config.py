@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SCORES = ("detail", "curvature", "pairwise", "paper")
+SCORES = ("contrast", "curvature", "pairwise", "paper")
 NORMALISATIONS = ("rank", "robust", "minmax")
 FORECASTS = ("linear", "hold")
 
@@ -24,7 +24,7 @@ class AnalyzerConfig:
     warmup: float = 0.1
     region: tuple[int, int, int] = (0, 0, 0)
     temporal_weight: float = 0.7
-    score: str = "detail"
+    score: str = "contrast"
     normalisation: str = "rank"
 
     def __post_init__(self) -> None:

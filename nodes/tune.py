@@ -50,7 +50,7 @@ class JanoAnalyzer(io.ComfyNode):
                     options=list(SCORE_FUNCTIONS),
                     default=ANALYZER.score,
                     advanced=True,
-                    tooltip="How complexity is measured. detail: the detail foreseen in the denoised prediction "
+                    tooltip="How complexity is measured. contrast: how much the denoised prediction varies "
                     "(measured best). curvature: how much the velocity bends over the steps. pairwise: the authors' "
                     "code. paper: the paper's equations 10 to 15.",
                 ),

@@ -37,13 +37,11 @@ def test_curvature_is_zero_where_the_velocity_changes_evenly() -> None:
     assert score.tolist() == [0.0, 3.0]  # 5 - 2 * 1 + 0
 
 
-def test_detail_is_the_difference_of_neighbours_in_the_last_prediction() -> None:
+def test_contrast_is_the_spread_inside_a_region_in_the_last_prediction() -> None:
     velocity = torch.zeros(2, 1, 1, 1, 4)
     denoised = torch.tensor([[9, 0, 0, 9], [0, 2, 5, 5]], dtype=torch.float32).reshape(2, 1, 1, 1, 4)
-    score = SCORE_FUNCTIONS["detail"](Features(velocity, denoised), TWO_REGIONS, 0.7)
-    torch.testing.assert_close(
-        score.square(), torch.tensor([2.0, 0.0])
-    )  # half of 2 squared; 2 to 5 is no pair of one region
+    score = SCORE_FUNCTIONS["contrast"](Features(velocity, denoised), TWO_REGIONS, 0.7)
+    assert score.tolist() == [1.0, 0.0]  # 0 and 2 lie 1 from their mean; 5 and 5 do not differ
 
 
 def test_curvature_of_two_steps_is_their_difference() -> None:

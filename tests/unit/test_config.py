@@ -13,7 +13,7 @@ from comfyui_jano.jano.config import AnalyzerConfig, SchedulerConfig
         ({"warmup": -0.1}, "warmup is a share of the steps, 0 to below 1, not -0.1."),
         ({"region": (0, -1, 4)}, r"region sizes are latent cells, 0 or more, not \(0, -1, 4\)."),
         ({"temporal_weight": 1.5}, "temporal_weight goes from 0 to 1, not 1.5."),
-        ({"score": "entropy"}, "score 'entropy' is unknown; choose one of detail, curvature, pairwise, paper."),
+        ({"score": "entropy"}, "score 'entropy' is unknown; choose one of contrast, curvature, pairwise, paper."),
         ({"normalisation": "zscore"}, "normalisation must be one of rank, robust, minmax."),
     ],
 )
