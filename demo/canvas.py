@@ -22,9 +22,15 @@ class Canvas:
 
     def part(self, left: float, right: float, top: float, bottom: float) -> Canvas:
         """The part inside these bounds; painting on it paints the picture."""
-        low_x, high_x, low_y, high_y = (min(max(int(v * self.side), 0), self.side) for v in (left, right, top, bottom))
-        window = (slice(low_y, high_y), slice(low_x, high_x))
-        return Canvas(self.rgb[window], self.x[window], self.y[window], self.side)
+        columns, rows = pixels_between(self.x[0], left, right), pixels_between(self.y[:, 0], top, bottom)
+        return Canvas(self.rgb[rows, columns], self.x[rows, columns], self.y[rows, columns], self.side)
+
+
+def pixels_between(centres: Array, low: float, high: float) -> slice:
+    """The pixels of a row that lie between two coordinates; centres are evenly spaced."""
+    step = float(centres[1] - centres[0])
+    first, last = (round((v - float(centres[0])) / step + 0.5, 3) for v in (low, high))
+    return slice(*(min(max(int(v), 0), len(centres)) for v in (first, last)))
 
 
 def new_canvas(side: int) -> Canvas:

@@ -36,13 +36,13 @@ def patches_of(picture: np.ndarray) -> np.ndarray:
     return split.transpose(0, 2, 1, 3, 4).reshape(rows, columns, PATCH * PATCH * 3)
 
 
-def fit_basis(patches: np.ndarray) -> Basis:
+def fit_basis(patches: np.ndarray, growth: float = 1 / 6) -> Basis:
     """Patches (N, 192) -> the basis; a channel's size grows only slowly with its variance, so that none is drowned."""
     mean = patches.mean(0)
     values, vectors = np.linalg.eigh(np.cov(patches - mean, rowvar=False))
     values, vectors = values[::-1][:CHANNELS], vectors[:, ::-1][:, :CHANNELS]
     axes, back = vectors / np.sqrt(values), (vectors * np.sqrt(values)).T
-    gain = values ** (1 / 6)
+    gain = values**growth
     size = np.arcsinh((patches - mean) @ axes) * gain
     gain = gain / np.sqrt(np.mean(size**2))
     return Basis(*(array.astype(np.float32) for array in (mean, axes, back, gain)))

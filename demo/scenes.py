@@ -1,4 +1,4 @@
-"""Procedural scenes: flat or patterned backgrounds, a ground, two or three textured things.
+"""Procedural scenes: flat or patterned backgrounds, a ground, two large textured things.
 
 Coordinates are in units of the picture's side, x to the right, y down. A scene's code (nodes/vocabulary.py) fixes what
 is drawn; places, sizes, phases, angles and colour jitter come from the random generator.
@@ -14,11 +14,12 @@ from things import draw_thing, place_thing
 
 
 def random_code(rng: Rng) -> list[int]:
-    """A full scene code with two or three different things, nothing left unsaid."""
+    """A full scene code with two different things, nothing left unsaid."""
     code = [int(rng.integers(len(BACKGROUNDS))) + 1, int(rng.integers(len(GROUNDS))) + 1]
-    for noun in rng.permutation(len(NOUNS))[: 2 if rng.random() < 0.6 else MAX_THINGS]:
-        code += [int(noun) + 1, int(rng.integers(len(TEXTURES))) + 1, int(rng.integers(len(COLOURS))) + 1]
-    return code + [0] * (CODE_LEN - len(code))
+    for noun in rng.permutation(len(NOUNS))[:MAX_THINGS]:
+        texture = 0 if rng.random() < 0.25 else int(rng.integers(len(TEXTURES)))
+        code += [int(noun) + 1, texture + 1, int(rng.integers(len(COLOURS))) + 1]
+    return code
 
 
 def leave_unsaid(code: list[int], rng: Rng) -> list[int]:
@@ -46,10 +47,7 @@ def render(code: list[int], rng: Rng, side: int) -> Array:
         place_thing(thing, int(column), len(things), horizon, rng)
         for thing, column in zip(things, columns, strict=True)
     ]
-    behind = [thing for thing in placed if thing.noun == "mountain"]
-    for thing in behind:
-        draw_thing(canvas, thing, rng)
     draw_ground(canvas, GROUNDS[code[1] - 1], horizon, rng)
-    for thing in sorted((t for t in placed if t not in behind), key=lambda t: t.base):
+    for thing in sorted(placed, key=lambda t: t.base):
         draw_thing(canvas, thing, rng)
     return np.clip(canvas.rgb, 0.0, 1.0)

@@ -37,17 +37,13 @@ class Thing:
 def place_thing(code: list[int], column: int, columns: int, horizon: float, rng: Rng) -> Thing:
     """Picks the free place, size and colours of one thing in its column."""
     noun = NOUNS[code[0] - 1]
-    cx = (column + 0.5 + float(rng.uniform(-0.22, 0.22))) / columns
-    base = horizon + float(rng.uniform(0.06, 0.30))
-    if noun == "mountain":
-        base = horizon + 0.02
-    if noun == "balloon":
-        base = float(rng.uniform(0.40, 0.52))
-    size = float(rng.uniform(0.11, 0.15)) * (1.15 if columns == 2 else 1.0)
+    cx = (column + 0.5 + float(rng.uniform(-0.14, 0.14))) / columns
+    base = horizon + float(rng.uniform(0.10, 0.30))
+    size = float(rng.uniform(0.15, 0.20))
     first = jittered(RGB[COLOURS[code[2] - 1]], rng)
     target = DARK if COLOURS[code[2] - 1] in ("white", "yellow") else np.array([0.97, 0.95, 0.90], np.float32)
     second = first + 0.8 * (target - first)
-    period = float(rng.uniform(0.06, 0.085))
+    period = float(rng.uniform(0.07, 0.10))
     return Thing(noun, cx, base, size, TEXTURES[code[1] - 1], period, tuple(first.tolist()), tuple(second.tolist()))
 
 
@@ -58,15 +54,24 @@ def surface(canvas: Canvas, thing: Thing, rng: Rng) -> Array:
     return rgb * shade[..., None]
 
 
-def draw_thing(canvas: Canvas, thing: Thing, rng: Rng) -> None:
-    """Draws one thing with its shadow."""
+def around(canvas: Canvas, thing: Thing) -> Canvas:
+    """The part of the canvas that a thing and its shadow may touch."""
     reach = 2.1 * thing.size
     top, bottom = thing.base - 3.5 * thing.size, thing.base + 0.4 * thing.size
-    canvas = canvas.part(thing.cx - reach, thing.cx + reach, top, bottom)
-    if thing.noun not in ("mountain", "balloon"):
-        shadow = disc(canvas, thing.cx + 0.02, thing.base, thing.size * 1.15, thing.size * 0.22)
-        canvas.rgb *= 1.0 - 0.35 * inside(canvas, shadow)[..., None]
+    return canvas.part(thing.cx - reach, thing.cx + reach, top, bottom)
+
+
+def draw_thing(canvas: Canvas, thing: Thing, rng: Rng) -> None:
+    """Draws one thing with its shadow."""
+    canvas = around(canvas, thing)
+    draw_shadow(canvas, thing)
     painters[thing.noun](canvas, thing, surface(canvas, thing, rng))
+
+
+def draw_shadow(canvas: Canvas, thing: Thing) -> None:
+    """Darkens the ground below a thing."""
+    shadow = disc(canvas, thing.cx + 0.02, thing.base, thing.size * 1.15, thing.size * 0.22)
+    canvas.rgb *= 1.0 - 0.35 * inside(canvas, shadow)[..., None]
 
 
 def draw_ball(canvas: Canvas, t: Thing, rgb: Array) -> None:
@@ -118,43 +123,10 @@ def draw_tent(canvas: Canvas, t: Thing, rgb: Array) -> None:
     paint(canvas, inside(canvas, triangle(canvas, t.cx, 0.4 * t.size, t.base - 1.0 * t.size, t.base)), DARK)
 
 
-def draw_mountain(canvas: Canvas, t: Thing, rgb: Array) -> None:
-    """A wide peak behind everything, with a snow cap."""
-    top = t.base - 2.6 * t.size
-    body = triangle(canvas, t.cx, 2.0 * t.size, top, t.base)
-    paint(canvas, inside(canvas, body), 0.85 * rgb)
-    paint(canvas, inside(canvas, np.maximum(body, canvas.y - top - 0.65 * t.size)), np.float32([0.97, 0.97, 0.99]))
-
-
-def draw_boat(canvas: Canvas, t: Thing, rgb: Array) -> None:
-    """A brown hull, a mast and a sail in the thing's texture."""
-    deck = t.base - 0.55 * t.size
-    sides = np.abs(canvas.x - t.cx) - 1.25 * t.size + 0.9 * (canvas.y - deck)
-    hull = np.maximum(sides, box(canvas, 0, 1, deck, t.base))
-    paint(canvas, inside(canvas, hull), np.float32([0.40, 0.20, 0.12]))
-    sail = triangle(canvas, t.cx, 1.05 * t.size, deck - 2.1 * t.size, deck - 0.2 * t.size)
-    paint(canvas, inside(canvas, sail), rgb)
-    mast = box(canvas, t.cx - 0.05 * t.size, t.cx + 0.05 * t.size, deck - 2.2 * t.size, deck)
-    paint(canvas, inside(canvas, mast), DARK)
-
-
-def draw_balloon(canvas: Canvas, t: Thing, rgb: Array) -> None:
-    """A hot-air balloon with its basket."""
-    middle = t.base - 1.9 * t.size
-    upside_down = Canvas(canvas.rgb, canvas.x, 2 * middle - canvas.y, canvas.side)
-    neck = triangle(upside_down, t.cx, 0.95 * t.size, middle - 1.45 * t.size, middle - 0.25 * t.size)
-    paint(canvas, inside(canvas, np.minimum(disc(canvas, t.cx, middle, t.size, t.size), neck)), rgb)
-    basket = box(canvas, t.cx - 0.26 * t.size, t.cx + 0.26 * t.size, t.base - 0.5 * t.size, t.base)
-    paint(canvas, inside(canvas, basket), np.float32([0.42, 0.26, 0.13]))
-
-
 painters = {
     "ball": draw_ball,
     "house": draw_house,
     "tree": draw_tree,
     "tower": draw_tower,
     "tent": draw_tent,
-    "mountain": draw_mountain,
-    "boat": draw_boat,
-    "balloon": draw_balloon,
 }

@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from flux_twin import Shape, rope_table, token_places
+from flux_twin import FluxTwin, Shape, rope_table, token_places
 from latents import TRAIN_DIR, load_parts
 from nodes.text import NUM_TOKENS, encode, load_table
-from torch import Tensor
-from train_state import TrainState, export, follow, load_state, meet, new_state, save_state
+from train_state import TrainState, export, load_state, meet, new_state, save_state
+from train_step import append_line, noised, set_rate, update
 
 MODEL_PATH = Path(__file__).resolve().parent / "models" / "jano_tiny_flux.safetensors"
 PLAN = "128:64:8:3e-3:2e-3,256:32:40:2e-3:9e-4,512:8:25:9e-4:1e-4"
@@ -59,26 +58,6 @@ def parse_plan(text: str) -> list[Stage]:
     return stages
 
 
-def set_rate(state: TrainState, stage: Stage, share: float) -> None:
-    """Short warm-up of a fresh run, then half a cosine from the first to the last rate as share goes 0..1."""
-    cosine = 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
-    warm = min(1.0, (state.pictures / stage.batch + 1) / 100)
-    for optimizer in state.optimizers:
-        for group in optimizer.param_groups:
-            group["lr"] = warm * (stage.last_rate + (stage.first_rate - stage.last_rate) * cosine)
-
-
-def noised(latents: Tensor, shift: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Latents (B, C, h, w) -> noised input, times t (B,) and the target noise - latent."""
-    count = latents.shape[0]
-    # stratified over the batch: steadier losses for the same number of pictures
-    even = (torch.arange(count, device=latents.device) + torch.rand(count, device=latents.device)) / count
-    t = torch.sigmoid(shift + 1.15 * torch.special.ndtri(even.clamp(1e-4, 1 - 1e-4)))
-    noise = torch.randn_like(latents)
-    weight = t[:, None, None, None]
-    return latents * (1 - weight) + noise * weight, t, noise - latents
-
-
 def train_stage(args: argparse.Namespace, state: TrainState, stage: Stage, run: torch.nn.Module, clock: Clock) -> None:
     """Steps until the stage's minutes are spent, logging every 50 steps."""
     latents, codes = (torch.from_numpy(a) for a in load_parts(TRAIN_DIR, stage.side))
@@ -86,7 +65,7 @@ def train_stage(args: argparse.Namespace, state: TrainState, stage: Stage, run: 
     places = rope_table(token_places(rows, rows, 32 / rows, NUM_TOKENS).to(args.device))
     start, losses = time.time(), []
     while (share := (time.time() - start) / (60 * stage.minutes)) < 1:
-        set_rate(state, stage, share)
+        set_rate(state, stage.batch, share, stage.first_rate, stage.last_rate)
         picked = torch.randint(len(latents), (stage.batch,))
         said = codes[picked] * (torch.rand(stage.batch, 1) > EMPTY_PROMPTS)
         context, pooled = encode(said.to(args.device), table)
@@ -100,17 +79,6 @@ def train_stage(args: argparse.Namespace, state: TrainState, stage: Stage, run: 
             append_line(TRAIN_DIR / f"{args.name}.log", json.dumps(note | {"seconds": round(time.time() - start, 1)}))
             losses = []
         keep_up(args, state, stage, clock)
-
-
-def update(state: TrainState, loss: Tensor, batch: int) -> None:
-    """One step of both optimizers and of the running average."""
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(state.model.parameters(), 1.0)
-    for optimizer in state.optimizers:
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-    state.pictures += batch
-    follow(state, min(0.998, 1 - 10 * batch / (state.pictures + 10 * batch)))
 
 
 def keep_up(args: argparse.Namespace, state: TrainState, stage: Stage, clock: Clock) -> None:
@@ -130,12 +98,6 @@ def finish(args: argparse.Namespace, state: TrainState) -> None:
     save_state(state, TRAIN_DIR / f"{args.name}.pt")
     if args.export:
         export(state.average, MODEL_PATH)
-
-
-def append_line(path: Path, line: str) -> None:
-    """Adds a line to a log."""
-    with path.open("a") as log:
-        log.write(line + "\n")
 
 
 def parse_args() -> argparse.Namespace:
@@ -158,7 +120,7 @@ def main() -> None:
     """Command line: trains through the plan."""
     args = parse_args()
     torch.manual_seed(time.time_ns() % 2**31)
-    state = new_state(Shape(args.hidden, args.depth, args.depth_single), args.device)
+    state = new_state(FluxTwin(Shape(args.hidden, args.depth, args.depth_single)).to(args.device))
     if args.resume:
         load_state(state, TRAIN_DIR / f"{args.name}.pt", args.device)
     run = torch.compile(state.model) if args.compile else state.model

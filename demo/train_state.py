@@ -7,33 +7,31 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from flux_twin import FluxTwin, Shape
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 STALE_SECONDS = 120
 
 
 @dataclass
 class TrainState:
-    """A run between two steps; pictures counts the training pictures seen."""
+    """A run between two steps; pictures counts the training pictures (or clips) seen."""
 
-    model: FluxTwin
+    model: nn.Module
     average: dict[str, Tensor]
     optimizers: list[torch.optim.Optimizer]
     pictures: int = 0
 
 
-def split_parameters(model: FluxTwin) -> tuple[list[Tensor], list[Tensor]]:
+def split_parameters(model: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
     """Matrices inside the blocks (for Muon) and everything else (for AdamW)."""
-    inner = [p for name, p in model.named_parameters() if "_blocks." in name and p.ndim == 2]
-    outer = [p for name, p in model.named_parameters() if "_blocks." not in name or p.ndim != 2]
+    inner = [p for name, p in model.named_parameters() if "blocks." in name and p.ndim == 2]
+    outer = [p for name, p in model.named_parameters() if "blocks." not in name or p.ndim != 2]
     return inner, outer
 
 
-def new_state(shape: Shape, device: str) -> TrainState:
-    """A fresh model with Muon for its block matrices and AdamW for the rest; rates are set at every step."""
-    model = FluxTwin(shape).to(device)
+def new_state(model: nn.Module) -> TrainState:
+    """A run at its start: Muon for the block matrices and AdamW for the rest; rates are set at every step."""
     inner, outer = split_parameters(model)
     muon = torch.optim.Muon(inner, lr=1e-3, momentum=0.95, weight_decay=0.01, adjust_lr_fn="match_rms_adamw")
     adamw = torch.optim.AdamW(outer, lr=1e-3, betas=(0.9, 0.98), weight_decay=0.0)
@@ -82,10 +80,10 @@ def meet(state: TrainState, side: int, own: Path, peer: Path) -> None:
             value.lerp_(stored["model"][name].to(value.device), 0.5)
 
 
-def export(average: dict[str, Tensor], path: Path) -> None:
+def export(average: dict[str, Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
     """Writes the averaged weights as the fp16 checkpoint that the stock loader reads."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    save_file({name: value.half().contiguous().cpu() for name, value in average.items()}, str(partial))
+    save_file({name: value.half().contiguous().cpu() for name, value in average.items()}, str(partial), metadata)
     partial.chmod(0o644)
     partial.replace(path)

@@ -8,11 +8,13 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from .vocabulary import BACKGROUNDS, CODE_LEN, COLOURS, GROUNDS, MAX_THINGS, NOUNS, TEXTURES
+from .clip_vocabulary import CLIP_CODE_LEN, THING_LEN
+from .vocabulary import CODE_LEN, MAX_THINGS
 
 NUM_TOKENS = 8
 TEXT_DIM = 64
-SIZES = (len(BACKGROUNDS), len(GROUNDS), len(NOUNS), len(TEXTURES), len(COLOURS))
+FIRST_ROWS = (0, 6, 12, 20, 26, 33, 38)
+"""Where backgrounds, grounds, nouns, textures, colours, motions and cameras begin; nouns have room for three more."""
 TABLE_PATH = Path(__file__).resolve().parents[1] / "models" / "jano_tiny_text.safetensors"
 
 
@@ -32,7 +34,7 @@ def load_table(path: Path = TABLE_PATH) -> Tensor:
 
 def word_vectors(codes: Tensor, group: int, table: Tensor) -> Tensor:
     """Numbers (B,) of one word group, 0 = not said -> vectors (B, 64), zero where not said."""
-    rows = table[sum(SIZES[:group]) + (codes - 1).clamp(min=0)]
+    rows = table[FIRST_ROWS[group] + (codes - 1).clamp(min=0)]
     return rows * (codes > 0)[:, None]
 
 
@@ -45,3 +47,12 @@ def encode(codes: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
     tokens += [torch.zeros_like(tokens[0])] * (NUM_TOKENS - 2 - MAX_THINGS)
     phrases = torch.stack(tokens, dim=1)
     return phrases + table[-NUM_TOKENS:], phrases.sum(1) / 2
+
+
+def encode_clip(codes: Tensor, table: Tensor) -> Tensor:
+    """Clip codes (B, CLIP_CODE_LEN) int -> context (B, 3 + MAX_THINGS, 64): background, ground, camera, things."""
+    codes = codes.long()
+    tokens = [word_vectors(codes[:, place], group, table) for place, group in ((0, 0), (1, 1), (2, 6))]
+    for start in range(3, CLIP_CODE_LEN, THING_LEN):
+        tokens.append(sum(word_vectors(codes[:, start + k], 2 + k, table) for k in range(THING_LEN)))
+    return torch.stack(tokens, dim=1) + table[-len(tokens) :]

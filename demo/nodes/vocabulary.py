@@ -4,11 +4,11 @@ from __future__ import annotations
 
 BACKGROUNDS = ("day sky", "sunset sky", "night sky", "brick wall", "striped wall", "dotted wall")
 GROUNDS = ("grass", "sand", "sea", "checkered floor", "wood floor", "snow")
-NOUNS = ("ball", "house", "tree", "tower", "tent", "mountain", "boat", "balloon")
+NOUNS = ("ball", "house", "tree", "tower", "tent")
 TEXTURES = ("plain", "striped", "checked", "dotted", "brick", "wavy")
 COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "white")
 
-MAX_THINGS = 3
+MAX_THINGS = 2
 CODE_LEN = 2 + 3 * MAX_THINGS
 """A scene code: background, ground, then (noun, texture, colour) per thing; 0 means "not said", else index + 1."""
 
