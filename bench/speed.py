@@ -172,7 +172,7 @@ def measure_sampling(bench: Bench, rounds: int, steps: int = 4) -> dict[str, obj
     sides = {name: lambda model=model: run(bench, model, steps, cond) for name, model in models.items()}
     reference, untouched, partial = (side() for side in sides.values())
     report = report_of(models["half_active"], partial)
-    arithmetic = sum(bench.arithmetic(record.computed) for record in report.steps) / steps
+    arithmetic = sum(bench.arithmetic(record.computed_share) for record in report.steps) / steps
     seconds = interleaved(sides, rounds, bench.device)
     return {
         "steps": steps,
@@ -204,7 +204,7 @@ def _timed_run(bench: Bench, model: ModelPatcher, steps: int, cond: list) -> dic
     samples = run(bench, model, steps, cond)
     torch.cuda.synchronize()
     report = report_of(model, samples)
-    fraction = sum(bench.arithmetic(record.computed) for record in report.steps) / steps if report.steps else 1.0
+    fraction = sum(bench.arithmetic(record.computed_share) for record in report.steps) / steps if report.steps else 1.0
     return {
         "seconds": time.perf_counter() - started,
         "arithmetic": fraction,

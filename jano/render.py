@@ -105,7 +105,7 @@ def step_chart(report: RunReport, width: int = 768, height: int = 256) -> Tensor
     part = (width - left - 8) / max(1, report.num_steps)
     for record in report.steps:
         x = left + part * record.step
-        y = bottom - max(0.01, record.computed) * (bottom - top)
+        y = bottom - max(0.01, record.computed_share) * (bottom - top)
         draw.rectangle((x + 1, y, x + max(2, part - 1), bottom), fill=_byte(STEP_COLOURS[record.step_class]))
     draw.text((left, height - 12), f"step 1 to {report.num_steps}", fill=_byte(INK), font=font, anchor="lm")
     present = {record.step_class for record in report.steps}

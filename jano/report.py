@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from torch import Tensor
+
 from .levels import LevelMap
 from .schedule import StepClass
 
@@ -13,7 +15,8 @@ from .schedule import StepClass
 class StepRecord:
     """One step: image tokens computed and present, summed over its evaluations and conditioning chunks.
 
-    `seconds` is the wall time of its model evaluations.
+    `seconds` is the wall time of its model evaluations. `computed` (frames, rows, columns) bool on the CPU tells which
+    tokens the step computed; None when all of them.
     """
 
     step: int
@@ -23,15 +26,19 @@ class StepRecord:
     all_tokens: int = 0
     evaluations: int = 0
     seconds: float = 0.0
+    computed: Tensor | None = field(default=None, compare=False)
 
     @property
-    def computed(self) -> float:
+    def computed_share(self) -> float:
         return self.computed_tokens / self.all_tokens if self.all_tokens else 1.0
 
 
 @dataclass
 class RunReport:
-    """The account of one sampling run. `fallbacks` holds each reason for native computation once."""
+    """The account of one sampling run. `fallbacks` holds each reason for native computation once.
+
+    `spread` is the 90th over the 10th percentile of the forecast errors seen over the regions; 0 when not measured.
+    """
 
     model: str
     num_steps: int
@@ -42,6 +49,7 @@ class RunReport:
     cache_bytes_peak: int = 0
     accelerates: bool = True
     fingerprint: str = ""
+    spread: float = 0.0
 
     @classmethod
     def of_nothing(cls, reason: str) -> RunReport:
@@ -74,7 +82,7 @@ class RunReport:
     @property
     def speedup(self) -> float | None:
         """Measured: all steps at the median cost of a full step of this run, over what they cost."""
-        full = sorted(r.seconds / r.evaluations for r in self.steps if r.computed == 1.0 and r.evaluations)
+        full = sorted(r.seconds / r.evaluations for r in self.steps if r.computed_share == 1.0 and r.evaluations)
         if not full or not self.seconds:
             return None
         return full[len(full) // 2] * sum(r.evaluations for r in self.steps) / self.seconds
@@ -98,13 +106,14 @@ class RunReport:
             "seconds": round(self.seconds, 3),
             "speedup_measured": self.speedup and round(self.speedup, 3),
             "cache_bytes_peak": self.cache_bytes_peak,
+            "forecast_error_spread": round(self.spread, 2),
             "fallbacks": list(self.fallbacks),
             "timeline": [
                 {
                     "step": record.step,
                     "sigma": round(record.sigma, 5),
                     "class": str(record.step_class),
-                    "computed": round(record.computed, 4),
+                    "computed": round(record.computed_share, 4),
                     "evaluations": record.evaluations,
                     "seconds": round(record.seconds, 4),
                 }
@@ -136,6 +145,10 @@ class RunReport:
             ("Levels", ", ".join(f"{name} {share:.0%}" for name, share in self.level_share.items()) or "no map"),
             ("Measured speed-up", f"{self.speedup:.2f}x" if self.speedup else "not measured"),
             ("Cache", f"{self.cache_bytes_peak / 2**20:.1f} MiB"),
+            (
+                "Spread of the forecast error",
+                f"{self.spread:.1f} (90th over 10th percentile)" if self.spread else "not measured",
+            ),
             ("Native because", "; ".join(self.fallbacks) or "nothing ran natively"),
         ]
         return "\n".join(["| Jano run | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])

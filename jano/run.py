@@ -80,6 +80,7 @@ class Run:
         self._require_room(num_steps)
         self._require_same_grid(level_map)
         self.level_map = level_map
+        report.level_map = level_map and level_map.to(torch.device("cpu"))
         self.cache = KVCache()
         self.sigma, self.step = sigmas[0], 0
         self._due = ALL_LEVELS
@@ -143,6 +144,7 @@ class Run:
         batch = [Features(v, d) for v, d in zip(velocity.unbind(1), denoised.unbind(1), strict=True)]
         scores = normalised_scores(batch, self.grid, self.analyzer)
         self.level_map = classify(scores, self.grid, self.scheduler or SchedulerConfig())
+        self.report.level_map = self.level_map.to(torch.device("cpu"))
         self._features.clear()
 
     # --- once per call of the transformer
@@ -178,9 +180,16 @@ class Run:
         record, rows = self._record(), len(call.chunks)
         record.step_class = self._step_class(call.mode)
         tokens = self.grid.num_tokens if call.selection is None else call.selection.tokens.numel()
+        record.computed = None if call.selection is None else self._computed(call.selection)
         record.computed_tokens += rows * tokens
         record.all_tokens += rows * self.grid.num_tokens
         return x0
+
+    def _computed(self, selection: Selection) -> Tensor:
+        """Which tokens a selection covers, for the account: (frames, rows, columns) bool on the CPU."""
+        mask = torch.zeros(self.grid.num_tokens, dtype=torch.bool)
+        mask[selection.tokens.cpu()] = True
+        return mask.reshape(self.grid.tokens)
 
     def give_up(self) -> None:
         """Compute the rest of the run in full; only the account goes on."""

@@ -19,7 +19,7 @@ from ..run import Call, Mode, Run, Unaccelerated, without_region_default
 from .attention import OVERRIDE, AttentionTap
 from .families import family_of, grid_of
 from .memory import with_cache
-from .progress import tell_node
+from .progress import tell_end, tell_step
 from .refusals import conflicting_node, unsupported_call, unsupported_model, unsupported_sampling
 from .settings import KEY, JanoSettings, RunHistory, fingerprint
 from .taps import Tap, tapped
@@ -113,7 +113,7 @@ def publish(active: ActiveRun, history: RunHistory | None, samples: Tensor) -> N
     report = active.report
     if report.verdict != "native":  # reasons for native runs were logged when they came up
         log.info(report.summary())
-    tell_node(active.settings.node_id, report.summary())
+    tell_end(active.settings.node_id, report)
     if history is not None and not getattr(samples, "is_nested", False):
         report.fingerprint = fingerprint(samples)
         history.add(report)
@@ -138,6 +138,7 @@ def predict_noise(executor: Callable, x: Tensor, timestep: Tensor, model_options
     denoised = executor(x, timestep, model_options, seed)
     run.observe(x, denoised)
     run.add_seconds(time.perf_counter() - started)
+    tell_step(active.settings.node_id, run.report, run.grid.tokens)
     return denoised
 
 

@@ -100,7 +100,7 @@ def assert_exact(passes: Passes, tolerance: float = 1e-5) -> None:
     """The partial pass left tokens out, and computed the others as the native pass did."""
     assert passes.report.fallbacks == []
     store, partial = passes.report.steps
-    assert (store.computed, partial.computed) == (1.0, passes.share)
+    assert (store.computed_share, partial.computed_share) == (1.0, passes.share)
     assert all(torch.equal(stored, native) for stored, native in zip(passes.stored, passes.native, strict=True))
     assert all(prediction.isfinite().all() for prediction in passes.partial)
     assert passes.worst() < tolerance

@@ -44,7 +44,7 @@ def test_batches_that_form_and_split_during_a_run_change_nothing(flux: ModelPatc
         picture, report = run(model)
         assert report.fallbacks == []
         pictures.append(picture)
-        timelines.append([(record.step_class, record.computed) for record in report.steps])
+        timelines.append([(record.step_class, record.computed_share) for record in report.steps])
     assert timelines[0] == timelines[1] == timelines[2]
     for picture in pictures[1:]:
         torch.testing.assert_close(picture, pictures[0], rtol=0, atol=1e-4)
@@ -86,9 +86,9 @@ def test_a_conditioning_that_starts_later_is_computed_in_full_at_first(flux: Mod
     first = chunks.index(3)
     assert chunks == [2] * first + [3] * (12 - first)
     before, arrival, after = report.steps[first - 1 : first + 2]
-    assert before.computed < 1  # the others were being left out
+    assert before.computed_share < 1  # the others were being left out
     assert arrival.computed_tokens >= before.computed_tokens + report.num_tokens
-    assert after.computed < 1
+    assert after.computed_share < 1
 
 
 def test_a_late_conditioning_with_nothing_frozen_is_no_node(flux: ModelPatcher) -> None:

@@ -38,7 +38,7 @@ def test_every_evaluation_of_a_step_computes_the_same_tokens(flux: ModelPatcher,
     assert [record.step for record in report.steps] == list(range(20))
     assert sum(record.evaluations for record in report.steps) >= 20 * EVALUATIONS[sampler] - 2
     share = report.level_share["active"]
-    assert {round(record.computed, 4) for record in report.steps} == {share, 1.0}
+    assert {round(record.computed_share, 4) for record in report.steps} == {share, 1.0}
 
 
 @pytest.mark.parametrize("scheduler", ["simple", "beta", "karras", "exponential", "kl_optimal"])

@@ -33,7 +33,7 @@ def test_the_computed_fraction_is_over_all_token_steps() -> None:
 
 
 def test_a_step_without_calls_counts_as_computed() -> None:
-    assert StepRecord(0, 1.0, StepClass.FULL).computed == 1.0
+    assert StepRecord(0, 1.0, StepClass.FULL).computed_share == 1.0
 
 
 def test_the_speed_up_is_against_the_median_full_step() -> None:
@@ -85,7 +85,8 @@ def test_the_summary_of_a_native_run_says_why() -> None:
 
 
 def test_the_dictionary_is_json_and_complete() -> None:
-    made = report(record(0, 10, 2.0, StepClass.FULL), record(1, 5, 1.0), level_map=QUARTERS, cache_bytes_peak=7)
+    steps = [record(0, 10, 2.0, StepClass.FULL), record(1, 5, 1.0)]
+    made = report(*steps, level_map=QUARTERS, cache_bytes_peak=7, spread=2.345)
     account = json.loads(json.dumps(made.as_dict()))
     timeline = account.pop("timeline")
     assert account == {
@@ -99,6 +100,7 @@ def test_the_dictionary_is_json_and_complete() -> None:
         "seconds": 3.0,
         "speedup_measured": 1.333,
         "cache_bytes_peak": 7,
+        "forecast_error_spread": 2.35,
         "fallbacks": [],
     }
     assert timeline[1] == {

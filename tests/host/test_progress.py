@@ -1,0 +1,139 @@
+"""What is sent to the page while a model samples."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+import types
+import zlib
+
+import numpy
+import pytest
+import torch
+from comfy.model_patcher import ModelPatcher
+from comfyui_jano.jano.adapters.patch import schedule
+from comfyui_jano.jano.adapters.progress import packed_bits, packed_bytes, tell_end, tell_step
+from comfyui_jano.jano.grid import TokenGrid
+from comfyui_jano.jano.levels import LevelMap
+from comfyui_jano.jano.report import RunReport, StepRecord
+from comfyui_jano.jano.schedule import StepClass
+from comfyui_jano.tests.host.tiny import sample
+
+TOKENS = (1, 2, 3)
+
+
+class FakeServer:
+    """As much of PromptServer as is used; `client_id` None when nobody looks."""
+
+    def __init__(self, client_id: str | None = "page") -> None:
+        self.client_id = client_id
+        self.sent: list[tuple[str, dict, str]] = []
+
+    def send_sync(self, event: str, data: dict, sid: str) -> None:
+        self.sent.append((event, json.loads(json.dumps(data)), sid))
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> FakeServer:
+    return install(FakeServer(), monkeypatch)
+
+
+def install(fake: object, monkeypatch: pytest.MonkeyPatch) -> FakeServer:
+    module = types.ModuleType("server")
+    module.PromptServer = types.SimpleNamespace(instance=fake)
+    monkeypatch.setitem(sys.modules, "server", module)
+    return fake
+
+
+def report() -> RunReport:
+    """Two steps of six tokens; the second computed the first row."""
+    mask = torch.tensor([[[True, True, True], [False, False, False]]])
+    steps = [
+        StepRecord(0, 1.0, StepClass.STORE, 6, 6, 1, 2.0),
+        StepRecord(1, 0.5, StepClass.ACTIVE, 3, 6, 1, 1.0, mask),
+    ]
+    grid = TokenGrid(TOKENS, (1, 1, 1), (1, 1, 1))
+    levels = LevelMap(grid, torch.tensor([3, 3, 3, 1, 1, 2], dtype=torch.uint8), torch.zeros(6))
+    return RunReport("Flux", 4, 6, steps, level_map=levels)
+
+
+def unpacked(text: str) -> list[int]:
+    return list(zlib.decompress(base64.b64decode(text)))
+
+
+def test_a_step_is_told_to_the_page_that_queued_it(server: FakeServer) -> None:
+    tell_step("1:7", report(), TOKENS)
+    ((event, data, sid),) = server.sent
+    assert (event, sid) == ("jano.step", "page")
+    levels, computed = data.pop("levels"), data.pop("computed")
+    assert unpacked(levels) == [3, 3, 3, 1, 1, 2]
+    assert unpacked(computed) == [0b11100000]
+    assert data == {
+        "node": "1:7",
+        "step": 1,
+        "num_steps": 4,
+        "step_class": "active",
+        "classes": {"0": "store", "1": "active"},
+        "computed_fraction": 0.75,
+        "speedup": 1.333,
+        "grid": [1, 2, 3],
+    }
+
+
+def test_without_a_map_none_is_sent(server: FakeServer) -> None:
+    made = report()
+    made.level_map, made.steps[-1].computed = None, None
+    tell_step("7", made, TOKENS)
+    assert (server.sent[0][1]["levels"], server.sent[0][1]["computed"]) == (None, None)
+
+
+def test_the_end_says_why_it_was_native(server: FakeServer) -> None:
+    tell_end("7", RunReport("Flux", 4, fallbacks=["of this"]))
+    ((event, data, _),) = server.sent
+    assert event == "jano.end"
+    assert (data["verdict"], data["fallbacks"]) == ("native", ["of this"])
+    assert "because of this" in data["summary"]
+
+
+@pytest.mark.parametrize(
+    "tell", [lambda node: tell_step(node, report(), TOKENS), lambda node: tell_end(node, report())]
+)
+def test_nobody_is_told_without_a_node_a_server_or_a_page(tell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "server", raising=False)
+    tell("7")
+    install(None, monkeypatch)
+    tell("7")
+    for fake, node in ((FakeServer(client_id=None), "7"), (FakeServer(), None)):
+        install(fake, monkeypatch)
+        tell(node)
+        assert fake.sent == []
+
+
+def test_a_broken_server_does_not_end_the_run(monkeypatch: pytest.MonkeyPatch, caplog) -> None:
+    broken = types.SimpleNamespace(client_id="page", send_sync=lambda *_: 1 / 0)
+    install(broken, monkeypatch)
+    tell_step("7", report(), TOKENS)
+    assert "cannot show the run (ZeroDivisionError" in caplog.text
+
+
+def test_a_large_clip_stays_small() -> None:
+    """A map of regions of 4 by 4 tokens over Wan's 81 frames at 480p."""
+    regions = torch.randint(1, 4, (21, 8, 13), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+    levels = regions.repeat_interleave(4, 1).repeat_interleave(4, 2)[:, :30, :52]
+    assert len(packed_bytes(levels.flatten())) < 4000
+    assert len(packed_bits(levels == 3)) < 3000
+    assert numpy.array_equal(numpy.array(unpacked(packed_bytes(levels)), dtype=numpy.uint8), levels.flatten().numpy())
+
+
+def test_sampling_tells_every_step_and_the_end(flux: ModelPatcher, server: FakeServer) -> None:
+    sample(schedule(flux, "balanced", node_id="5"))
+    steps = [data for event, data, _ in server.sent if event == "jano.step"]
+    assert [data["step"] for data in steps] == list(range(12))
+    assert {data["node"] for data in steps} == {"5"}
+    assert steps[-1]["levels"] is not None
+    partial = [data for data in steps if data["step_class"] in ("moderate", "active")]
+    assert partial
+    assert all(data["computed"] and data["levels"] for data in partial)
+    assert [event for event, _, _ in server.sent][-1] == "jano.end"
+    assert server.sent[-1][1]["verdict"] == "accelerated"
