@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 
 import torch
@@ -28,21 +29,74 @@ STEP_COLOURS: dict[StepClass, RGB] = {
     StepClass.ACTIVE: LEVEL_COLOURS[Level.ACTIVE],
     StepClass.SKIPPED: LEVEL_COLOURS[Level.STATIC],
 }
+HEAT: tuple[tuple[float, str, RGB], ...] = (
+    (0.0, "", (0.0, 0.0, 0.0)),
+    (1 / 3, "", (1.0, 0.0, 0.0)),
+    (2 / 3, "", (1.0, 1.0, 0.0)),
+    (1.0, " or more", (1.0, 1.0, 1.0)),
+)
 PAPER: RGB = (0.11, 0.11, 0.13)
 INK: RGB = (0.93, 0.93, 0.93)
 
 
-def computed_masks(level_map: LevelMap | None, samples: Tensor) -> tuple[Tensor, Tensor]:
-    """Masks (frames, height, width) in latent cells: computed at every step, and left out at some; they add up to 1."""
+def computed_masks(level_map: LevelMap | None, samples: Tensor, image: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Masks (frames, height, width): computed at every step, and left out at some; they add up to 1.
+
+    In the size and length of `image` if one is given, else in latent cells.
+    """
     if level_map is None:
         active = torch.ones((1, 1, *samples.shape[2:])[-3:])
     else:
         active = level_map.grid.cells(level_map.mask(frozenset({Level.ACTIVE})).float())
+    if image is not None:
+        active = _spread_frames(interpolate(active[None], size=image.shape[1:3], mode="nearest")[0], image.shape[0])
     return active, 1.0 - active
 
 
 def level_overlay(level_map: LevelMap, image: Tensor | None = None, strength: float = 0.45) -> Tensor:
-    """Levels in colour over an image (frames, height, width, 3), or alone at 8 pixels a cell; with a legend."""
+    """Levels in colour over an image (frames, height, width, 3), or alone at 8 pixels a cell; a legend below."""
+    tinted = _tinted(level_map, image, strength)
+    return torch.cat((tinted, _level_legend(level_map, tinted.shape[2]).expand(tinted.shape[0], -1, -1, -1)), dim=1)
+
+
+def level_sheet(level_map: LevelMap, image: Tensor | None = None, strength: float = 0.45) -> Tensor:
+    """(1, height, width, 3): frames of a clip side by side under their levels, with one legend for all."""
+    sheet = contact_sheet(_tinted(level_map, image, strength))
+    return torch.cat((sheet, _level_legend(level_map, sheet.shape[2])), dim=1)
+
+
+def contact_sheet(frames: Tensor, most: int = 12, width: int = 1024) -> Tensor:
+    """(1, height, width, 3): up to `most` frames, evenly chosen with the first and the last, each with its number."""
+    count = min(most, frames.shape[0])
+    chosen = torch.linspace(0, frames.shape[0] - 1, count).round().long()
+    columns = math.ceil(math.sqrt(count))
+    size = (max(1, round(width / columns * frames.shape[1] / frames.shape[2])), width // columns)
+    cells = interpolate(frames[chosen].movedim(-1, 1), size=size, mode="area").movedim(1, -1)
+    numbered = [_numbered(cell, int(index) + 1) for cell, index in zip(cells, chosen, strict=True)]
+    numbered += [torch.full((*size, 3), PAPER[0])] * (-count % columns)
+    rows = [torch.cat(numbered[start : start + columns], dim=1) for start in range(0, len(numbered), columns)]
+    return torch.cat(rows).unsqueeze(0)
+
+
+def difference_map(reference: Tensor, image: Tensor, full_scale: float = 0.25) -> Tensor:
+    """(frames, height, width, 3): mean absolute difference of the channels, from black to white at `full_scale` (of
+    1) and more; a legend below."""
+    difference = (reference[..., :3].cpu() - image[..., :3].cpu()).abs().mean(-1, keepdim=True)
+    heat = (difference / full_scale * 3 - torch.tensor([0.0, 1.0, 2.0])).clamp(0, 1)  # black, red, yellow, white
+    entries = [(f"{part * full_scale:.0%}{more}", colour) for part, more, colour in HEAT]
+    return torch.cat((heat, _legend(entries, heat.shape[2]).expand(heat.shape[0], -1, -1, -1)), dim=1)
+
+
+def _numbered(frame: Tensor, number: int) -> Tensor:
+    """A frame (height, width, 3) with its number in the corner."""
+    picture = Image.frombytes("RGB", (frame.shape[1], frame.shape[0]), frame.mul(255).byte().numpy().tobytes())
+    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(size=max(10, frame.shape[1] // 16))
+    draw.text((4, 3), str(number), fill=_byte(INK), stroke_fill=_byte(PAPER), stroke_width=2, font=font)
+    return _to_tensor(picture)[0]
+
+
+def _tinted(level_map: LevelMap, image: Tensor | None, strength: float) -> Tensor:
+    """(frames, height, width, 3): levels in colour over the image in grey, or alone."""
     palette = torch.tensor([(0.0, 0.0, 0.0), *(LEVEL_COLOURS[level] for level in Level)])
     cells = level_map.grid.cells(level_map.levels.float()).long()
     colours = palette[cells]  # (frames, height, width, 3)
@@ -52,8 +106,7 @@ def level_overlay(level_map: LevelMap, image: Tensor | None = None, strength: fl
     colours = interpolate(colours.movedim(-1, 1), size=(height, width), mode="nearest").movedim(1, -1)
     frames = max(image.shape[0], colours.shape[0])
     picture = _spread_frames(image[..., :3].cpu().float().mean(-1, keepdim=True), frames)  # grey: colour means level
-    tinted = (1 - strength) * picture + strength * _spread_frames(colours, frames)
-    return torch.cat((tinted, _level_legend(level_map, width).expand(frames, -1, -1, -1)), dim=1)
+    return (1 - strength) * picture + strength * _spread_frames(colours, frames)
 
 
 def notice(sentence: str, image: Tensor | None = None) -> Tensor:
@@ -68,8 +121,12 @@ def notice(sentence: str, image: Tensor | None = None) -> Tensor:
 
 
 def _spread_frames(pictures: Tensor, frames: int) -> Tensor:
-    """Repeat frames evenly: a latent frame covers several pictures of a clip."""
-    index = torch.arange(frames) * pictures.shape[0] // frames
+    """Repeat frames: a latent frame covers several pictures of a clip, the first one a single picture (as video VAEs
+    have it), or all of them alike where the numbers do not fit that."""
+    count = pictures.shape[0]
+    stride = (frames - 1) // max(1, count - 1)
+    causal = count > 1 and stride > 0 and stride * (count - 1) == frames - 1
+    index = -(-torch.arange(frames) // stride) if causal else torch.arange(frames) * count // frames
     return pictures[index]
 
 

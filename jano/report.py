@@ -94,6 +94,18 @@ class RunReport:
             return "accelerated"
         return "analysed" if self.level_map is not None and not self.accelerates else "native"
 
+    def verdict_as_dict(self) -> dict:
+        """The verdict with its main numbers: what goes into saved pictures and to the user's node."""
+        return {
+            "verdict": self.verdict,
+            "summary": self.summary(),
+            "steps": self.num_steps,
+            "computed_token_fraction": round(self.computed_token_fraction, 4),
+            "speedup_measured": self.speedup and round(self.speedup, 3),
+            "level_share": self.level_share,
+            "fallbacks": list(self.fallbacks),
+        }
+
     def as_dict(self) -> dict:
         return {
             "model": self.model,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
+from .compare import JanoCompare
 from .convergence_map import JanoConvergenceMap
 from .model_loader import JanoModelLoader
 from .report import JanoReport
@@ -12,4 +13,4 @@ from .tune import JanoAnalyzer, JanoScheduler
 
 class JanoExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return [JanoModelLoader, JanoAnalyzer, JanoScheduler, JanoConvergenceMap, JanoReport]
+        return [JanoModelLoader, JanoAnalyzer, JanoScheduler, JanoConvergenceMap, JanoReport, JanoCompare]

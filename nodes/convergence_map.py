@@ -5,7 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io, ui
 
 from ..jano.adapters.settings import report_of
-from ..jano.render import computed_masks, level_overlay, notice
+from ..jano.render import computed_masks, level_overlay, level_sheet, notice
 from .types import CATEGORY, SEARCH_ALIASES, LevelMapType
 
 
@@ -16,7 +16,8 @@ class JanoConvergenceMap(io.ComfyNode):
             node_id="JanoConvergenceMap",
             display_name="Jano Convergence Map",
             category=CATEGORY,
-            description="Shows which parts of the picture were static, moderate or active in the run that made it.",
+            description="Shows which parts of the picture were static, moderate or active in the run that made it; "
+            "of a clip, its frames side by side.",
             search_aliases=[*SEARCH_ALIASES, "heatmap", "attention map", "level map"],
             is_output_node=True,
             inputs=[
@@ -25,10 +26,21 @@ class JanoConvergenceMap(io.ComfyNode):
                 io.Image.Input("image", optional=True, tooltip="The decoded picture to lay the map over."),
             ],
             outputs=[
-                io.Image.Output(display_name="map", tooltip="The level map, over the picture if one is connected."),
-                io.Mask.Output(display_name="active", tooltip="1 where tokens were computed at every step."),
-                io.Mask.Output(display_name="frozen", tooltip="1 where tokens were left out at some steps."),
+                io.Image.Output(
+                    display_name="map",
+                    tooltip="The level map, over the picture if one is connected; a frame for each of a clip.",
+                ),
+                io.Mask.Output(
+                    display_name="active",
+                    tooltip="1 where tokens were computed at every step. As large as the picture, if one is connected.",
+                ),
+                io.Mask.Output(
+                    display_name="frozen", tooltip="1 where tokens were left out at some steps: the rest of active."
+                ),
                 LevelMapType.Output(display_name="level_map", tooltip="The map, for another Scheduler's level_map."),
+                io.Image.Output(
+                    display_name="sheet", tooltip="One picture: the map, of a clip up to twelve frames of it."
+                ),
             ],
         )
 
@@ -40,5 +52,6 @@ class JanoConvergenceMap(io.ComfyNode):
             picture = notice(f"No level map: {'; '.join(report.fallbacks)}.", image)
         else:
             picture = level_overlay(level_map, image)
-        active, frozen = computed_masks(level_map, latent["samples"])
-        return io.NodeOutput(picture, active, frozen, level_map, ui=ui.PreviewImage(picture, cls=cls))
+        sheet = level_sheet(level_map, image) if level_map is not None and picture.shape[0] > 1 else picture[:1]
+        active, frozen = computed_masks(level_map, latent["samples"], image)
+        return io.NodeOutput(picture, active, frozen, level_map, sheet, ui=ui.PreviewImage(sheet, cls=cls))

@@ -18,9 +18,11 @@ class JanoReport(io.ComfyNode):
             node_id="JanoReport",
             display_name="Jano Report",
             category=CATEGORY,
-            description="What the run computed, what it left out, how long each step took, and why if it ran natively.",
+            description="What the run computed, what it left out, how long each step took, and why if it ran natively. "
+            "Pictures that are saved in the same run carry the same verdict in their metadata.",
             search_aliases=[*SEARCH_ALIASES, "benchmark", "statistics"],
             is_output_node=True,
+            hidden=[io.Hidden.unique_id, io.Hidden.extra_pnginfo],
             inputs=[
                 io.Model.Input("model", tooltip="The model with Jano that the sampler used."),
                 io.Latent.Input("latent", tooltip="The sampler's own output: it tells which run is meant."),
@@ -35,6 +37,7 @@ class JanoReport(io.ComfyNode):
     @classmethod
     def execute(cls, model: io.Model.Type, latent: io.Latent.Type) -> io.NodeOutput:
         report = report_of(model, latent["samples"])
+        cls._note_for_saved_pictures(report.verdict_as_dict())
         markdown, account, chart = report.markdown(), report.as_dict(), step_chart(report)
         shown = {
             **ui.PreviewImage(chart, cls=cls).as_dict(),
@@ -42,3 +45,9 @@ class JanoReport(io.ComfyNode):
             "jano": [account],
         }
         return io.NodeOutput(markdown, json.dumps(account, indent=1), chart, ui=shown)
+
+    @classmethod
+    def _note_for_saved_pictures(cls, verdict: dict) -> None:
+        """For what the host writes into pictures; it runs output nodes as soon as it can: this one before saving."""
+        if cls.hidden is not None and cls.hidden.extra_pnginfo is not None:
+            cls.hidden.extra_pnginfo.setdefault("jano", {})[str(cls.hidden.unique_id)] = verdict

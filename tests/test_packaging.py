@@ -20,7 +20,7 @@ import nodes
 
 ROOT = Path(__file__).resolve().parents[1]
 CONTRACT = ROOT / "tests" / "data" / "object_info.json"
-NODE_IDS = {"JanoModelLoader", "JanoAnalyzer", "JanoScheduler", "JanoConvergenceMap", "JanoReport"}
+NODE_IDS = {"JanoModelLoader", "JanoAnalyzer", "JanoScheduler", "JanoConvergenceMap", "JanoReport", "JanoCompare"}
 NOT_PART_OF_IT = ("tooltip", "description")
 
 

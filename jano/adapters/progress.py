@@ -30,7 +30,7 @@ def tell_step(node_id: str | None, report: RunReport, grid_tokens: THW) -> None:
 
 def tell_end(node_id: str | None, report: RunReport) -> None:
     """Show on a node what the whole run did, or why it ran natively. Never raises."""
-    _send(node_id, END_EVENT, lambda: end_payload(report))
+    _send(node_id, END_EVENT, report.verdict_as_dict)
 
 
 def step_payload(report: RunReport, grid_tokens: THW) -> dict:
@@ -46,19 +46,6 @@ def step_payload(report: RunReport, grid_tokens: THW) -> dict:
         "grid": list(grid_tokens),
         "levels": None if report.level_map is None else packed_bytes(report.level_map.levels),
         "computed": None if record.computed is None else packed_bits(record.computed),
-    }
-
-
-def end_payload(report: RunReport) -> dict:
-    """What is left to say after a run."""
-    return {
-        "summary": report.summary(),
-        "verdict": report.verdict,
-        "num_steps": report.num_steps,
-        "computed_fraction": round(report.computed_token_fraction, 4),
-        "speedup": report.speedup and round(report.speedup, 3),
-        "level_share": report.level_share,
-        "fallbacks": list(report.fallbacks),
     }
 
 

@@ -9,8 +9,10 @@ import folder_paths
 import pytest
 import torch
 from comfy.model_patcher import ModelPatcher
+from comfy_api.latest import io
 from comfyui_jano.jano.adapters.settings import settings_of
 from comfyui_jano.jano.config import AnalyzerConfig, SchedulerConfig
+from comfyui_jano.nodes.compare import JanoCompare
 from comfyui_jano.nodes.convergence_map import JanoConvergenceMap
 from comfyui_jano.nodes.model_loader import JanoModelLoader
 from comfyui_jano.nodes.report import JanoReport
@@ -78,7 +80,7 @@ def test_the_report_is_markdown_json_and_a_chart(accelerated: ModelPatcher) -> N
 
 
 def test_the_map_has_masks_that_share_out_the_picture(accelerated: ModelPatcher) -> None:
-    picture, active, frozen, level_map = run(
+    picture, active, frozen, level_map, sheet = run(
         JanoConvergenceMap, model=accelerated, latent={"samples": sample(accelerated)}
     ).args
     assert active.shape == frozen.shape == (1, *ODD)
@@ -88,6 +90,7 @@ def test_the_map_has_masks_that_share_out_the_picture(accelerated: ModelPatcher)
     assert picture.shape[1] > 8 * ODD[0]  # the legend stands below
     assert picture.shape[2:] == (8 * ODD[1], 3)
     assert level_map.grid.latent == (1, *ODD)
+    assert torch.equal(sheet, picture)
 
 
 def test_the_map_lies_over_the_decoded_picture(accelerated: ModelPatcher) -> None:
@@ -107,8 +110,49 @@ def test_a_map_can_be_used_again(flux: ModelPatcher, accelerated: ModelPatcher) 
 
 def test_without_a_run_the_map_says_so_and_masks_everything_active(flux: ModelPatcher) -> None:
     samples = torch.zeros(1, 16, 8, 6)
-    picture, active, frozen, level_map = run(JanoConvergenceMap, model=flux, latent={"samples": samples}).args
+    picture, active, frozen, level_map, sheet = run(JanoConvergenceMap, model=flux, latent={"samples": samples}).args
     assert level_map is None
     assert torch.equal(active, torch.ones(1, 8, 6))
     assert torch.equal(frozen, torch.zeros(1, 8, 6))
     assert picture.std() > 0  # a sentence is drawn
+    assert torch.equal(sheet, picture)
+
+
+def test_over_a_picture_the_masks_are_as_large_as_it(accelerated: ModelPatcher) -> None:
+    image = torch.rand(1, 136, 104, 3)
+    output = run(JanoConvergenceMap, model=accelerated, latent={"samples": sample(accelerated)}, image=image)
+    assert output.args[1].shape == output.args[2].shape == (1, 136, 104)
+
+
+def test_a_clip_has_a_map_for_each_frame_and_one_sheet(wan: ModelPatcher) -> None:
+    model = run(prepared(JanoScheduler), model=wan).args[0]
+    clip = sample(model, size=(3, 8, 8))
+    image = torch.rand(9, 64, 64, 3)
+    picture, active, frozen, level_map, sheet = run(
+        JanoConvergenceMap, model=model, latent={"samples": clip}, image=image
+    ).args
+    assert level_map.grid.latent == (3, 8, 8)
+    assert picture.shape[0] == active.shape[0] == frozen.shape[0] == 9
+    assert sheet.shape[0] == 1
+
+
+def test_saved_pictures_are_told_the_verdict(accelerated: ModelPatcher) -> None:
+    metadata = {"workflow": {}}
+    report = JanoReport.PREPARE_CLASS_CLONE(
+        {"hidden_inputs": {io.Hidden.unique_id: "9", io.Hidden.extra_pnginfo: metadata}}
+    )
+    account = json.loads(run(report, model=accelerated, latent={"samples": sample(accelerated)}).args[1])
+    noted = metadata["jano"]["9"]
+    assert noted["verdict"] == "accelerated"
+    assert noted["computed_token_fraction"] == account["computed_token_fraction"]
+    assert noted["summary"].startswith("Jano: accelerated, ")
+
+
+def test_comparing_gives_numbers_and_a_map() -> None:
+    reference = torch.rand(1, 48, 64, 3) * 0.5
+    output = run(JanoCompare, reference=reference, image=reference + 0.1)
+    markdown, difference = output.args
+    assert "| PSNR | 20.00 dB |" in markdown
+    assert difference.shape[2:] == (64, 3)
+    assert list(output.ui["text"]) == [markdown]
+    assert len(output.ui["images"]) == 1

@@ -7,7 +7,7 @@ import pytest
 from comfyui_jano.host.location import ROOT
 from comfyui_jano.host.server import Server
 
-NODES = ("JanoModelLoader", "JanoAnalyzer", "JanoScheduler", "JanoConvergenceMap", "JanoReport")
+NODES = ("JanoModelLoader", "JanoAnalyzer", "JanoScheduler", "JanoConvergenceMap", "JanoReport", "JanoCompare")
 COMPLAINTS = ("Traceback", "IMPORT FAILED", "Cannot import", "Error while calling comfy_entrypoint", "Error loading")
 
 

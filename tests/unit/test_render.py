@@ -8,7 +8,10 @@ from comfyui_jano.jano.render import (
     LEVEL_COLOURS,
     STEP_COLOURS,
     computed_masks,
+    contact_sheet,
+    difference_map,
     level_overlay,
+    level_sheet,
     notice,
     step_chart,
 )
@@ -117,3 +120,51 @@ def test_a_bar_is_as_high_as_its_share() -> None:
 
 def test_a_run_without_steps_has_a_chart_too() -> None:
     assert step_chart(RunReport.of_nothing("no run")).shape == (1, 256, 768, 3)
+
+
+def test_masks_take_the_size_and_length_of_the_picture() -> None:
+    levels = [Level.ACTIVE, Level.STATIC, Level.STATIC]
+    active, frozen = computed_masks(
+        level_map(*levels, latent=(3, 2, 2)), torch.zeros(1, 16, 3, 2, 2), torch.zeros(9, 16, 16, 3)
+    )
+    assert active.shape == frozen.shape == (9, 16, 16)
+    assert active.mean((1, 2)).tolist() == [1.0] + [0.0] * 8  # a video VAE's first latent frame is one picture
+
+
+def test_later_latent_frames_cover_four_pictures_each() -> None:
+    levels = [Level.STATIC, Level.ACTIVE, Level.STATIC]
+    active, _ = computed_masks(
+        level_map(*levels, latent=(3, 2, 2)), torch.zeros(1, 16, 3, 2, 2), torch.zeros(9, 16, 16, 3)
+    )
+    assert active.mean((1, 2)).tolist() == [0.0] + [1.0] * 4 + [0.0] * 4
+
+
+@pytest.mark.parametrize(("frames", "columns", "rows"), [(1, 1, 1), (5, 3, 2), (81, 4, 3)])
+def test_a_contact_sheet_has_a_place_for_each_frame(frames: int, columns: int, rows: int) -> None:
+    sheet = contact_sheet(torch.rand(frames, 60, 120, 3), width=480)
+    side = 480 // columns
+    assert sheet.shape[1:] == (rows * round(side / 2), columns * side, 3)
+
+
+def test_a_contact_sheet_begins_with_the_first_frame_and_ends_with_the_last() -> None:
+    ramp = torch.linspace(0, 1, 40).view(-1, 1, 1, 1).expand(-1, 60, 60, 3)
+    sheet = contact_sheet(ramp, width=400)[0]
+    assert sheet[80, 80].tolist() == pytest.approx([0.0] * 3, abs=0.01)
+    assert sheet[280, 380].tolist() == pytest.approx([1.0] * 3, abs=0.01)
+
+
+def test_a_clips_sheet_has_one_legend() -> None:
+    clip = level_map(*[Level.STATIC] * 4, latent=(4, 2, 2))
+    sheet = level_sheet(clip, torch.rand(4, 32, 32, 3))
+    assert sheet.shape[0] == 1
+    assert sheet.shape[1] > sheet.shape[2]  # two by two frames, and the legend
+
+
+def test_a_difference_is_black_where_there_is_none_and_white_from_a_quarter() -> None:
+    reference = torch.zeros(2, 32, 64, 3)
+    image = torch.tensor([0.0, 0.25 / 3, 0.5 / 3, 0.25]).repeat_interleave(16).view(1, 1, 64, 1).expand(2, 32, 64, 3)
+    made = difference_map(reference, image)
+    expected = [[0, 0, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1]]
+    assert [colour(made, 5, x) for x in (5, 20, 40, 60)] == [pytest.approx(rgb, abs=1e-5) for rgb in expected]
+    assert made.shape[0] == 2
+    assert made.shape[1] > 32

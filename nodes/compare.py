@@ -1,0 +1,39 @@
+"""Jano Compare: how close a picture or clip is to its reference, in numbers and as a map."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io, ui
+
+from ..jano.quality import compare
+from ..jano.render import contact_sheet, difference_map
+from .types import CATEGORY, SEARCH_ALIASES
+
+
+class JanoCompare(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="JanoCompare",
+            display_name="Jano Compare",
+            category=CATEGORY,
+            description="How close a picture or clip is to its reference: PSNR, SSIM, the worst frame, and where they "
+            "differ. Connect the run without Jano as the reference; a run with fewer steps is a fair rival.",
+            search_aliases=[*SEARCH_ALIASES, "psnr", "ssim", "difference", "quality", "benchmark"],
+            is_output_node=True,
+            inputs=[
+                io.Image.Input("reference", tooltip="The picture or clip made in full, with the same seed."),
+                io.Image.Input("image", tooltip="The one to judge, of the same size and length."),
+            ],
+            outputs=[
+                io.String.Output(display_name="markdown", tooltip="PSNR, SSIM and the worst frame as a table."),
+                io.Image.Output(display_name="difference", tooltip="Where they differ: black 0 %, white 25 % or more."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, reference: io.Image.Type, image: io.Image.Type) -> io.NodeOutput:
+        markdown = compare(reference, image).markdown()
+        difference = difference_map(reference, image)
+        sheet = contact_sheet(difference) if difference.shape[0] > 1 else difference
+        shown = {**ui.PreviewImage(sheet, cls=cls).as_dict(), **ui.PreviewText(markdown).as_dict()}
+        return io.NodeOutput(markdown, difference, ui=shown)
