@@ -13,10 +13,10 @@ async def comfy_entrypoint() -> ComfyExtension:
     from comfy_api.latest import ComfyExtension
 
     from .meter import JanoDemoMeter, JanoDemoReading
-    from .prompt import JanoDemoPrompt
+    from .prompt import JanoDemoClipPrompt, JanoDemoPrompt
 
     class DemoExtension(ComfyExtension):
         async def get_node_list(self) -> list[type]:
-            return [JanoDemoPrompt, JanoDemoMeter, JanoDemoReading]
+            return [JanoDemoPrompt, JanoDemoClipPrompt, JanoDemoMeter, JanoDemoReading]
 
     return DemoExtension()

@@ -1,0 +1,48 @@
+"""How close two renderings are, from what the demo saved, and the report as a table for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from PIL import Image, ImageSequence
+from torch import Tensor
+
+from host.pack import import_pack
+
+
+def load_frames(path: Path) -> Tensor:
+    """A picture or an animation -> (frames, height, width, 3) in 0..1."""
+    with Image.open(path) as picture:
+        frames = [frame.convert("RGB") for frame in ImageSequence.Iterator(picture)]
+    data = [torch.frombuffer(bytearray(frame.tobytes()), dtype=torch.uint8) for frame in frames]
+    return torch.stack(data).reshape(len(frames), frames[0].height, frames[0].width, 3).double() / 255
+
+
+def closeness(reference: Path, made: Path) -> dict[str, float]:
+    """PSNR in dB and SSIM, means over the frames; of an animation the worst frame's PSNR too."""
+    quality = import_pack("jano.quality")
+    pair = [load_frames(path) for path in (reference, made)]
+    psnr = quality.psnr(*pair)
+    figures = {"psnr_db": round(float(psnr.mean()), 2), "ssim": round(float(quality.ssim(*pair).mean()), 4)}
+    return figures | ({"psnr_worst_frame_db": round(float(psnr.min()), 2)} if len(psnr) > 1 else {})
+
+
+def table(report: dict[str, dict]) -> str:
+    """The report for the terminal."""
+    rows: list[tuple[str, Callable[[dict], str]]] = [
+        ("verdict", lambda r: r["verdict"]),
+        ("steps, image tokens", lambda r: f"{r['steps']}, {r['tokens']}"),
+        ("levels", lambda r: ", ".join(f"{name} {share:.0%}" for name, share in r["level_share"].items())),
+        ("token-steps computed", lambda r: f"{r['computed_token_fraction']:.1%}"),
+        ("FLOPs against full", lambda r: f"{r['flops_fraction']:.1%}"),
+        ("seconds full / Jano", lambda r: f"{r['seconds_full']:.1f} / {r['seconds_jano']:.1f}"),
+        ("PSNR, SSIM", lambda r: f"{r['psnr_db']:.1f} dB, {r['ssim']:.3f}"),
+        ("worst frame", lambda r: f"{r['psnr_worst_frame_db']:.1f} dB" if "psnr_worst_frame_db" in r else ""),
+        ("cache at its peak", lambda r: f"{r['cache_bytes_peak'] / 2**20:.1f} MiB"),
+        ("native in part", lambda r: "; ".join(r["fallbacks"]) or "no"),
+    ]
+    lines = [f"{'':<22}" + "".join(f"{name:<44}" for name in report)]
+    lines += [f"{label:<22}" + "".join(f"{show(r):<44}" for r in report.values()) for label, show in rows]
+    return "\n".join(lines)

@@ -1,0 +1,95 @@
+"""The shipped workflows made small and measurable: our own checkpoints put in, a meter added, Jano taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from host.client import Prompt
+
+WORKFLOWS = Path(__file__).resolve().parents[1] / "workflows"
+TEXT_NODES = ("CLIPTextEncode", "ConditioningZeroOut", "FluxGuidance", "DualCLIPLoader", "CLIPLoader")
+JANO_NODES = ("JanoScheduler", "JanoConvergenceMap", "JanoReport")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What one family renders: its workflow, the small inputs by node class, the prompt, and KSampler's settings."""
+
+    name: str
+    workflow: Path
+    inputs: Mapping[str, Mapping[str, Any]]
+    prompt_node: str
+    text: str
+    sampler: Mapping[str, Any] = field(default_factory=dict)
+
+
+SCENES = {
+    "flux": Scene(
+        "flux",
+        WORKFLOWS / "jano_flux_text_to_image.json",
+        {
+            "UNETLoader": {"unet_name": "jano_tiny_flux.safetensors"},
+            "VAELoader": {"vae_name": "jano_tiny_flux_vae.safetensors"},
+            "EmptySD3LatentImage": {"width": 512, "height": 512},
+        },
+        "JanoDemoPrompt",
+        "green dotted tent, purple wavy tower, sand, night sky",
+        {"seed": 102, "steps": 28, "cfg": 4.0},
+    ),
+    "wan": Scene(
+        "wan",
+        WORKFLOWS / "jano_wan_text_to_video.json",
+        {
+            "UNETLoader": {"unet_name": "jano_tiny_wan.safetensors"},
+            "VAELoader": {"vae_name": "jano_tiny_wan_vae.safetensors"},
+            "EmptyHunyuanLatentVideo": {"width": 256, "height": 256, "length": 33},
+        },
+        "JanoDemoClipPrompt",
+        "red ball moving right, day sky, sand, still camera",
+        {"seed": 3, "steps": 30, "cfg": 5.0},
+    ),
+}
+
+
+def only(prompt: Prompt, class_type: str) -> str:
+    """The id of the one node of a class."""
+    return next(node_id for node_id, node in prompt.items() if node["class_type"] == class_type)
+
+
+def with_tiny_models(prompt: Prompt, scene: Scene) -> dict:
+    """The shipped workflow with our own checkpoints and conditioning put in place of the big ones."""
+    small = {node_id: deepcopy(node) for node_id, node in prompt.items() if node["class_type"] not in TEXT_NODES}
+    for node in small.values():
+        node["inputs"].update(scene.inputs.get(node["class_type"], {}))
+    sampler = small[only(small, "KSampler")]["inputs"]
+    for side, text in (("positive", scene.text), ("negative", "")):
+        small[side] = {"class_type": scene.prompt_node, "inputs": {"text": text}}
+        sampler[side] = [side, 0]
+    sampler.update(scene.sampler)
+    return small
+
+
+def metered(prompt: Prompt, count_flops: bool) -> dict:
+    """The prompt with the demo's meter between the model and the sampler."""
+    prompt = deepcopy(dict(prompt))
+    sampler = prompt[only(prompt, "KSampler")]["inputs"]
+    meter = {"model": sampler["model"], "count_flops": count_flops}
+    prompt["meter"] = {"class_type": "JanoDemoMeter", "inputs": meter}
+    sampler["model"] = ["meter", 0]
+    latent = [only(prompt, "KSampler"), 0]
+    prompt["reading"] = {"class_type": "JanoDemoReading", "inputs": {"model": ["meter", 0], "latent": latent}}
+    return prompt
+
+
+def without_jano(prompt: Prompt) -> dict:
+    """The prompt as with the Scheduler bypassed and the nodes that look at its run left out."""
+    scheduler = only(prompt, "JanoScheduler")
+    source = prompt[scheduler]["inputs"]["model"]
+    kept = {node_id: deepcopy(node) for node_id, node in prompt.items() if node["class_type"] not in JANO_NODES}
+    for node in kept.values():
+        node["inputs"] = {name: source if value == [scheduler, 0] else value for name, value in node["inputs"].items()}
+    return kept
