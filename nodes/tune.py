@@ -24,6 +24,7 @@ class JanoAnalyzer(io.ComfyNode):
             description="Reads from the first sampling steps which parts of the picture are complex. Alone it changes "
             "nothing and records the level map; put a Jano Scheduler behind it to compute less where nothing changes.",
             search_aliases=SEARCH_ALIASES,
+            hidden=[io.Hidden.unique_id],
             inputs=[
                 io.Model.Input("model", tooltip="The diffusion model to watch (Flux, Chroma)."),
                 io.Float.Input(
@@ -69,9 +70,8 @@ class JanoAnalyzer(io.ComfyNode):
         temporal_weight: float,
         score: str,
     ) -> io.NodeOutput:
-        return io.NodeOutput(
-            analyze(model, AnalyzerConfig(warmup, (region_t, region_h, region_w), temporal_weight, score))
-        )
+        analyzer = AnalyzerConfig(warmup, (region_t, region_h, region_w), temporal_weight, score)
+        return io.NodeOutput(analyze(model, analyzer, node_id=cls.hidden.unique_id))
 
 
 def _region_inputs() -> list[io.Input]:

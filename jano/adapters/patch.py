@@ -10,7 +10,7 @@ from ..config import AnalyzerConfig, SchedulerConfig
 from ..levels import LevelMap
 from ..presets import scheduler_preset
 from .sampling import install
-from .settings import with_settings
+from .settings import settings_of, with_settings
 
 WEIGHT_DTYPES = {
     "default": {},
@@ -25,9 +25,9 @@ def load_model(path: str, weight_dtype: str) -> ModelPatcher:
     return comfy.sd.load_diffusion_model(path, model_options=dict(WEIGHT_DTYPES[weight_dtype]))
 
 
-def analyze(model: ModelPatcher, analyzer: AnalyzerConfig) -> ModelPatcher:
-    """A clone of `model` whose runs record a level map."""
-    clone = with_settings(model, analyzer=analyzer)
+def analyze(model: ModelPatcher, analyzer: AnalyzerConfig, node_id: str | None = None) -> ModelPatcher:
+    """A clone of `model` whose runs record a level map; `node_id` shows them unless a Scheduler's node does."""
+    clone = with_settings(model, analyzer=analyzer, node_id=settings_of(model).node_id or node_id)
     install(clone)
     return clone
 

@@ -52,8 +52,18 @@ def test_custom_settings_are_those_of_the_widgets(flux: ModelPatcher) -> None:
 
 
 def test_the_analyzers_widgets_reach_the_settings(flux: ModelPatcher) -> None:
-    model = run(JanoAnalyzer, model=flux, warmup=0.2, region_h=4, score="pairwise").args[0]
+    model = run(prepared(JanoAnalyzer), model=flux, warmup=0.2, region_h=4, score="pairwise").args[0]
     assert settings_of(model).analyzer == AnalyzerConfig(0.2, (0, 4, 0), score="pairwise")
+
+
+def test_the_schedulers_node_shows_the_run_wherever_the_analyzer_stands(flux: ModelPatcher) -> None:
+    def as_node(node: type, node_id: str) -> type:
+        return node.PREPARE_CLASS_CLONE({"hidden_inputs": {io.Hidden.unique_id: node_id}})
+
+    first = run(as_node(JanoAnalyzer, "a"), model=flux).args[0]
+    second = run(as_node(JanoScheduler, "s"), model=first).args[0]
+    third = run(as_node(JanoAnalyzer, "b"), model=second).args[0]
+    assert [settings_of(model).node_id for model in (first, second, third)] == ["a", "s", "s"]
 
 
 def test_the_loader_gives_a_model_that_accelerates(tmp_path, monkeypatch) -> None:

@@ -1,0 +1,36 @@
+// The few words that the run view says itself; node names and tooltips come from locales/.
+
+const WORDS = {
+  en: {
+    waiting: "The level map appears here while sampling.",
+    step: (step, count) => `step ${step} of ${count}`,
+    computed: (share) => `${share} computed`,
+    faster: (times) => `${times}× faster`,
+    stopped: "stopped",
+    levels: { 1: "static", 2: "moderate", 3: "active" },
+    kinds: { full: "full", store: "store", moderate: "moderate", active: "active", skipped: "skipped" },
+    left_out: "dark: not computed at this step",
+    frame: (frame, count) => `frame ${frame} of ${count}`,
+    steps: "Steps of the run: choose one to see what it computed",
+    frames: "Frames of the clip",
+    native: "native",
+  },
+  zh: {
+    waiting: "采样时此处显示收敛等级图。",
+    step: (step, count) => `第 ${step} 步，共 ${count} 步`,
+    computed: (share) => `已计算 ${share}`,
+    faster: (times) => `加速 ${times} 倍`,
+    stopped: "已停止",
+    levels: { 1: "静止", 2: "中等", 3: "活跃" },
+    kinds: { full: "完整", store: "完整并缓存", moderate: "中等与活跃", active: "仅活跃", skipped: "跳过" },
+    left_out: "变暗：此步未计算",
+    frame: (frame, count) => `第 ${frame} 帧，共 ${count} 帧`,
+    steps: "本次运行的各步：选一步查看其计算区域",
+    frames: "视频帧",
+    native: "原生计算",
+  },
+};
+
+export function wordsFor(locale) {
+  return String(locale ?? "").startsWith("zh") ? WORDS.zh : WORDS.en;
+}
