@@ -1,8 +1,8 @@
 """Trains the small Wan VAE on the fixed clip latents: both halves on single frames, then the decoder's sense of time.
 
-python demo/train_wan_vae.py --half decoder --minutes 10
-python demo/train_wan_vae.py --half encoder --minutes 4
-python demo/train_wan_vae.py --half decoder --latents 4 --minutes 10 --rate 5e-4
+python demo/train_wan_vae.py --half decoder --compile
+python demo/train_wan_vae.py --half encoder --compile
+python demo/train_wan_vae.py --half decoder --latents 4 --steps 600 --batch 4 --rate 5e-4 --compile
 Every run exports the VAE with whatever the other half has learnt so far.
 """
 
@@ -81,13 +81,13 @@ def loss_of(half: str, net: nn.Module, frames: Tensor, latents: Tensor) -> Tenso
 
 
 def run(args: argparse.Namespace, net: nn.Module) -> None:
-    """Trains one half until its minutes are spent, saving every two minutes."""
+    """Trains one half, saving every two minutes."""
     basis = load_clip_basis()
     pools = [draw_pool(args.clips, side, args.latents, basis, 201 + side) for side in (256, 128)]
     optimizer = torch.optim.AdamW(net.parameters(), lr=args.rate, betas=(0.9, 0.99), weight_decay=0.0)
     step = torch.compile(loss_of, dynamic=False) if args.compile else loss_of
     start, saved, losses = time.time(), time.time(), []
-    while (share := (time.time() - start) / (60 * args.minutes)) < 1:
+    while (share := len(losses) / args.steps) < 1:
         warm, cosine = min(1.0, (len(losses) + 1) / 50), 0.5 * (1 + math.cos(math.pi * share))
         optimizer.param_groups[0]["lr"] = args.rate * warm * (0.02 + 0.98 * cosine)
         frames, latents = (part.to(args.device) for part in crops(pools[int(len(losses) % 3 == 2)], args.batch))
@@ -159,8 +159,8 @@ def main() -> None:
     parser.add_argument("--half", choices=("decoder", "encoder"), default="decoder")
     parser.add_argument("--latents", type=int, default=1, help="latent frames of a training clip")
     parser.add_argument("--clips", type=int, default=250, help="training clips of either size")
-    parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--compile", action="store_true")
