@@ -4,10 +4,11 @@ import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 import { PROPERTY, RunRecord } from "./run_record.js";
 import { RunView } from "./run_view.js";
+import { TableView } from "./table_view.js";
 import { wordsFor } from "./words.js";
 
 const NODES = new Set(["JanoScheduler", "JanoModelLoader", "JanoAnalyzer"]);
-const WIDGET = "jano_run";
+const TABLES = new Set(["JanoReport", "JanoCompare"]);
 const views = new WeakMap(); // node -> RunView
 let running = null; // the node whose run goes on: previews belong to it
 
@@ -24,21 +25,17 @@ app.registerExtension({
     for (const stop of ["execution_interrupted", "execution_error"]) api.addEventListener(stop, onStopped);
   },
   nodeCreated(node) {
-    if (NODES.has(node.comfyClass)) attach(node);
+    if (NODES.has(node.comfyClass)) attachRun(node);
+    if (TABLES.has(node.comfyClass)) attachTable(node);
   },
 });
 
 /** Give a node its run view, as its last widget; it is no input and saves no widget value. */
-function attach(node) {
+function attachRun(node) {
   const view = new RunView(wordsFor(app.extensionManager?.setting?.get("Comfy.Locale")), (height, before) => {
     makeRoom(node, height, before);
   });
-  const widget = node.addDOMWidget(WIDGET, "jano_run", view.element, {
-    serialize: false,
-    hideOnZoom: false,
-    getMinHeight: () => view.minHeight,
-  });
-  widget.serialize = false;
+  addView(node, "jano_run", view);
   views.set(node, view);
   chain(node, "onConfigure", () => view.load(RunRecord.from(node.properties?.[PROPERTY])));
   chain(node, "onRemoved", () => {
@@ -48,16 +45,33 @@ function attach(node) {
   });
 }
 
+/** Give a node the table that it makes. */
+function attachTable(node) {
+  const view = new TableView();
+  addView(node, "jano_table", view);
+  chain(node, "onExecuted", (output) => {
+    if (!output?.text?.length) return;
+    const before = view.minHeight;
+    view.show([output.text].flat().join(""));
+    makeRoom(node, view.minHeight, before);
+  });
+}
+
+function addView(node, name, view) {
+  const options = { serialize: false, hideOnZoom: false, getMinHeight: () => view.minHeight };
+  node.addDOMWidget(name, name, view.element, options).serialize = false;
+}
+
 function chain(node, hook, after) {
   const before = node[hook];
   node[hook] = function (...args) {
     const result = before?.apply(this, args);
-    after();
+    after(...args);
     return result;
   };
 }
 
-/** Grow or shrink a node by as much as its view did. */
+/** Grow or shrink a node by as much as its view did; a node that is being loaded has its saved size. */
 function makeRoom(node, height, before) {
   if (before === undefined || !node.graph) return;
   const [width, now] = node.size;

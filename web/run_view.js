@@ -147,7 +147,7 @@ export class RunView {
 
   text() {
     const { words, record, step } = this;
-    if (!record) return words.waiting;
+    if (!record || (!record.length && !record.ended)) return words.waiting;
     const { data } = record;
     if (record.ended && this.chosen === null) return data.summary;
     const parts = [words.step(step + 1, data.num_steps), words.kinds[data.steps[step].kind]];
