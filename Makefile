@@ -19,7 +19,7 @@ demo:
 	@$(HOST_PYTHON) demo/run.py
 
 test:
-	@$(PROVISION) --needs pytest
+	@$(PROVISION) --needs pytest playwright --browser
 	@$(HOST_PYTHON) -m pytest $(PYTEST_ARGS)
 
 bench:

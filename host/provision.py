@@ -1,6 +1,7 @@
 """Make sure there is a ComfyUI to run against; the last line printed is its folder.
 
-``python3 -m host.provision [--comfyui 0.24.0] [--needs pytest ...]``, from the repository root, with any Python 3.10+.
+``python3 -m host.provision [--comfyui 0.24.0] [--needs pytest ...] [--browser]``, from the repository root,
+with any Python 3.10+.
 COMFYUI_PATH (and COMFYUI_PYTHON) name a user's own install: that one is only checked, nothing is installed.
 """
 
@@ -15,6 +16,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from .archive import SOURCES, source_of, unpack_comfyui
+from .browser import ensure_browser
 from .environment import (
     DEV_REQUIREMENTS,
     download_source,
@@ -108,7 +110,16 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="host.provision", description=__doc__.splitlines()[0])
     parser.add_argument("--comfyui", metavar="VERSION", help=f"one of {', '.join(SOURCES)}")
     parser.add_argument("--needs", nargs="*", default=[], metavar="MODULE", help="modules its Python must also find")
+    parser.add_argument("--browser", action="store_true", help="also find or install a Chromium for tests/web")
     return parser.parse_args(argv)
+
+
+def _provide_browser(host: Host) -> None:
+    """Without one the rest can still be tested: say so now, and tests/web fails with the same sentence."""
+    try:
+        ensure_browser(host.python)
+    except HostError as error:
+        print(f"jano: {error}", file=sys.stderr)
 
 
 def _stop(*_: object) -> None:
@@ -125,6 +136,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise HostError(complaint)
         host = chosen_host(version=arguments.comfyui)
         provision(host, arguments.needs)
+        if arguments.browser:
+            _provide_browser(host)
     except HostError as error:
         print(f"jano: {error}", file=sys.stderr)
         return error.exit_code
