@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from host.client import Prompt
+if TYPE_CHECKING:
+    from host.client import Prompt
 
 WORKFLOWS = Path(__file__).resolve().parents[1] / "workflows"
 TEXT_NODES = ("CLIPTextEncode", "ConditioningZeroOut", "FluxGuidance", "DualCLIPLoader", "CLIPLoader")
