@@ -1,0 +1,128 @@
+"""Tiny stand-ins for everything that a shipped workflow asks for, under the names that it asks for.
+
+Model files are the demo's, or random weights of a few kilobytes; text encoders give way to the demo's prompt nodes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from pathlib import Path
+
+import comfy.ldm.flux.controlnet
+import comfy.ldm.wan.model
+import comfy.ldm.wan.vae
+import comfy.ops
+import torch
+from comfyui_jano.host.location import ROOT
+from comfyui_jano.host.server import DEMO_MODELS
+from comfyui_jano.tests.host import tiny
+from PIL import Image
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
+TEXT_WIDTH, FLUX_WIDTH = 64, 128
+FLUX_PROMPT = "green dotted tent, purple tower, sand, night sky"
+CLIP_PROMPT = "red ball moving right, day sky, sand, still camera"
+TEXT_LOADERS = ("DualCLIPLoader", "CLIPLoader")
+Weights = dict[str, Tensor]
+
+# Widget values by node class, in the order in which a workflow stores them; a missing class keeps its own.
+SMALL: Mapping[str, Callable[[list], list]] = {
+    "EmptySD3LatentImage": lambda old: [256, 256, 1],
+    "EmptyHunyuanLatentVideo": lambda old: [96, 64, 9, 1],
+    "WanImageToVideo": lambda old: [96, 64, 9, 1],
+    "KSampler": lambda old: [*old[:2], 12 if old[2] > 20 else 9, *old[3:]],
+    "ImageScale": lambda old: ["bilinear", 128, 128, "disabled"],
+}
+SAME_INPUTS = {"FluxKontextImageScale": "ImageScale"}  # that node has no size below a megapixel
+
+
+def small_workflow(path: Path) -> dict:
+    """A shipped workflow, as the editor saves it, that runs in seconds on a CPU with `write_files`' models."""
+    workflow = json.loads(path.read_text(encoding="utf-8"))
+    gone = {node["id"] for node in workflow["nodes"] if node["type"] in TEXT_LOADERS}
+    workflow["nodes"] = [_small_node(deepcopy(node), path) for node in workflow["nodes"] if node["id"] not in gone]
+    workflow["links"] = [link for link in workflow["links"] if link[1] not in gone]
+    return workflow
+
+
+def _small_node(node: dict, path: Path) -> dict:
+    if node["type"] == "CLIPTextEncode":
+        kind, text = ("JanoDemoClipPrompt", CLIP_PROMPT) if "wan" in path.stem else ("JanoDemoPrompt", FLUX_PROMPT)
+        node.update(type=kind, inputs=[], widgets_values=[text])
+    node["type"] = SAME_INPUTS.get(node["type"], node["type"])
+    if node["type"] in SMALL:
+        node["widgets_values"] = SMALL[node["type"]](node["widgets_values"])
+    return node
+
+
+def write_files(base: Path) -> None:
+    """Model files and an input picture below a ComfyUI base folder."""
+    for folder, files in _files().items():
+        (base / "models" / folder).mkdir(parents=True, exist_ok=True)
+        for name, source in files.items():
+            target = base / "models" / folder / name
+            if isinstance(source, Path):
+                shutil.copyfile(source, target)
+            else:
+                save_file(source[0], target, source[1])
+    picture = Image.effect_noise((256, 256), 60).convert("RGB")
+    (base / "input").mkdir(parents=True, exist_ok=True)
+    picture.save(base / "input" / "example.png")
+
+
+def _files() -> dict[str, dict[str, tuple[Weights, dict | None] | Path]]:
+    """By folder and name: weights with their metadata, or a file of the demo, whose pictures are worth a look."""
+    flux = DEMO_MODELS / "jano_tiny_flux.safetensors"
+    wan = {"config": json.dumps({"transformer": {"num_heads": 1, "text_dim": TEXT_WIDTH}})}
+    image_to_video = (_weights(_wan(36)), wan)
+    return {
+        "diffusion_models": {
+            "flux1-dev.safetensors": flux,
+            "flux1-dev-kontext_fp8_scaled.safetensors": flux,
+            "wan2.1_t2v_1.3B_fp16.safetensors": (_weights(_wan(16)), wan),
+            "wan2.2_i2v_high_noise_14B_fp8_scaled.safetensors": image_to_video,
+            "wan2.2_i2v_low_noise_14B_fp8_scaled.safetensors": image_to_video,
+        },
+        "vae": {
+            "ae.safetensors": DEMO_MODELS / "jano_tiny_flux_vae.safetensors",
+            "wan_2.1_vae.safetensors": (_weights(_wan_vae()), None),
+        },
+        "loras": {"flux_style_lora.safetensors": (_lora(), None)},
+        "controlnet": {"flux_canny_controlnet.safetensors": (_controlnet(), None)},
+    }
+
+
+def _weights(network: nn.Module) -> Weights:
+    """Small random numbers for every parameter: the host's modules begin uninitialised."""
+    drawn = torch.Generator().manual_seed(4)
+    state = network.state_dict()
+    return {name: torch.randn(value.shape, generator=drawn) * 0.05 for name, value in state.items()}
+
+
+def _wan(in_dim: int) -> nn.Module:
+    sizes = {key: value for key, value in tiny.WAN.items() if key != "image_model"}
+    return comfy.ldm.wan.model.WanModel(**{**sizes, "in_dim": in_dim, "text_dim": TEXT_WIDTH}, **tiny.OPERATIONS)
+
+
+def _wan_vae() -> nn.Module:
+    return comfy.ldm.wan.vae.WanVAE(dim=8, z_dim=16, temperal_downsample=[False, True, True])
+
+
+def _controlnet() -> Weights:
+    """XLabs' kind, whose hints are pictures; its norms have the name that files of that kind give them."""
+    sizes = {**tiny.FLUX, "context_in_dim": TEXT_WIDTH, "vec_in_dim": TEXT_WIDTH, "hidden_size": FLUX_WIDTH}
+    weights = _weights(comfy.ldm.flux.controlnet.ControlNetFlux(**sizes, **tiny.OPERATIONS))
+    return {re.sub(r"(_norm)\.weight$", r"\1.scale", name): value for name, value in weights.items()}
+
+
+def _lora(rank: int = 2) -> Weights:
+    """One layer of the tiny Flux, changed a little."""
+    name = "diffusion_model.double_blocks.0.img_attn.qkv"
+    down, up = torch.randn(rank, FLUX_WIDTH), torch.randn(3 * FLUX_WIDTH, rank)
+    return {f"{name}.lora_A.weight": 0.02 * down, f"{name}.lora_B.weight": 0.02 * up}
