@@ -30,15 +30,15 @@ def noised(latents: Tensor, shift: float) -> tuple[Tensor, Tensor, Tensor]:
     return latents * (1 - weight) + noise * weight, t, noise - latents
 
 
-def update(state: TrainState, loss: Tensor, batch: int) -> None:
-    """One step of both optimizers and of the running average."""
+def update(state: TrainState, loss: Tensor, batch: int, decay: float = 0.998) -> None:
+    """One step of both optimizers and of the running average, which remembers about 1 / (1 - decay) steps."""
     loss.backward()
     torch.nn.utils.clip_grad_norm_(state.model.parameters(), 1.0)
     for optimizer in state.optimizers:
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
     state.pictures += batch
-    follow(state, min(0.998, 1 - 10 * batch / (state.pictures + 10 * batch)))
+    follow(state, min(decay, 1 - 10 * batch / (state.pictures + 10 * batch)))
 
 
 def append_line(path: Path, line: str) -> None:

@@ -31,6 +31,8 @@ PLAN = (
 )
 FULL_SIDE = 256
 EMPTY_PROMPTS = 0.12
+AVERAGE_DECAY = 0.99
+"""The last stage is short: a longer memory would still hold weights of the stage before."""
 SAVE_SECONDS = 150
 STEPS_PER_LINE = 25
 
@@ -101,7 +103,7 @@ def train_stage(args: argparse.Namespace, state: TrainState, stage: Stage) -> No
         x, t, target = noised(latents.to(args.device), noise_shift(stage))
         with torch.autocast(torch.device(args.device).type, torch.bfloat16):
             loss = (state.model(x, t, encode_clip(said.to(args.device), words), table).float() - target).square().mean()
-        update(state, loss, stage.batch)
+        update(state, loss, stage.batch, AVERAGE_DECAY)
         losses.append(loss.item())
         if len(losses) == STEPS_PER_LINE:
             log(args, state, stage, losses, time.time() - start)

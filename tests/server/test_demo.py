@@ -1,0 +1,33 @@
+"""What the demo renders: the shipped workflows with the tiny models in place of the big ones, sped up by Jano."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from comfyui_jano.demo.graphs import SCENES, with_tiny_models
+from comfyui_jano.host.server import Server
+from comfyui_jano.host.workflow import to_prompt
+
+SMALL = {
+    "EmptySD3LatentImage": {"width": 128, "height": 128},
+    "EmptyHunyuanLatentVideo": {"width": 128, "height": 128, "length": 17},
+}
+MAGIC = {".png": b"\x89PNG", ".webp": b"RIFF"}
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_a_workflow_runs_accelerated(server: Server, name: str) -> None:
+    scene = SCENES[name]
+    workflow = json.loads(scene.workflow.read_text(encoding="utf-8"))
+    prompt = with_tiny_models(to_prompt(workflow, server.object_info()), scene)
+    for node in prompt.values():
+        node["inputs"].update(SMALL.get(node["class_type"], {}))
+        if node["class_type"] == "KSampler":
+            node["inputs"]["steps"] = 12
+    outputs = {prompt[node_id]["class_type"]: output for node_id, output in server.run(prompt).items()}
+    assert outputs["JanoReport"]["jano"][0]["verdict"] == "accelerated"
+    for kind, suffix in (("JanoConvergenceMap", ".png"), ("SaveImage" if name == "flux" else "SaveAnimatedWEBP", None)):
+        (shown,) = outputs[kind]["images"]
+        suffix = suffix or {"flux": ".png", "wan": ".webp"}[name]
+        assert server.image(shown).startswith(MAGIC[suffix])
