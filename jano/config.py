@@ -7,6 +7,7 @@ from dataclasses import dataclass
 SCORES = ("contrast", "curvature", "pairwise", "paper")
 NORMALISATIONS = ("rank", "robust", "minmax")
 FORECASTS = ("linear", "hold")
+MOST_SPEEDUP = 4.0
 
 
 def _require(condition: bool, sentence: str) -> None:
@@ -37,10 +38,12 @@ class AnalyzerConfig:
 
 @dataclass(frozen=True)
 class SchedulerConfig:
-    """Which tokens are computed when (paper section 5.2).
+    """Which tokens are computed when.
 
-    A level with interval r is computed every r-th step; `cooldown` is the share of full steps at the end.
-    `slope` scales the forecast's first-order term; "hold" repeats the last computed prediction.
+    With a `tolerance`, or a `target_speedup` from which one is solved, the measured error of the forecasts decides
+    (error_control.py). Without, a level with interval r is computed every r-th step (paper section 5.2).
+    `cooldown` is the share of full steps at the end. `slope` scales the forecast's first-order term; "hold" repeats the
+    last computed prediction. `correct` repairs afterwards what forecasts did (correction.py).
     """
 
     static_threshold: float = 0.4
@@ -48,9 +51,17 @@ class SchedulerConfig:
     static_interval: int = 2
     moderate_interval: int = 2
     active_interval: int = 1
-    cooldown: float = 0.07
+    cooldown: float = 0.03
     forecast: str = "linear"
-    slope: float = 0.5
+    slope: float = 0.8
+    tolerance: float = 0.0
+    target_speedup: float = 0.0
+    correct: bool = True
+
+    @property
+    def controlled(self) -> bool:
+        """Whether measured errors decide, and not intervals per level."""
+        return self.tolerance > 0.0 or self.target_speedup > 0.0
 
     def __post_init__(self) -> None:
         low, high = self.static_threshold, self.moderate_threshold
@@ -63,3 +74,9 @@ class SchedulerConfig:
         )
         _require(0.0 <= self.cooldown < 1.0, f"cooldown is a share of the steps, 0 to below 1, not {self.cooldown}.")
         _require(self.forecast in FORECASTS, f"forecast must be one of {', '.join(FORECASTS)}.")
+        _require(self.tolerance >= 0.0, f"tolerance must not be negative, but it is {self.tolerance}.")
+        speedup = self.target_speedup
+        _require(
+            speedup == 0.0 or 1.0 <= speedup <= MOST_SPEEDUP,
+            f"target_speedup is 0 (off) or between 1 and {MOST_SPEEDUP:g}, not {speedup}.",
+        )

@@ -6,21 +6,22 @@ import torch
 from torch import Tensor
 
 from .config import SchedulerConfig
+from .error_control import log_odds
 from .schedule import SAME_STEP
 
 
-def slope_term(last: Tensor, previous: Tensor, last_sigma: Tensor, previous_sigma: Tensor, sigma: float) -> Tensor:
-    """First-order change of a prediction from `last_sigma` to `sigma`, from its last two computed values.
+def slope_term(last: Tensor, previous: Tensor, last_time: Tensor, previous_time: Tensor, time: float) -> Tensor:
+    """First-order change of a prediction from `last_time` to `time`, from its last two computed values.
 
-    Zero where a token has been computed only once (both sigmas equal).
+    Zero where a token has been computed only once (both times equal).
     """
-    span = last_sigma - previous_sigma
-    weight = torch.where(span != 0, (sigma - last_sigma) / torch.where(span != 0, span, 1.0), 0.0)
+    span = last_time - previous_time
+    weight = torch.where(span != 0, (time - last_time) / torch.where(span != 0, span, 1.0), 0.0)
     return weight * (last - previous)
 
 
 class PredictionHistory:
-    """The last two computed denoised predictions (x0) of every token, for one conditioning chunk.
+    """The last two computed denoised predictions (x0) of every token, for one conditioning chunk or guided.
 
     Predictions are (batch, channels, [frames,] height, width). x0 rather than velocity: both freeze a token the same
     way on straight ODE steps, but a kept velocity carries the old noise through a sampler that adds new noise.
@@ -30,8 +31,17 @@ class PredictionHistory:
         self._slope = config.slope if config.forecast == "linear" else 0.0
         self._last: Tensor | None = None
         self._previous: Tensor | None = None
-        self._last_sigma: Tensor | None = None
-        self._previous_sigma: Tensor | None = None
+        self._times: Tensor | None = None
+        self._previous_times: Tensor | None = None
+
+    @property
+    def times(self) -> Tensor:
+        """(1, 1, [frames,] height, width) log odds of sigma when each cell was last computed."""
+        return self._times
+
+    @property
+    def has_slope(self) -> bool:
+        return self._previous is not self._last
 
     def record(self, x0: Tensor, sigma: float, step_sigma: float, computed: Tensor | None = None) -> None:
         """Keep a prediction; `computed` (bool, broadcast over batch and channels) marks the cells that are new.
@@ -39,21 +49,21 @@ class PredictionHistory:
         `step_sigma` is where this step starts: a later evaluation of one step replaces an earlier one, since a slope
         between two sigmas that lie close together would be all noise.
         """
-        sigmas = torch.full_like(x0[:1, :1], sigma)
+        times = torch.full_like(x0[:1, :1], log_odds(sigma))
         if self._last is None:
             self._last = self._previous = x0.clone()
-            self._last_sigma = self._previous_sigma = sigmas
+            self._times = self._previous_times = times
             return
-        fresh = torch.ones_like(sigmas, dtype=torch.bool) if computed is None else computed
-        moved = fresh & (self._last_sigma > step_sigma + SAME_STEP * step_sigma)
+        fresh = torch.ones_like(times, dtype=torch.bool) if computed is None else computed
+        moved = fresh & (self._times > log_odds(step_sigma * (1 + SAME_STEP)))
         self._previous = torch.where(moved, self._last, self._previous)
-        self._previous_sigma = torch.where(moved, self._last_sigma, self._previous_sigma)
+        self._previous_times = torch.where(moved, self._times, self._previous_times)
         self._last = torch.where(fresh, x0, self._last)
-        self._last_sigma = torch.where(fresh, sigmas, self._last_sigma)
+        self._times = torch.where(fresh, times, self._times)
 
     def forecast(self, sigma: float) -> Tensor:
         """Prediction of every cell at `sigma`."""
         if self._slope == 0.0:
             return self._last.clone()
-        change = slope_term(self._last, self._previous, self._last_sigma, self._previous_sigma, sigma)
+        change = slope_term(self._last, self._previous, self._times, self._previous_times, log_odds(sigma))
         return self._last + self._slope * change

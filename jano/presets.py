@@ -25,6 +25,7 @@ def as_published(point: str, warmup: float = 7 / 50) -> tuple[AnalyzerConfig, Sc
         moderate_interval=moderate_interval,
         cooldown=2 / 50,
         forecast="hold",
+        correct=False,
     )
     return analyzer, scheduler
 
@@ -35,25 +36,8 @@ FLUX_REGION = (1, 8, 8)
 WAN_REGION = (7, 6, 8)
 
 
-def _intervals(active: int, moderate: int, static: int, active_share: float) -> dict:
-    return {
-        "active_interval": active,
-        "moderate_interval": moderate,
-        "static_interval": static,
-        "static_threshold": 0.4,
-        "moderate_threshold": 1.0 - active_share,
-    }
-
-
-# Thresholds are shares of the regions (rank normalisation). Measured on the tiny Flux (28 steps, CFG 4, euler): one
-# interval of 2 for all, with a damped forecast, is 3 dB ahead of fewer steps; the most complex tenth at every step adds
-# 0.4 to 0.9 dB, and longer intervals for static regions lose more than they save. `make bench` measures this.
-_QUALITY = {
-    "fidelity": _intervals(active=1, moderate=2, static=2, active_share=0.25),
-    "balanced": _intervals(active=1, moderate=2, static=2, active_share=0.10),
-    "fast": _intervals(active=2, moderate=2, static=2, active_share=0.10),
-    "draft": _intervals(active=3, moderate=3, static=3, active_share=0.10),
-}
+# Tolerances of the error control, in units of the model's latent; measured with `make bench` (quality).
+_TOLERANCE = {"fidelity": 0.02, "balanced": 0.06, "fast": 0.2, "draft": 0.8}
 
 # Below this many steps nothing is gained: warm-up and cool-down are most of the run (jano-reference 2.1).
 FEWEST_STEPS = 9
@@ -61,6 +45,6 @@ FEWEST_STEPS = 9
 
 def scheduler_preset(quality: str) -> SchedulerConfig:
     """Schedule of a quality name; raises ValueError for an unknown one."""
-    if quality not in _QUALITY:
-        raise ValueError(f"Jano: quality {quality!r} is unknown; choose one of {', '.join(_QUALITY)}.")
-    return SchedulerConfig(**_QUALITY[quality])
+    if quality not in _TOLERANCE:
+        raise ValueError(f"Jano: quality {quality!r} is unknown; choose one of {', '.join(_TOLERANCE)}.")
+    return SchedulerConfig(tolerance=_TOLERANCE[quality])

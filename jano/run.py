@@ -11,6 +11,8 @@ from torch import Tensor
 
 from .complexity import Features, normalised_scores
 from .config import AnalyzerConfig, SchedulerConfig
+from .correction import Correction
+from .error_control import FEWEST_FULL_STEPS, ErrorControl
 from .forecast import PredictionHistory
 from .grid import TokenGrid
 from .kv_cache import Chunks, KVCache
@@ -58,7 +60,8 @@ def warmup_steps(share: float, num_steps: int, score: str) -> int:
 class Run:
     """Decides what every step computes, keeps what frozen tokens need, and writes the account.
 
-    `latent_shape` is (batch, channels, [frames,] height, width); `scheduler` None only analyses.
+    `latent_shape` is (batch, channels, [frames,] height, width); `scheduler` None only analyses; `corrects` tells that
+    the sampler integrates an ODE, so that forecasts can be repaired afterwards.
     Raises Unaccelerated when the steps leave no room between warm-up and cool-down.
     """
 
@@ -71,19 +74,28 @@ class Run:
         sigmas: list[float],
         report: RunReport,
         level_map: LevelMap | None = None,
+        corrects: bool = False,
     ) -> None:
         self.analyzer, self.scheduler = analyzer, scheduler
         self.grid, self.latent_shape, self.sigmas, self.report = grid, tuple(latent_shape), sigmas, report
         num_steps = len(sigmas) - 1
         warmup = 1 if level_map is not None else warmup_steps(analyzer.warmup, num_steps, analyzer.score)
+        controlled = scheduler is not None and scheduler.controlled
+        if controlled:
+            warmup = max(warmup, FEWEST_FULL_STEPS)
         self.schedule = Schedule.from_config(scheduler or SchedulerConfig(), num_steps, warmup)
         self._require_room(num_steps)
         self._require_same_grid(level_map)
         self.level_map = level_map
         report.level_map = level_map and level_map.to(torch.device("cpu"))
         self.cache = KVCache()
+        self.control = error_control(scheduler, self.schedule, sigmas) if controlled else None
+        self._correction = Correction(sigmas) if corrects and scheduler and scheduler.correct else None
+        self._guided: PredictionHistory | None = None
+        self._spreads: list[float] = []
         self.sigma, self.step = sigmas[0], 0
-        self._due = ALL_LEVELS
+        self._selected: Selection | None = None
+        self._measured_step = -1
         self._gave_up = False
         self._features: dict[int, tuple[Tensor, Tensor]] = {}
         self._histories: dict[Hashable, PredictionHistory] = {}
@@ -112,9 +124,67 @@ class Run:
         self.sigma, self.step = sigma, step_index(self.sigmas, sigma)
         if self.level_map is None and self.step >= self.schedule.warmup_steps and not self._gave_up:
             self._classify()
-        accelerating = self.scheduler is not None and not self._gave_up and self.level_map is not None
-        self._due = self.schedule.due(self.step) if accelerating else ALL_LEVELS
+        if self._record().evaluations == 0:
+            self._selected = self._select() if self._caches and self.level_map is not None else None
         self._record().evaluations += 1
+
+    def _select(self) -> Selection | None:
+        """The tokens of this step, None for all: the same for every evaluation of it."""
+        if self.control is None:
+            return self._selection(self.schedule.due(self.step))
+        return None if self.control.due(self.step) else self._selection(frozenset())
+
+    def shown(self, x: Tensor) -> Tensor:
+        """What the model sees in place of the sampler's `x`: repaired of what earlier forecasts did to it."""
+        return x if self._correction is None else self._correction.shifted(x)
+
+    def settle(self, x: Tensor, denoised: Tensor) -> Tensor:
+        """After an evaluation on `x` as shown: measure the forecast, repair, and return what the sampler is given."""
+        self.observe(x, denoised)
+        if not self._caches:
+            return denoised
+        if self._measured_step != self.step:
+            self._measured_step = self.step
+            self._measure(denoised)
+        if self._remembers:
+            computed = None if self._selected is None else self._selected.cells.expand(1, 1, *denoised.shape[2:])
+            self._guided = self._guided or PredictionHistory(self.scheduler)
+            self._guided.record(denoised, self.sigma, self.sigmas[self.step], computed)
+        return denoised if self._correction is None else self._correction.returned(denoised, self.step)
+
+    def _measure(self, denoised: Tensor) -> None:
+        """Compare the first evaluation of a step with its forecast."""
+        computed = torch.ones((), dtype=torch.bool, device=denoised.device)
+        if self._selected is not None:
+            computed = self._selected.cells
+        error = None
+        if self._guided is not None and (self._selected is None or self._selected.tokens.numel()):
+            error = denoised - self._guided.forecast(self.sigma)
+            if self._correction is not None:
+                self._correction.measured(self.step, error, self._guided.times, computed)
+        if self._correction is not None and self._selected is not None:
+            self._correction.passed(self.step, self._guided.times, ~computed)
+        if self.control is not None:
+            self._report_error(error if error is not None and self._guided.has_slope else None)
+
+    def _report_error(self, error: Tensor | None) -> None:
+        """Tell the control what a forecast was worth (one device synchronisation per computed step)."""
+        if self._selected is not None:
+            self.control.passed(self.step)
+            return
+        regions = None if error is None else self._region_errors(error)
+        self.control.computed(self.step, None if regions is None else regions.square().mean().sqrt().item())
+        if regions is not None:
+            low, high = torch.quantile(regions, torch.tensor([0.1, 0.9])).tolist()
+            self._spreads.append(high / max(low, 1e-9))
+            self.report.spread = sorted(self._spreads)[len(self._spreads) // 2]
+
+    def _region_errors(self, error: Tensor) -> Tensor:
+        """(num_regions,) root mean square over each region, of the worst picture of the batch, on the CPU."""
+        square = error.float().square().mean(1)
+        if square.ndim == 3:
+            square = square.unsqueeze(1)
+        return self.grid.mean_per_region(square).amax(0).sqrt().cpu()
 
     def observe(self, x: Tensor, denoised: Tensor) -> None:
         """Keep the guided prediction of a warm-up step; a later evaluation of the same step replaces it."""
@@ -155,12 +225,11 @@ class Run:
 
     def plan(self, chunks: Chunks) -> Call:
         """What to compute for these conditioning chunks; those without fresh K/V are computed in full."""
-        if self._covers_all(self._due):
+        if self._selected is None:
             return Call(Mode.STORE if self._next_is_partial() else Mode.FULL, chunks)
         if not all(self._is_fresh(chunk) for chunk in chunks):
-            return Call(Mode.STORE, chunks)
-        selection = self._selection(self._due)
-        return Call(Mode.PARTIAL if selection.tokens.numel() else Mode.SKIP, chunks, selection)
+            return Call(Mode.STORE if self.control is None else Mode.FULL, chunks)
+        return Call(Mode.PARTIAL if self._selected.tokens.numel() else Mode.SKIP, chunks, self._selected)
 
     def finish(self, call: Call, x0: Tensor | None) -> Tensor:
         """The prediction of all cells: computed ones from `x0` (None after SKIP), frozen ones forecast."""
@@ -168,7 +237,7 @@ class Run:
         if call.mode in (Mode.PARTIAL, Mode.SKIP):
             frozen = torch.cat([self._histories[chunk].forecast(self.sigma) for chunk in call.chunks])
             x0 = frozen if x0 is None else torch.where(call.selection.cells, x0, frozen)
-        if call.mode is not Mode.FULL:
+        if call.mode is not Mode.FULL or self.control is not None:
             self._last_step.update(dict.fromkeys(call.chunks, self.step))
         if call.mode is not Mode.SKIP:
             self._remember(call, x0)
@@ -194,7 +263,7 @@ class Run:
     def give_up(self) -> None:
         """Compute the rest of the run in full; only the account goes on."""
         self._gave_up = True
-        self._due = ALL_LEVELS
+        self._selected = None
         self.drop()
 
     def drop(self) -> None:
@@ -207,23 +276,31 @@ class Run:
         self._features.clear()
         self._selections.clear()
         self._last_step.clear()
+        self._guided = self._correction = None
 
     @property
     def _caches(self) -> bool:
         return self.scheduler is not None and not self._gave_up
 
-    def _covers_all(self, due: frozenset) -> bool:
-        if due == ALL_LEVELS or self.level_map is None:
-            return due == ALL_LEVELS
-        return self._selection(due).tokens.numel() == self.grid.num_tokens
+    @property
+    def _remembers(self) -> bool:
+        """Whether predictions of this step may be needed for a forecast."""
+        return self._caches and self.step < self.schedule.interleaved.stop
 
     def _next_is_partial(self) -> bool:
         """Whether the step after this one will need the keys and values that this one computes."""
-        return self._caches and not self._covers_all(self.schedule.due(self.step + 1))
+        if not self._caches or self.control is not None:
+            return False
+        following = self.schedule.due(self.step + 1)
+        return following != ALL_LEVELS and (self.level_map is None or self._selection(following) is not None)
 
-    def _selection(self, due: frozenset) -> Selection:
+    def _selection(self, due: frozenset) -> Selection | None:
+        """The tokens whose level is due; None when these are all tokens."""
         if due not in self._selections:
             mask = self.level_map.mask(due)
+            if bool(mask.all()):
+                self._selections[due] = None
+                return None
             cells = self.grid.cells(mask)
             if len(self.latent_shape) == 4:
                 cells = cells[0]
@@ -235,7 +312,7 @@ class Run:
         return self._last_step.get(chunk, -2) >= self.step - 1
 
     def _remember(self, call: Call, x0: Tensor) -> None:
-        if not self._caches or self.step >= self.schedule.interleaved.stop:
+        if not self._remembers:
             return
         computed = None if call.selection is None else call.selection.cells.expand(1, 1, *x0.shape[2:])
         for chunk, rows in zip(call.chunks, x0.chunk(len(call.chunks)), strict=True):
@@ -244,8 +321,14 @@ class Run:
 
     def _step_class(self, mode: Mode) -> StepClass:
         if mode is Mode.PARTIAL:
-            return StepClass.MODERATE if Level.MODERATE in self._due else StepClass.ACTIVE
+            return StepClass.MODERATE if Level.MODERATE in self.schedule.due(self.step) else StepClass.ACTIVE
         return {Mode.FULL: StepClass.FULL, Mode.STORE: StepClass.STORE, Mode.SKIP: StepClass.SKIPPED}[mode]
+
+
+def error_control(config: SchedulerConfig, schedule: Schedule, sigmas: list[float]) -> ErrorControl:
+    """The control of a run: by the tolerance, or by the share of the steps that `target_speedup` leaves."""
+    budget = round(schedule.num_steps / config.target_speedup) if config.target_speedup > 0 else 0
+    return ErrorControl(sigmas, schedule.cooldown_steps, config.tolerance, budget, schedule.warmup_steps)
 
 
 def without_region_default(analyzer: AnalyzerConfig, family_region: tuple[int, int, int]) -> AnalyzerConfig:

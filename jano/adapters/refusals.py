@@ -16,6 +16,11 @@ ADAPTIVE_SAMPLERS = ("dpm_adaptive", "dpm_fast")
 BLOCK_PATCHES = ("post_input", "attn1_patch", "attn1_output_patch", "attn2_patch")
 
 
+def sampler_name(sampler: object) -> str:
+    """Name of a sampler's function, such as "sample_euler"; empty when it has none."""
+    return getattr(getattr(sampler, "sampler_function", None), "__name__", "")
+
+
 def unsupported_model(model: ModelPatcher) -> str:
     """Why this model runs natively; empty when Jano can accelerate it."""
     network = model.model.diffusion_model
@@ -27,7 +32,7 @@ def unsupported_model(model: ModelPatcher) -> str:
 def unsupported_sampling(sampler: object, sigmas: Tensor, latent_shapes: list | None, is_preset: bool) -> str:
     """Why this way of sampling runs natively; presets refuse runs of a few steps, quality custom does not."""
     num_steps = len(sigmas) - 1
-    name = getattr(getattr(sampler, "sampler_function", None), "__name__", "")
+    name = sampler_name(sampler)
     if num_steps < 1:
         return "the run has no steps"
     if is_preset and num_steps < FEWEST_STEPS:

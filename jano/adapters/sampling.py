@@ -20,12 +20,21 @@ from .attention import OVERRIDE, AttentionTap
 from .families import family_of, grid_of
 from .memory import with_cache
 from .progress import tell_end, tell_step
-from .refusals import conflicting_node, unsupported_call, unsupported_model, unsupported_sampling
+from .refusals import conflicting_node, sampler_name, unsupported_call, unsupported_model, unsupported_sampling
 from .settings import KEY, JanoSettings, RunHistory, fingerprint
 from .taps import Tap, tapped
 from .tokens import TokenRows
 
 log = logging.getLogger(__name__)
+
+# Samplers that only mix x with predictions, by weights that sum to one.
+ODE_SAMPLERS = frozenset(
+    f"sample_{name}"
+    for name in (
+        *("euler", "heun", "heunpp2", "dpm_2", "lms", "dpmpp_2m", "ipndm", "ipndm_v", "deis"),
+        *("res_multistep", "gradient_estimation", "unipc", "unipc_bh2"),
+    )
+)
 
 
 def install(model: ModelPatcher) -> None:
@@ -38,6 +47,12 @@ def install(model: ModelPatcher) -> None:
     ):
         model.remove_wrappers_with_key(kind, KEY)
         model.add_wrapper_with_key(kind, KEY, wrapper)
+
+
+def integrates_ode(sampler: object) -> bool:
+    """Whether forecasts can be repaired afterwards with this sampler (correction.py)."""
+    options = getattr(sampler, "extra_options", {})
+    return sampler_name(sampler) in ODE_SAMPLERS and not options.get("s_churn")
 
 
 @dataclass
@@ -67,7 +82,9 @@ def outer_sample(executor: Callable, noise: Tensor, latent_image: Tensor, sample
         return executor(noise, latent_image, sampler, sigmas, *args, **kw)
     original = guider.model_options
     guider.model_options = comfy.model_patcher.create_model_options_clone(original)
-    active = start(settings, guider, noise, sampler, sigmas, kw.get("latent_shapes"))
+    denoise_mask = args[0] if args else kw.get("denoise_mask")
+    corrects = denoise_mask is None and integrates_ode(sampler)
+    active = start(settings, guider, noise, sampler, sigmas, kw.get("latent_shapes"), corrects)
     guider.model_options["transformer_options"][KEY] = active
     try:
         samples = executor(noise, latent_image, sampler, sigmas, *args, **kw)
@@ -80,7 +97,13 @@ def outer_sample(executor: Callable, noise: Tensor, latent_image: Tensor, sample
 
 
 def start(
-    settings: JanoSettings, guider: object, noise: Tensor, sampler: object, sigmas: Tensor, latent_shapes: list | None
+    settings: JanoSettings,
+    guider: object,
+    noise: Tensor,
+    sampler: object,
+    sigmas: Tensor,
+    latent_shapes: list | None,
+    corrects: bool,
 ) -> ActiveRun:
     """Make the run, or an ActiveRun without one that says why it is native."""
     model = guider.model_patcher
@@ -99,7 +122,7 @@ def start(
         grid = grid_of(family, network, noise.shape, analyzer.region)
         level_map = settings.level_map and settings.level_map.to(model.load_device)
         active.run = Run(
-            analyzer, settings.scheduler, grid, noise.shape, sigmas.tolist(), active.report, level_map=level_map
+            analyzer, settings.scheduler, grid, noise.shape, sigmas.tolist(), active.report, level_map, corrects
         )
         active.taps = family.taps(network)
         active.num_front = partial(family.num_front, network)
@@ -135,8 +158,8 @@ def predict_noise(executor: Callable, x: Tensor, timestep: Tensor, model_options
         return executor(x, timestep, model_options, seed)
     started = time.perf_counter()
     run.begin(float(timestep.flatten()[0]))
-    denoised = executor(x, timestep, model_options, seed)
-    run.observe(x, denoised)
+    x = run.shown(x)
+    denoised = run.settle(x, executor(x, timestep, model_options, seed))
     run.add_seconds(time.perf_counter() - started)
     tell_step(active.settings.node_id, run.report, run.grid.tokens)
     return denoised

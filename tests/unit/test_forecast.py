@@ -1,12 +1,26 @@
-"""What a token is predicted to be while it is not computed. One picture of one channel, one row, two cells."""
+"""What a token is predicted to be while it is not computed. One picture of one channel, one row, two cells.
+
+Sigmas are chosen so that the forecast's time, the log odds of sigma, falls by one from each to the next.
+"""
+
+import math
 
 import pytest
 import torch
 from comfyui_jano.jano.config import SchedulerConfig
+from comfyui_jano.jano.error_control import ODDS_FLOOR
 from comfyui_jano.jano.forecast import PredictionHistory
 from torch import Tensor
 
 BOTH, FIRST = torch.tensor([[[[True, True]]]]), torch.tensor([[[[True, False]]]])
+
+
+def sigma_at(time: float) -> float:
+    """The sigma whose log odds are `time` (the floor of error_control.log_odds solved for)."""
+    return (1 + ODDS_FLOOR) / (1 + math.exp(-time))
+
+
+S0, S1, S2, S3 = (sigma_at(time) for time in (3, 2, 1, 0))
 
 
 def picture(first: float, second: float) -> Tensor:
@@ -24,53 +38,56 @@ def record(kept: PredictionHistory, value: Tensor, sigma: float, computed: Tenso
 
 def test_a_straight_line_goes_on() -> None:
     kept = history()
-    record(kept, picture(10, 0), 1.0)
-    record(kept, picture(12, 0), 0.8)
-    assert kept.forecast(0.7).flatten().tolist() == pytest.approx([13, 0], abs=1e-4)
+    record(kept, picture(10, 0), S0)
+    record(kept, picture(12, 0), S1)
+    assert kept.forecast(S2).flatten().tolist() == pytest.approx([14, 0], abs=1e-4)
 
 
 def test_the_slope_is_damped() -> None:
     kept = history(slope=0.5)
-    record(kept, picture(10, 0), 1.0)
-    record(kept, picture(12, 0), 0.8)
-    assert kept.forecast(0.6).flatten().tolist() == pytest.approx([13, 0])
+    record(kept, picture(10, 0), S0)
+    record(kept, picture(12, 0), S1)
+    assert kept.forecast(S3).flatten().tolist() == pytest.approx([14, 0], abs=1e-4)
 
 
 def test_hold_repeats_the_last_value() -> None:
     kept = history(forecast="hold")
-    record(kept, picture(10, 1), 1.0)
-    record(kept, picture(12, 2), 0.8)
-    assert kept.forecast(0.2).flatten().tolist() == [12, 2]
+    record(kept, picture(10, 1), S0)
+    record(kept, picture(12, 2), S1)
+    assert kept.forecast(S3).flatten().tolist() == [12, 2]
 
 
 def test_one_value_has_no_slope() -> None:
     kept = history()
-    record(kept, picture(10, 1), 1.0)
-    assert kept.forecast(0.2).flatten().tolist() == [10, 1]
+    record(kept, picture(10, 1), S0)
+    assert not kept.has_slope
+    assert kept.forecast(S3).flatten().tolist() == [10, 1]
 
 
 def test_every_cell_goes_on_from_its_own_last_two_computations() -> None:
     kept = history()
-    record(kept, picture(0, 0), 1.0)
-    record(kept, picture(1, 1), 0.9, BOTH)
-    record(kept, picture(3, 99), 0.8, FIRST)
-    assert kept.forecast(0.7).flatten().tolist() == pytest.approx([5, 3], abs=1e-4)
+    record(kept, picture(0, 0), S0)
+    record(kept, picture(1, 1), S1, BOTH)
+    record(kept, picture(3, 99), S2, FIRST)
+    assert kept.has_slope
+    assert kept.times.flatten().tolist() == pytest.approx([1, 2], abs=1e-4)
+    assert kept.forecast(S3).flatten().tolist() == pytest.approx([5, 3], abs=1e-4)
 
 
 def test_a_second_evaluation_of_a_step_replaces_the_first() -> None:
     kept = history()
-    kept.record(picture(10, 0), 1.0, 1.0)
-    kept.record(picture(50, 0), 0.8, 0.8)
-    kept.record(picture(12, 0), 0.8, 0.8)
-    assert kept.forecast(0.7).flatten().tolist() == pytest.approx([13, 0], abs=1e-4)
+    kept.record(picture(10, 0), S0, S0)
+    kept.record(picture(50, 0), S1, S1)
+    kept.record(picture(12, 0), S1, S1)
+    assert kept.forecast(S2).flatten().tolist() == pytest.approx([14, 0], abs=1e-4)
 
 
 def test_two_evaluations_a_hair_apart_make_no_slope() -> None:
     kept = history()
-    kept.record(picture(10, 0), 1.0, 1.0)
-    kept.record(picture(12, 0), 0.8 + 1e-6, 0.8)
-    kept.record(picture(12.2, 0), 0.8, 0.8)
-    assert kept.forecast(0.7).flatten().tolist() == pytest.approx([13.3, 0], abs=1e-3)
+    kept.record(picture(10, 0), S0, S0)
+    kept.record(picture(12, 0), S1 + 1e-6, S1)
+    kept.record(picture(12.2, 0), S1, S1)
+    assert kept.forecast(S2).flatten().tolist() == pytest.approx([14.4, 0], abs=1e-3)
 
 
 def test_what_was_recorded_is_a_copy_and_so_is_a_forecast() -> None:

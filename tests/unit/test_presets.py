@@ -3,31 +3,20 @@
 import pytest
 from comfyui_jano.jano.config import AnalyzerConfig, SchedulerConfig
 from comfyui_jano.jano.presets import PAPER_FLUX, QUALITIES, as_published, scheduler_preset
-from comfyui_jano.jano.schedule import Level, Schedule
+from comfyui_jano.jano.schedule import Schedule
 
 NAMED = [quality for quality in QUALITIES if quality != "custom"]
 
 
-def test_from_fidelity_to_draft_ever_less_is_computed() -> None:
-    computed = [computed_fraction(scheduler_preset(name)) for name in NAMED]
+def test_from_fidelity_to_draft_ever_more_error_is_tolerated() -> None:
+    tolerances = [scheduler_preset(name).tolerance for name in NAMED]
     assert NAMED == ["fidelity", "balanced", "fast", "draft"]
-    assert computed == sorted(computed, reverse=True)
-    assert len(set(computed)) == 4
+    assert tolerances == sorted(tolerances)
+    assert 0 < tolerances[0] < tolerances[1] < tolerances[2] < tolerances[3]
 
 
-def computed_fraction(config: SchedulerConfig) -> float:
-    """Of 28 steps; with scores as ranks the thresholds are the shares."""
-    low, high = config.static_threshold, config.moderate_threshold
-    share = {Level.STATIC: low, Level.MODERATE: high - low, Level.ACTIVE: 1 - high}
-    return Schedule.from_config(config, 28, 3).computed_fraction(share)
-
-
-def test_balanced_computes_about_three_fifths() -> None:
-    assert computed_fraction(scheduler_preset("balanced")) == pytest.approx((5 + 11 + 12 * 0.1) / 28)
-
-
-def test_balanced_is_what_custom_starts_from() -> None:
-    assert scheduler_preset("balanced") == SchedulerConfig()
+def test_custom_starts_from_intervals() -> None:
+    assert not SchedulerConfig().controlled
 
 
 @pytest.mark.parametrize("name", ["custom", "ultra"])
@@ -41,6 +30,6 @@ def test_an_unknown_quality_is_refused_in_a_sentence(name: str) -> None:
 def test_the_published_method_holds_and_keeps_active_tokens_at_every_step(point: str) -> None:
     analyzer, scheduler = as_published(point)
     assert analyzer == AnalyzerConfig(warmup=0.14, score="pairwise", normalisation="minmax")
-    assert (scheduler.active_interval, scheduler.forecast) == (1, "hold")
+    assert (scheduler.active_interval, scheduler.forecast, scheduler.correct) == (1, "hold", False)
     schedule = Schedule.from_config(scheduler, 50, 7)
     assert (schedule.interleaved.start, schedule.interleaved.stop) == (7, 48)

@@ -6,6 +6,7 @@ What "the transformer" predicts for a step is the step's number, so that frozen 
 import pytest
 import torch
 from comfyui_jano.jano.config import AnalyzerConfig, SchedulerConfig
+from comfyui_jano.jano.error_control import log_odds
 from comfyui_jano.jano.grid import TokenGrid
 from comfyui_jano.jano.levels import LevelMap
 from comfyui_jano.jano.report import RunReport
@@ -37,7 +38,7 @@ def evaluate(run: Run, step: int, chunks: tuple = ("c",), value: Tensor | None =
     call = run.plan(chunks)
     predicted = torch.full((len(chunks), *SHAPE[1:]), float(step)) if value is None else value
     denoised = run.finish(call, None if call.mode is Mode.SKIP else predicted)
-    run.observe(torch.zeros(SHAPE), denoised[:1])
+    run.settle(torch.zeros(SHAPE), denoised[:1])
     return MODES[call.mode], denoised[0].flatten().tolist()
 
 
@@ -81,9 +82,12 @@ def test_frozen_cells_keep_their_last_prediction() -> None:
 
 
 def test_a_linear_forecast_goes_on_with_the_slope() -> None:
+    """Step 4 is the second one that computes the left cell: from then on it has a slope over the log odds of sigma."""
     run = make(steps=12, chosen=level_map(), forecast="linear", slope=1.0)
-    cells = [evaluate(run, step)[1] for step in range(8)]
-    assert [left for left, _ in cells] == pytest.approx([0, 0, 0, 0, 4, 5, 6, 7], abs=1e-3)
+    left = [evaluate(run, step)[1][0] for step in range(8)]
+    times = [log_odds(sigma) for sigma in run.sigmas[:8]]
+    slope = 4 / (times[4] - times[0])
+    assert left == pytest.approx([0, 0, 0, 0] + [4 + slope * (time - times[4]) for time in times[4:]], abs=1e-3)
 
 
 def test_a_skipped_step_needs_no_prediction() -> None:
@@ -243,3 +247,25 @@ def test_seconds_belong_to_their_step() -> None:
     run.add_seconds(0.25)
     run.add_seconds(0.25)
     assert [record.seconds for record in run.report.steps] == [0.5, 0.5]
+
+
+# --- error control
+
+
+def test_controlled_runs_compute_all_tokens_or_none() -> None:
+    run = make(steps=20, tolerance=100.0)
+    letters = modes(run, 20)
+    assert letters == "FFFF-----F-----F--FF"
+    assert run.report.computed_token_fraction == pytest.approx(8 / 20)
+
+
+def test_without_tolerance_for_errors_everything_is_computed() -> None:
+    run = make(steps=20, tolerance=1e-12)
+    assert modes(run, 20) == "F" * 20
+
+
+def test_the_spread_of_the_errors_over_the_regions_is_reported() -> None:
+    run = make(steps=20, tolerance=100.0)
+    for step in range(5):
+        evaluate(run, step, value=torch.tensor([[[[step**2 * 1.0, step**2 * 4.0]]]]))
+    assert 1.0 < run.report.spread <= 4.0

@@ -1,0 +1,123 @@
+"""When a step is worth computing: local error control for a sampler that may forecast its model.
+
+Skipping a step is a longer step of a multistep integrator, so the theory of adaptive step sizes says when: measure the
+forecast's error whenever the model is computed (it costs nothing), expect it to grow with a power of the time that a
+forecast bridges, weigh it by what it does to the finished picture, and compute when a tolerance is used up.
+Time is the log odds of sigma, in which the predictions of flow models change evenly.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+ORDER = 1.5
+"""Power of time with which a forecast's error grows; a damped line lies between hold (1) and a full line (2)."""
+LONGEST_GAP = 6
+"""Steps after which the model is asked again however small its errors were."""
+FEWEST_FULL_STEPS = 4
+"""Full steps before the first forecast: two predictions for a line, and two measured errors."""
+MEMORY = 0.5
+"""Share of the old error rate that a new measurement leaves."""
+# Keeps the time of sigma 1 finite.
+ODDS_FLOOR = 1e-3
+BISECTIONS = 40
+
+
+def log_odds(sigma: float) -> float:
+    """Time of a noise level: ln(sigma / (1 - sigma)), falling while sampling."""
+    return math.log(max(sigma, ODDS_FLOOR) / (1.0 - sigma + ODDS_FLOOR))
+
+
+def picture_weight(sigma: float, next_sigma: float) -> float:
+    """How far an error of the denoised prediction in one step moves the finished picture.
+
+    The step moves x by (1 - next / sigma) of the error, and x holds the picture scaled by (1 - next).
+    """
+    return (1.0 - next_sigma / sigma) / max(1.0 - next_sigma, ODDS_FLOOR)
+
+
+@dataclass
+class Bridge:
+    """The steps since the model was last computed: their number, and the error expected of them."""
+
+    gap: int = 0
+    error: float = 0.0
+
+    @property
+    def urgency(self) -> float:
+        """Error times the root of its steps: equal urgencies minimise the summed square error for a given cost."""
+        return self.error * math.sqrt(self.gap)
+
+    def over(self, step_error: float) -> Bridge:
+        return Bridge(self.gap + 1, self.error + step_error)
+
+
+@dataclass
+class ErrorControl:
+    """Decides step by step whether the model is computed or forecast.
+
+    `tolerance` is the urgency allowed per bridge, in units of the model's latent (whose spread is about 1). With
+    `budget`, a number of computed steps, it is solved anew after every measurement so that the budget is met.
+    """
+
+    sigmas: list[float]
+    cooldown_steps: int
+    tolerance: float
+    budget: int = 0
+    full_steps: int = FEWEST_FULL_STEPS
+    rate: float | None = None
+    _last: int = 0
+    _bridge: Bridge = field(default_factory=Bridge)
+    _computed: int = 0
+
+    def due(self, step: int) -> bool:
+        """Whether the model must be computed at `step`."""
+        if step < self.full_steps or step >= self._end or self.rate is None:
+            return True
+        bridge = self._extended(self._bridge, self._last, step)
+        return bridge.urgency > self.tolerance or bridge.gap >= LONGEST_GAP
+
+    def computed(self, step: int, error: float | None) -> None:
+        """The model was computed at `step`; `error` is the root mean square of its forecast's, None without one."""
+        span = log_odds(self.sigmas[self._last]) - log_odds(self.sigmas[step])
+        if error is not None and span > 0:
+            measured = error / span**ORDER
+            self.rate = measured if self.rate is None else MEMORY * self.rate + (1 - MEMORY) * measured
+        self._last, self._bridge = step, Bridge()
+        self._computed += 1
+        if self.budget and self.rate is not None:
+            self.tolerance = self._solved(step)
+
+    def passed(self, step: int) -> None:
+        """The model was forecast at `step`."""
+        self._bridge = self._extended(self._bridge, self._last, step)
+
+    @property
+    def _end(self) -> int:
+        return len(self.sigmas) - 1 - self.cooldown_steps
+
+    def _extended(self, bridge: Bridge, last: int, step: int) -> Bridge:
+        """`bridge` with one more forecast step."""
+        span = log_odds(self.sigmas[last]) - log_odds(self.sigmas[step])
+        weight = picture_weight(self.sigmas[step], self.sigmas[step + 1])
+        return bridge.over(self.rate * max(span, 0.0) ** ORDER * weight)
+
+    def _solved(self, step: int) -> float:
+        """The smallest tolerance with which the rest of the run keeps to the budget."""
+        low, high = 1e-6, 1e6
+        for _ in range(BISECTIONS):
+            middle = math.sqrt(low * high)
+            within = self._computed + self._planned(step, middle) <= self.budget
+            low, high = (low, middle) if within else (middle, high)
+        return high
+
+    def _planned(self, last: int, tolerance: float) -> int:
+        """Computed steps after `last` if errors go on as measured."""
+        count, bridge = 0, Bridge()
+        for step in range(last + 1, len(self.sigmas) - 1):
+            bridge = self._extended(bridge, last, step)
+            over = bridge.urgency > tolerance or bridge.gap >= LONGEST_GAP
+            if step < self.full_steps or step >= self._end or over:
+                count, bridge, last = count + 1, Bridge(), step
+        return count
