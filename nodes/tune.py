@@ -26,7 +26,7 @@ class JanoAnalyzer(io.ComfyNode):
             search_aliases=SEARCH_ALIASES,
             hidden=[io.Hidden.unique_id],
             inputs=[
-                io.Model.Input("model", tooltip="The diffusion model to watch (Flux, Chroma)."),
+                io.Model.Input("model", tooltip="The diffusion model to watch (Flux, Chroma, Wan)."),
                 io.Float.Input(
                     "warmup",
                     default=ANALYZER.warmup,
@@ -101,7 +101,7 @@ class JanoScheduler(io.ComfyNode):
             search_aliases=SEARCH_ALIASES,
             hidden=[io.Hidden.unique_id],
             inputs=[
-                io.Model.Input("model", tooltip="The diffusion model to speed up (Flux, Chroma), LoRAs and all."),
+                io.Model.Input("model", tooltip="The diffusion model to speed up (Flux, Chroma, Wan), LoRAs and all."),
                 io.Combo.Input(
                     "quality",
                     options=list(QUALITIES),
