@@ -32,9 +32,7 @@ app.registerExtension({
 
 /** Give a node its run view, as its last widget; it is no input and saves no widget value. */
 function attachRun(node) {
-  const view = new RunView(wordsFor(app.extensionManager?.setting?.get("Comfy.Locale")), (height, before) => {
-    makeRoom(node, height, before);
-  });
+  const view = new RunView(wordsFor(app.extensionManager?.setting?.get("Comfy.Locale")), () => makeRoom(node));
   addView(node, "jano_run", view);
   views.set(node, view);
   chain(node, "onConfigure", () => view.load(RunRecord.from(node.properties?.[PROPERTY])));
@@ -51,9 +49,8 @@ function attachTable(node) {
   addView(node, "jano_table", view);
   chain(node, "onExecuted", (output) => {
     if (!output?.text?.length) return;
-    const before = view.minHeight;
     view.show([output.text].flat().join(""));
-    makeRoom(node, view.minHeight, before);
+    makeRoom(node);
   });
 }
 
@@ -71,11 +68,11 @@ function chain(node, hook, after) {
   };
 }
 
-/** Grow or shrink a node by as much as its view did; a node that is being loaded has its saved size. */
-function makeRoom(node, height, before) {
-  if (before === undefined || !node.graph) return;
-  const [width, now] = node.size;
-  node.setSize([width, Math.max(node.computeSize()[1], now + height - before)]);
+/** Let a node grow where its view no longer fits; it never shrinks below what the user gave it. */
+function makeRoom(node) {
+  if (!node.graph) return;
+  const [width, height] = node.size;
+  node.setSize([width, Math.max(height, node.computeSize()[1])]);
   app.canvas?.setDirty(true, true);
 }
 

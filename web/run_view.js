@@ -141,8 +141,9 @@ export class RunView {
       this.showLegend();
       this.draw();
     }
-    if (height !== this.height) this.onResize(height, this.height);
+    const resized = height !== this.height;
     this.height = height;
+    if (resized) this.onResize();
   }
 
   text() {
