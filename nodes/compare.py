@@ -6,7 +6,7 @@ from comfy_api.latest import io, ui
 
 from ..jano.quality import compare
 from ..jano.render import contact_sheet, difference_map
-from .types import CATEGORY, SEARCH_ALIASES
+from .types import CATEGORY, NAME_ALIASES
 
 
 class JanoCompare(io.ComfyNode):
@@ -18,7 +18,7 @@ class JanoCompare(io.ComfyNode):
             category=CATEGORY,
             description="How close a picture or clip is to its reference: PSNR, SSIM, the worst frame, and where they "
             "differ. Connect the run without Jano as the reference; a run with fewer steps is a fair rival.",
-            search_aliases=[*SEARCH_ALIASES, "psnr", "ssim", "difference", "quality", "benchmark"],
+            search_aliases=[*NAME_ALIASES, "psnr", "ssim", "difference", "quality", "benchmark"],
             is_output_node=True,
             inputs=[
                 io.Image.Input("reference", tooltip="The picture or clip made in full, with the same seed."),

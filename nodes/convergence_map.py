@@ -6,7 +6,7 @@ from comfy_api.latest import io, ui
 
 from ..jano.adapters.settings import report_of
 from ..jano.render import computed_masks, level_overlay, level_sheet, notice
-from .types import CATEGORY, SEARCH_ALIASES, LevelMapType
+from .types import CATEGORY, NAME_ALIASES, LevelMapType
 
 
 class JanoConvergenceMap(io.ComfyNode):
@@ -18,7 +18,7 @@ class JanoConvergenceMap(io.ComfyNode):
             category=CATEGORY,
             description="Shows which parts of the picture were static, moderate or active in the run that made it; "
             "of a clip, its frames side by side.",
-            search_aliases=[*SEARCH_ALIASES, "heatmap", "attention map", "level map"],
+            search_aliases=[*NAME_ALIASES, "heatmap", "attention map", "level map"],
             is_output_node=True,
             inputs=[
                 io.Model.Input("model", tooltip="The model with Jano that the sampler used."),

@@ -8,7 +8,7 @@ from comfy_api.latest import io, ui
 
 from ..jano.adapters.settings import report_of
 from ..jano.render import step_chart
-from .types import CATEGORY, SEARCH_ALIASES
+from .types import CATEGORY, NAME_ALIASES
 
 
 class JanoReport(io.ComfyNode):
@@ -20,7 +20,7 @@ class JanoReport(io.ComfyNode):
             category=CATEGORY,
             description="What the run computed, what it left out, how long each step took, and why if it ran natively. "
             "Pictures that are saved in the same run carry the same verdict in their metadata.",
-            search_aliases=[*SEARCH_ALIASES, "benchmark", "statistics"],
+            search_aliases=[*NAME_ALIASES, "benchmark", "statistics"],
             is_output_node=True,
             hidden=[io.Hidden.unique_id, io.Hidden.extra_pnginfo],
             inputs=[

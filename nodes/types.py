@@ -5,6 +5,17 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 CATEGORY = "model/patch/jano"
-SEARCH_ALIASES = ["teacache", "easycache", "magcache", "speedup", "faster", "kv cache", "token freezing", "jano"]
+NAME_ALIASES = ["jano", "token freezing"]
+SEARCH_ALIASES = [
+    *NAME_ALIASES,
+    "teacache",
+    "easycache",
+    "magcache",
+    "speedup",
+    "speed up",
+    "faster",
+    "accelerate",
+    "kv cache",
+]
 
 LevelMapType = io.Custom("JANO_LEVEL_MAP")

@@ -1,0 +1,81 @@
+"""The pack in the editor: templates, search box, help, languages, and a workflow where the pack is missing."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from comfyui_jano.host.server import Server
+from comfyui_jano.tests.stand_ins import WORKFLOWS
+from comfyui_jano.tests.web.editor import Editor
+
+
+def test_every_workflow_comes_from_the_template_browser(open_editor: object, web_server: Server) -> None:
+    editor = open_editor(web_server)
+    for path in WORKFLOWS:
+        editor.page.keyboard.press("Escape")
+        editor.page.evaluate("app.extensionManager.command.execute('Comfy.BrowseTemplates')")
+        dialog = editor.page.get_by_role("dialog").last
+        dialog.get_by_text("jano", exact=True).first.click()  # below "Extensions", each pack by its name
+        card = editor.page.locator(f"[data-testid='template-workflow-{path.stem}']")
+        card.first.wait_for()
+        if path == WORKFLOWS[0]:
+            editor.page.wait_for_timeout(1000)
+            editor.shot("templates")
+        card.first.click()
+        wanted = sorted(node["type"] for node in json.loads(path.read_text(encoding="utf-8"))["nodes"])
+        found = "wanted => app.graph.nodes.map((node) => node.type).sort().join() === wanted"
+        editor.page.wait_for_function(found, arg=",".join(wanted))
+        known = editor.page.evaluate("app.graph.nodes.map(({ type }) => type in LiteGraph.registered_node_types)")
+        assert all(known)
+        editor.close_dialogs()
+        editor.page.evaluate("app.extensionManager.command.execute('Comfy.Canvas.FitView')")
+        editor.page.wait_for_timeout(1500)
+        editor.shot(f"template_{path.stem}")
+
+
+@pytest.mark.parametrize("words", ["jano scheduler", "teacache"])
+def test_nodes_come_from_the_search_box(open_editor: object, web_server: Server, words: str) -> None:
+    editor = open_editor(web_server)
+    editor.load({"nodes": [], "links": [], "version": 0.4})
+    editor.page.mouse.dblclick(700, 450)
+    box = editor.page.locator("input:focus")
+    box.wait_for()
+    box.type(words, delay=30)
+    editor.page.wait_for_timeout(1500)
+    editor.shot(f"search_{words.split()[-1]}")
+    editor.page.keyboard.press("Enter")
+    editor.page.wait_for_function("() => app.graph.nodes.length === 1")
+    (kind,) = editor.page.evaluate("app.graph.nodes.map((node) => node.type)")
+    assert kind in ("JanoScheduler", "JanoModelLoader")
+
+
+def test_chinese_readers_read_chinese(open_editor: object, web_server: Server) -> None:
+    editor = open_editor(web_server)
+    try:
+        editor.page.evaluate("app.extensionManager.setting.set('Comfy.Locale', 'zh')")
+        editor.open()
+        editor.page.evaluate("app.graph.clear(); app.graph.add(LiteGraph.createNode('JanoScheduler'))")
+        editor.page.wait_for_timeout(1500)
+        assert editor.page.evaluate("app.graph.nodes[0].title") == "Jano 调度器"
+        assert editor.text(".jano-run") == "采样时此处显示收敛等级图。"
+        editor.look_at(editor.page.evaluate("app.graph.nodes[0].id"))
+        editor.shot("chinese")
+    finally:
+        editor.page.evaluate("app.extensionManager.setting.set('Comfy.Locale', 'en')")
+
+
+def test_where_the_pack_is_missing_only_its_nodes_are(open_editor: object, bare_server: Server) -> None:
+    """The host's own notice of missing nodes, everything else in place."""
+    editor: Editor = open_editor(bare_server)
+    workflow = json.loads(WORKFLOWS[2].read_text(encoding="utf-8"))
+    editor.page.evaluate("workflow => app.loadGraphData(workflow)", workflow)
+    editor.page.wait_for_timeout(2000)
+    editor.shot("missing_pack")
+    types = editor.page.evaluate("app.graph.nodes.map(({ type }) => [type, type in LiteGraph.registered_node_types])")
+    assert {kind for kind, known in types if not known} == {"JanoScheduler", "JanoConvergenceMap", "JanoReport"}
+    assert len(types) == len(workflow["nodes"])
+    saved = editor.page.evaluate("app.graph.serialize()")
+    for graph in (saved, workflow):  # nothing is lost on the way
+        (scheduler,) = (node for node in graph["nodes"] if node["type"] == "JanoScheduler")
+        assert scheduler["widgets_values"][:2] == ["balanced", 0.4]
