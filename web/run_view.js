@@ -151,7 +151,7 @@ export class RunView {
     if (!record || (!record.length && !record.ended)) return words.waiting;
     const { data } = record;
     if (record.ended && this.chosen === null) return data.summary;
-    const parts = [words.step(step + 1, data.num_steps), words.kinds[data.steps[step].kind]];
+    const parts = [words.step(step + 1, data.num_steps), words.kinds[data.steps[step].kind] ?? data.steps[step].kind];
     if (this.chosen === null) {
       parts.push(words.computed(`${Math.round(100 * data.computed_fraction)} %`));
       if (data.speedup) parts.push(words.faster(data.speedup.toFixed(2)));
