@@ -15,8 +15,8 @@ import sys
 from typing import Any
 
 import torch
-from clip_sheet import VAE, WAN, decode, sample
-from sample_sheet import DEMO, add_host, load_models
+from clip_sheet import VAE, WAN, add_quick_host, decode, sample
+from sample_sheet import DEMO, load_models
 from torch import Tensor
 
 PROMPTS = {
@@ -88,12 +88,13 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--cfg", type=float, default=5.0)
     parser.add_argument("--quality", default="balanced")
+    parser.add_argument("--count", type=int, default=2, help="clips of each kind, at most 2")
     args = parser.parse_args()
-    add_host()
+    add_quick_host()
     sys.path.append(str(DEMO.parent))
     model, vae = load_models(WAN, VAE)
     rows = {
-        kind: [account(model, vae, prompt, seed, args) for seed, prompt in enumerate(prompts)]
+        kind: [account(model, vae, prompt, seed, args) for seed, prompt in enumerate(prompts[: args.count])]
         for kind, prompts in PROMPTS.items()
     }
     note = {"command": "python demo/clip_content.py", **vars(args), "clips": rows}

@@ -26,6 +26,14 @@ SHOWN = (0, 8, 16, 24, 32)
 CELL = 192
 
 
+def add_quick_host() -> None:
+    """As add_host, with the host's own options for attention and VAE that are several times faster without a GPU."""
+    add_host()
+    from comfy.cli_args import args
+
+    args.use_pytorch_cross_attention = args.bf16_vae = True
+
+
 def conditioning(text: str) -> list:
     """A prompt as the demo node gives it to the sampler."""
     return [[encode_clip(torch.tensor([parse_clip_prompt(text)]), load_table()), {}]]
@@ -78,7 +86,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Command line."""
     args = parse_args()
-    add_host()
+    add_quick_host()
     model, vae = load_models(args.wan, args.vae)
     prompts = [line.strip() for line in (DEMO / "clip_prompts.txt").read_text().splitlines() if line.strip()]
     clips, figures = [], []
