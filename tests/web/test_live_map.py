@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from io import BytesIO
+
 import pytest
 from comfyui_jano.host.location import ROOT
 from comfyui_jano.host.server import Server
 from comfyui_jano.tests.stand_ins import small_workflow
 from comfyui_jano.tests.web.editor import Editor
+from PIL import Image
 
 FLUX = ROOT / "workflows" / "jano_flux_text_to_image.json"
 WAN = ROOT / "workflows" / "jano_wan22_image_to_video.json"
@@ -27,7 +31,7 @@ def flux_workflow(side: int = 512, seed: int = 42) -> tuple[dict, int]:
     return workflow, next(node["id"] for node in workflow["nodes"] if node["type"] == "JanoScheduler")
 
 
-def test_the_life_of_a_map(editor: Editor) -> None:
+def test_the_life_of_a_map(editor: Editor, web_server: Server) -> None:
     workflow, scheduler = flux_workflow(seed=43 + editor.vue)
     editor.load(workflow)
     editor.look_at(scheduler)
@@ -39,6 +43,7 @@ def test_the_life_of_a_map(editor: Editor) -> None:
     assert editor.text(".jano-line").startswith("Jano: accelerated, ")
     assert editor.page.locator(".jano-strip > span").count() == STEPS
     left_out = next(step for step, kind in enumerate(cells(editor)) if kind not in ("jano-full", "jano-store"))
+    assert saved_verdict(web_server) == "accelerated"
     whole = settled_pixels(editor)
     assert len(set(whole)) > 10  # colours over a picture
     size = editor.node("[...node.size]", scheduler)
@@ -63,6 +68,15 @@ def test_the_life_of_a_map(editor: Editor) -> None:
     editor.page.evaluate("id => app.graph.remove(app.graph.getNodeById(id))", scheduler)
     editor.page.wait_for_function("() => !document.querySelector('.jano-run')")
     editor.shot("removed")
+
+
+def saved_verdict(server: Server) -> str:
+    """What the picture that was saved last says of its run, in the metadata of the file."""
+    (entry,) = server.get_json("/history?max_items=1").values()
+    images = [image for output in entry["outputs"].values() for image in output.get("images", ())]
+    (saved,) = (image for image in images if image["type"] == "output")
+    (verdict,) = json.loads(Image.open(BytesIO(server.image(saved))).info["jano"]).values()
+    return verdict["verdict"]
 
 
 def cells(editor: Editor) -> list[str]:
