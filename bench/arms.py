@@ -65,7 +65,9 @@ class Setting:
 
 
 def settings(sweep: bool) -> list[Setting]:
-    return [*fewer_steps(), *host_caches(sweep), *published(), *ours(), *rankings(), *(swept() if sweep else ())]
+    """`sweep` adds points to the host's caches and to ours, and everything that regions by level can be set to."""
+    rivals = [*fewer_steps(), *host_caches(sweep), *whole_step_forecasts(), *published()]
+    return [*rivals, *ours(sweep), *parts_of_ours(), *([*rankings(), *swept()] if sweep else ())]
 
 
 def fewer_steps() -> list[Setting]:
@@ -110,11 +112,36 @@ def configured(analyzer: AnalyzerConfig, scheduler: SchedulerConfig) -> Callable
     return lambda model: schedule(analyze(model, analyzer), "custom", asdict(scheduler))
 
 
-def ours() -> list[Setting]:
-    """The presets, and the whole picture computed at every second or third step only."""
+def ours(sweep: bool) -> list[Setting]:
+    """The presets, and tolerances between them."""
     presets = [Setting("Jano", quality, lambda model, q=quality: schedule(model, q)) for quality in QUALITIES]
-    uniform = [Setting("Jano, one rate", f"every {k}", with_intervals(k, k, k)) for k in (2, 3)]
-    return presets + uniform
+    tolerances = (0.01, 0.03, 0.1, 0.13, 0.4) if sweep else ()
+    return presets + [Setting("Jano", f"tolerance {t:g}", with_tolerance(t)) for t in tolerances]
+
+
+def with_tolerance(tolerance: float, **more: object) -> Callable[[ModelPatcher], ModelPatcher]:
+    return configured(AnalyzerConfig(), SchedulerConfig(tolerance=tolerance, **more))
+
+
+def parts_of_ours() -> list[Setting]:
+    """What each idea is worth: without the repair, without the line, at a fixed rate, and with regions by level."""
+    without = [
+        Setting("Jano without repair", f"tolerance {t:g}", with_tolerance(t, correct=False)) for t in (0.02, 0.06, 0.2)
+    ]
+    held = [
+        Setting("Jano without forecast", f"tolerance {t:g}", with_tolerance(t, forecast="hold")) for t in (0.06, 0.2)
+    ]
+    uniform = [Setting("Jano at a fixed rate", f"every {k}", with_intervals(k, k, k)) for k in (2, 3)]
+    regions = [
+        Setting("Jano by regions", f"intervals {i}", with_intervals(*i)) for i in ((1, 2, 2), (1, 2, 4), (2, 3, 4))
+    ]
+    return without + held + uniform + regions
+
+
+def whole_step_forecasts() -> list[Setting]:
+    """Every k-th step computed, a full line in between: the first order of the published whole-step forecasts."""
+    rival = {"slope": 1.0, "correct": False}
+    return [Setting("whole-step forecast", f"every {k}", with_intervals(k, k, k, **rival)) for k in (2, 3, 4)]
 
 
 def with_intervals(active: int, moderate: int, static: int, **more: object) -> Callable[[ModelPatcher], ModelPatcher]:

@@ -57,7 +57,7 @@ class Bridge:
 class ErrorControl:
     """Decides step by step whether the model is computed or forecast.
 
-    `tolerance` is the urgency allowed per bridge, in units of the model's latent (whose spread is about 1). With
+    `tolerance` is the urgency allowed per bridge, as a share of the prediction's root mean square. With
     `budget`, a number of computed steps, it is solved anew after every measurement so that the budget is met.
     """
 
@@ -79,7 +79,7 @@ class ErrorControl:
         return bridge.urgency > self.tolerance or bridge.gap >= LONGEST_GAP
 
     def computed(self, step: int, error: float | None) -> None:
-        """The model was computed at `step`; `error` is the root mean square of its forecast's, None without one."""
+        """The model was computed at `step`; `error` is its forecast's, as a share of the prediction, if it had one."""
         span = log_odds(self.sigmas[self._last]) - log_odds(self.sigmas[step])
         if error is not None and span > 0:
             measured = error / span**ORDER

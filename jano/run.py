@@ -11,8 +11,8 @@ from torch import Tensor
 
 from .complexity import Features, normalised_scores
 from .config import AnalyzerConfig, SchedulerConfig
-from .correction import Correction
-from .error_control import FEWEST_FULL_STEPS, ErrorControl
+from .error_control import FEWEST_FULL_STEPS
+from .feedback import Feedback
 from .forecast import PredictionHistory
 from .grid import TokenGrid
 from .kv_cache import Chunks, KVCache
@@ -51,6 +51,9 @@ class Unaccelerated(ValueError):
     """Why a run is computed natively, in a sentence for the user."""
 
 
+NOTHING_SAVED = "no step could be forecast within this quality's tolerance (fast and draft tolerate more)"
+
+
 def warmup_steps(share: float, num_steps: int, score: str) -> int:
     """Steps computed in full before the map: the share, but enough for the score's differences over steps."""
     needed = 3 if score == "curvature" else 2
@@ -80,8 +83,8 @@ class Run:
         self.grid, self.latent_shape, self.sigmas, self.report = grid, tuple(latent_shape), sigmas, report
         num_steps = len(sigmas) - 1
         warmup = 1 if level_map is not None else warmup_steps(analyzer.warmup, num_steps, analyzer.score)
-        controlled = scheduler is not None and scheduler.controlled
-        if controlled:
+        self.controlled = scheduler is not None and scheduler.controlled
+        if self.controlled:
             warmup = max(warmup, FEWEST_FULL_STEPS)
         self.schedule = Schedule.from_config(scheduler or SchedulerConfig(), num_steps, warmup)
         self._require_room(num_steps)
@@ -89,13 +92,10 @@ class Run:
         self.level_map = level_map
         report.level_map = level_map and level_map.to(torch.device("cpu"))
         self.cache = KVCache()
-        self.control = error_control(scheduler, self.schedule, sigmas) if controlled else None
-        self._correction = Correction(sigmas) if corrects and scheduler and scheduler.correct else None
-        self._guided: PredictionHistory | None = None
-        self._spreads: list[float] = []
+        self.feedback = Feedback(scheduler, self.schedule, grid, sigmas, corrects) if scheduler else None
         self.sigma, self.step = sigmas[0], 0
         self._selected: Selection | None = None
-        self._measured_step = -1
+        self._frozen_by: Selection | None = None
         self._gave_up = False
         self._features: dict[int, tuple[Tensor, Tensor]] = {}
         self._histories: dict[Hashable, PredictionHistory] = {}
@@ -126,65 +126,28 @@ class Run:
             self._classify()
         if self._record().evaluations == 0:
             self._selected = self._select() if self._caches and self.level_map is not None else None
+        self._frozen_by = None
         self._record().evaluations += 1
 
     def _select(self) -> Selection | None:
         """The tokens of this step, None for all: the same for every evaluation of it."""
-        if self.control is None:
+        if not self.controlled:
             return self._selection(self.schedule.due(self.step))
-        return None if self.control.due(self.step) else self._selection(frozenset())
+        return None if self.feedback.due(self.step) else self._selection(frozenset())
 
     def shown(self, x: Tensor) -> Tensor:
         """What the model sees in place of the sampler's `x`: repaired of what earlier forecasts did to it."""
-        return x if self._correction is None else self._correction.shifted(x)
+        return x if self.feedback is None else self.feedback.shown(x)
 
     def settle(self, x: Tensor, denoised: Tensor) -> Tensor:
         """After an evaluation on `x` as shown: measure the forecast, repair, and return what the sampler is given."""
         self.observe(x, denoised)
         if not self._caches:
             return denoised
-        if self._measured_step != self.step:
-            self._measured_step = self.step
-            self._measure(denoised)
-        if self._remembers:
-            computed = None if self._selected is None else self._selected.cells.expand(1, 1, *denoised.shape[2:])
-            self._guided = self._guided or PredictionHistory(self.scheduler)
-            self._guided.record(denoised, self.sigma, self.sigmas[self.step], computed)
-        return denoised if self._correction is None else self._correction.returned(denoised, self.step)
-
-    def _measure(self, denoised: Tensor) -> None:
-        """Compare the first evaluation of a step with its forecast."""
-        computed = torch.ones((), dtype=torch.bool, device=denoised.device)
-        if self._selected is not None:
-            computed = self._selected.cells
-        error = None
-        if self._guided is not None and (self._selected is None or self._selected.tokens.numel()):
-            error = denoised - self._guided.forecast(self.sigma)
-            if self._correction is not None:
-                self._correction.measured(self.step, error, self._guided.times, computed)
-        if self._correction is not None and self._selected is not None:
-            self._correction.passed(self.step, self._guided.times, ~computed)
-        if self.control is not None:
-            self._report_error(error if error is not None and self._guided.has_slope else None)
-
-    def _report_error(self, error: Tensor | None) -> None:
-        """Tell the control what a forecast was worth (one device synchronisation per computed step)."""
-        if self._selected is not None:
-            self.control.passed(self.step)
-            return
-        regions = None if error is None else self._region_errors(error)
-        self.control.computed(self.step, None if regions is None else regions.square().mean().sqrt().item())
-        if regions is not None:
-            low, high = torch.quantile(regions, torch.tensor([0.1, 0.9])).tolist()
-            self._spreads.append(high / max(low, 1e-9))
-            self.report.spread = sorted(self._spreads)[len(self._spreads) // 2]
-
-    def _region_errors(self, error: Tensor) -> Tensor:
-        """(num_regions,) root mean square over each region, of the worst picture of the batch, on the CPU."""
-        square = error.float().square().mean(1)
-        if square.ndim == 3:
-            square = square.unsqueeze(1)
-        return self.grid.mean_per_region(square).amax(0).sqrt().cpu()
+        cells = None if self._frozen_by is None else self._frozen_by.cells
+        denoised = self.feedback.settled(denoised, self.step, self.sigma, cells, self._remembers)
+        self.report.spread = self.feedback.spread
+        return denoised
 
     def observe(self, x: Tensor, denoised: Tensor) -> None:
         """Keep the guided prediction of a warm-up step; a later evaluation of the same step replaces it."""
@@ -228,7 +191,7 @@ class Run:
         if self._selected is None:
             return Call(Mode.STORE if self._next_is_partial() else Mode.FULL, chunks)
         if not all(self._is_fresh(chunk) for chunk in chunks):
-            return Call(Mode.STORE if self.control is None else Mode.FULL, chunks)
+            return Call(Mode.FULL if self.controlled else Mode.STORE, chunks)
         return Call(Mode.PARTIAL if self._selected.tokens.numel() else Mode.SKIP, chunks, self._selected)
 
     def finish(self, call: Call, x0: Tensor | None) -> Tensor:
@@ -237,7 +200,7 @@ class Run:
         if call.mode in (Mode.PARTIAL, Mode.SKIP):
             frozen = torch.cat([self._histories[chunk].forecast(self.sigma) for chunk in call.chunks])
             x0 = frozen if x0 is None else torch.where(call.selection.cells, x0, frozen)
-        if call.mode is not Mode.FULL or self.control is not None:
+        if call.mode is not Mode.FULL or self.controlled:
             self._last_step.update(dict.fromkeys(call.chunks, self.step))
         if call.mode is not Mode.SKIP:
             self._remember(call, x0)
@@ -247,6 +210,7 @@ class Run:
     def count(self, call: Call, x0: Tensor | None = None) -> Tensor | None:
         """Write a call into the account; hands `x0` through, for calls that nothing else is done with."""
         record, rows = self._record(), len(call.chunks)
+        self._frozen_by = call.selection or self._frozen_by
         record.step_class = self._step_class(call.mode)
         tokens = self.grid.num_tokens if call.selection is None else call.selection.tokens.numel()
         record.computed = None if call.selection is None else self._computed(call.selection)
@@ -259,6 +223,16 @@ class Run:
         mask = torch.zeros(self.grid.num_tokens, dtype=torch.bool)
         mask[selection.tokens.cpu()] = True
         return mask.reshape(self.grid.tokens)
+
+    @property
+    def keeps_keys(self) -> bool:
+        """Whether this run caches keys and values: only where a step may compute a part of the tokens."""
+        return self.scheduler is not None and not self.controlled
+
+    def why_native(self) -> str:
+        """After the last step: why the measured errors allowed no saving; empty when they did or never decided."""
+        spared = self.report.computed_token_fraction < 1.0
+        return NOTHING_SAVED if self.controlled and not self._gave_up and not spared else ""
 
     def give_up(self) -> None:
         """Compute the rest of the run in full; only the account goes on."""
@@ -276,7 +250,7 @@ class Run:
         self._features.clear()
         self._selections.clear()
         self._last_step.clear()
-        self._guided = self._correction = None
+        self.feedback = None
 
     @property
     def _caches(self) -> bool:
@@ -289,7 +263,7 @@ class Run:
 
     def _next_is_partial(self) -> bool:
         """Whether the step after this one will need the keys and values that this one computes."""
-        if not self._caches or self.control is not None:
+        if not self._caches or self.controlled:
             return False
         following = self.schedule.due(self.step + 1)
         return following != ALL_LEVELS and (self.level_map is None or self._selection(following) is not None)
@@ -323,12 +297,6 @@ class Run:
         if mode is Mode.PARTIAL:
             return StepClass.MODERATE if Level.MODERATE in self.schedule.due(self.step) else StepClass.ACTIVE
         return {Mode.FULL: StepClass.FULL, Mode.STORE: StepClass.STORE, Mode.SKIP: StepClass.SKIPPED}[mode]
-
-
-def error_control(config: SchedulerConfig, schedule: Schedule, sigmas: list[float]) -> ErrorControl:
-    """The control of a run: by the tolerance, or by the share of the steps that `target_speedup` leaves."""
-    budget = round(schedule.num_steps / config.target_speedup) if config.target_speedup > 0 else 0
-    return ErrorControl(sigmas, schedule.cooldown_steps, config.tolerance, budget, schedule.warmup_steps)
 
 
 def without_region_default(analyzer: AnalyzerConfig, family_region: tuple[int, int, int]) -> AnalyzerConfig:

@@ -6,9 +6,9 @@ from comfy_api.latest import io
 
 from ..jano.adapters.patch import analyze, schedule
 from ..jano.complexity import SCORE_FUNCTIONS
-from ..jano.config import AnalyzerConfig, SchedulerConfig
+from ..jano.config import MOST_SPEEDUP, AnalyzerConfig, SchedulerConfig
 from ..jano.presets import QUALITIES
-from .types import CATEGORY, SEARCH_ALIASES, LevelMapType
+from .types import CATEGORY, NAME_ALIASES, SEARCH_ALIASES, LevelMapType
 
 ANALYZER = AnalyzerConfig()
 SCHEDULER = SchedulerConfig()
@@ -23,7 +23,7 @@ class JanoAnalyzer(io.ComfyNode):
             category=CATEGORY,
             description="Reads from the first sampling steps which parts of the picture are complex. Alone it changes "
             "nothing and records the level map; put a Jano Scheduler behind it to compute less where nothing changes.",
-            search_aliases=SEARCH_ALIASES,
+            search_aliases=[*NAME_ALIASES, "level map", "complexity"],
             hidden=[io.Hidden.unique_id],
             inputs=[
                 io.Model.Input("model", tooltip="The diffusion model to watch (Flux, Chroma, Wan)."),
@@ -96,8 +96,9 @@ class JanoScheduler(io.ComfyNode):
             node_id="JanoScheduler",
             display_name="Jano Scheduler",
             category=CATEGORY,
-            description="Speeds up a diffusion transformer: parts of the picture that have settled are computed at "
-            "some steps only, the rest at every step. What it cannot speed up it runs unchanged, and says why.",
+            description="Speeds up a diffusion transformer: it measures how well the model can be forecast, computes "
+            "it where it cannot, and repairs afterwards what forecasts missed. What it cannot speed up it runs "
+            "unchanged, and says why.",
             search_aliases=SEARCH_ALIASES,
             hidden=[io.Hidden.unique_id],
             inputs=[
@@ -119,6 +120,16 @@ class JanoScheduler(io.ComfyNode):
                     advanced=True,
                     tooltip="custom: share of the steps at the end that are computed in full.",
                 ),
+                io.Float.Input(
+                    "target_speedup",
+                    default=SCHEDULER.target_speedup,
+                    min=0.0,
+                    max=MOST_SPEEDUP,
+                    step=0.05,
+                    advanced=True,
+                    tooltip="custom: compute this many times less, wherever that costs the picture least (2 = half of "
+                    "the steps). 0 goes by the thresholds and intervals above instead.",
+                ),
                 LevelMapType.Input(
                     "level_map",
                     optional=True,
@@ -139,6 +150,7 @@ class JanoScheduler(io.ComfyNode):
         moderate_interval: int,
         active_interval: int,
         cooldown: float,
+        target_speedup: float = 0.0,
         level_map: object = None,
     ) -> io.NodeOutput:
         custom = {
@@ -148,6 +160,7 @@ class JanoScheduler(io.ComfyNode):
             "moderate_interval": moderate_interval,
             "active_interval": active_interval,
             "cooldown": cooldown,
+            "target_speedup": target_speedup,
         }
         return io.NodeOutput(schedule(model, quality, custom, level_map=level_map, node_id=cls.hidden.unique_id))
 

@@ -39,8 +39,12 @@ def schedule(
     level_map: LevelMap | None = None,
     node_id: str | None = None,
 ) -> ModelPatcher:
-    """A clone of `model` that computes frozen tokens at intervals; `custom` holds the knobs of quality "custom"."""
-    scheduler = SchedulerConfig(**custom) if quality == "custom" else scheduler_preset(quality)
-    clone = with_settings(model, scheduler=scheduler, level_map=level_map, preset=quality != "custom", node_id=node_id)
+    """A clone of `model` that computes less; `custom` holds the knobs of quality "custom".
+
+    With a `level_map` its tokens are computed at intervals by level, else the measured errors decide.
+    """
+    is_custom = quality == "custom"
+    scheduler = SchedulerConfig(**(custom or {})) if is_custom else scheduler_preset(quality, level_map is not None)
+    clone = with_settings(model, scheduler=scheduler, level_map=level_map, preset=not is_custom, node_id=node_id)
     install(clone)
     return clone

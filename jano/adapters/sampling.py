@@ -88,6 +88,8 @@ def outer_sample(executor: Callable, noise: Tensor, latent_image: Tensor, sample
     guider.model_options["transformer_options"][KEY] = active
     try:
         samples = executor(noise, latent_image, sampler, sigmas, *args, **kw)
+        if active.run is not None and (reason := active.run.why_native()):
+            active.fall_back(reason)
     finally:
         if active.run is not None:
             active.run.drop()
@@ -145,7 +147,7 @@ def publish(active: ActiveRun, history: RunHistory | None, samples: Tensor) -> N
 def prepare_sampling(executor: Callable, model: ModelPatcher, noise_shape: tuple, conds: dict, *args, **kw):
     """PREPARE_SAMPLING wrapper: the host makes room for the cache too."""
     active = (kw.get("model_options") or {}).get("transformer_options", {}).get(KEY)
-    if isinstance(active, ActiveRun) and active.run is not None and active.run.scheduler is not None:
+    if isinstance(active, ActiveRun) and active.run is not None and active.run.keeps_keys:
         noise_shape = with_cache(model, noise_shape, conds, active.run.grid.num_tokens)
     return executor(model, noise_shape, conds, *args, **kw)
 

@@ -14,7 +14,7 @@ from comfyui_jano.tests.host.tiny import sample
 
 def test_the_bypassed_node_leaves_the_model_as_it_was(flux: ModelPatcher) -> None:
     options = copy.deepcopy(flux.model_options)
-    model = schedule(analyze(flux, AnalyzerConfig()), "balanced")
+    model = schedule(analyze(flux, AnalyzerConfig()), "custom")
     sample(model)
     assert flux.model_options == options
     assert flux.get_attachment("jano") is None
@@ -23,7 +23,7 @@ def test_the_bypassed_node_leaves_the_model_as_it_was(flux: ModelPatcher) -> Non
 
 
 def test_a_report_is_found_from_every_clone_behind(flux: ModelPatcher) -> None:
-    model = schedule(flux, "balanced")
+    model = schedule(flux, "custom")
     behind = model.clone().clone()
     samples = sample(behind)
     assert report_of(model, samples) is report_of(behind, samples)
@@ -32,7 +32,7 @@ def test_a_report_is_found_from_every_clone_behind(flux: ModelPatcher) -> None:
 
 def test_an_analyzer_and_a_scheduler_behind_it_share_their_reports(flux: ModelPatcher) -> None:
     analyzer = analyze(flux, AnalyzerConfig())
-    scheduler = schedule(analyzer, "balanced")
+    scheduler = schedule(analyzer, "custom")
     samples = sample(scheduler)
     assert report_of(analyzer, samples) is report_of(scheduler, samples)
 
@@ -43,7 +43,7 @@ def test_without_a_jano_node_the_report_says_so(flux: ModelPatcher) -> None:
 
 
 def test_the_last_four_runs_are_kept(flux: ModelPatcher) -> None:
-    model = schedule(flux, "balanced")
+    model = schedule(flux, "custom")
     first, *rest = [sample(model, steps=9, seed=seed) for seed in range(5)]
     assert report_of(model, first).fallbacks != []
     assert [report_of(model, samples).verdict for samples in rest] == ["accelerated"] * 4

@@ -101,7 +101,7 @@ def test_a_late_conditioning_with_nothing_frozen_is_no_node(flux: ModelPatcher) 
 
 
 def test_calls_for_an_area_are_native_and_the_others_are_not(flux: ModelPatcher, caplog) -> None:
-    model = schedule(flux, "balanced")
+    model = schedule(flux, "custom")
     area = limited(conditioning(3), area=(8, 8, 2, 2), strength=1.0)
     _, report = run(model, positive=[*conditioning(1), *area])
     assert report.fallbacks == [PART_OF_LATENT]
@@ -140,4 +140,4 @@ def test_skip_layer_guidance_has_caches_of_its_own(flux: ModelPatcher, layers: t
 def test_skip_layer_guidance_with_nothing_frozen_is_no_node(flux: ModelPatcher, layers: tuple[str, str]) -> None:
     guided = SkipLayerGuidanceDiT.execute(flux, 3.0, 0.0, 1.0, *layers).args[0]
     assert torch.equal(run(schedule(guided, "custom", EVERY_STEP))[0], sample(guided, cfg=CFG))
-    assert run(schedule(guided, "balanced"))[1].fallbacks == []
+    assert run(schedule(guided, "custom"))[1].fallbacks == []

@@ -12,6 +12,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 from comfyui_jano.jano.adapters.settings import settings_of
 from comfyui_jano.jano.config import AnalyzerConfig, SchedulerConfig
+from comfyui_jano.jano.presets import scheduler_preset
 from comfyui_jano.nodes.compare import JanoCompare
 from comfyui_jano.nodes.convergence_map import JanoConvergenceMap
 from comfyui_jano.nodes.model_loader import JanoModelLoader
@@ -30,7 +31,7 @@ def run(node: type, **inputs: object) -> object:
 
 @pytest.fixture
 def accelerated(flux: ModelPatcher) -> ModelPatcher:
-    return run(prepared(JanoScheduler), model=flux).args[0]
+    return run(prepared(JanoScheduler), model=flux, quality="custom").args[0]
 
 
 def prepared(node: type) -> type:
@@ -39,9 +40,9 @@ def prepared(node: type) -> type:
 
 
 def test_the_scheduler_alone_is_enough(flux: ModelPatcher, accelerated: ModelPatcher) -> None:
-    settings = settings_of(accelerated)
+    settings = settings_of(run(prepared(JanoScheduler), model=flux).args[0])
     assert settings.analyzer == AnalyzerConfig()
-    assert settings.preset
+    assert settings.scheduler == scheduler_preset("balanced")
     assert not torch.equal(sample(accelerated), sample(flux))
 
 

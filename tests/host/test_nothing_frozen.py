@@ -48,5 +48,5 @@ def test_the_analyzer_alone_still_draws_a_map(flux: ModelPatcher) -> None:
 
 def test_something_frozen_is_another_picture(case: tuple) -> None:
     model, size = case
-    patched = schedule(model, "balanced")
+    patched = schedule(model, "custom")
     assert not torch.equal(sample(patched, size=size), sample(model, size=size))

@@ -94,10 +94,10 @@ def with_lora(model: ModelPatcher) -> ModelPatcher:
 
 
 def test_a_lora_works_before_and_after_jano(flux: ModelPatcher) -> None:
-    before, after = schedule(with_lora(flux), "balanced"), with_lora(schedule(flux, "balanced"))
+    before, after = schedule(with_lora(flux), "custom"), with_lora(schedule(flux, "custom"))
     picture = sample(before)
     assert torch.equal(sample(after), picture)
-    assert not torch.allclose(picture, sample(schedule(flux, "balanced")), atol=0.1)
+    assert not torch.allclose(picture, sample(schedule(flux, "custom")), atol=0.1)
     assert report_of(after, picture).verdict == report_of(before, picture).verdict == "accelerated"
 
 
@@ -114,7 +114,7 @@ def test_easycache_makes_jano_stand_aside(flux: ModelPatcher, jano_first: bool, 
         return EasyCacheNode.execute(model, 1.0, 0.15, 0.95, False).args[0]
 
     alone = easycache(flux)
-    both = easycache(schedule(flux, "balanced")) if jano_first else schedule(alone, "balanced")
+    both = easycache(schedule(flux, "custom")) if jano_first else schedule(alone, "custom")
     caplog.set_level(logging.WARNING)
     picture = sample(both)
     assert torch.equal(picture, sample(alone))
@@ -144,7 +144,7 @@ def test_lazycache_and_jano_share_a_model(flux: ModelPatcher, jano_first: bool) 
 def test_patches_inside_the_blocks_make_the_run_native(flux: ModelPatcher, patch: str) -> None:
     alone = flux.clone()
     alone.set_model_patch(INSIDE[patch], patch)
-    model = schedule(alone, "balanced")
+    model = schedule(alone, "custom")
     picture = sample(model)
     assert torch.equal(picture, sample(alone))
     assert report_of(model, picture).fallbacks == ["another node patches attention inside the blocks"]
@@ -168,7 +168,7 @@ def test_a_pack_that_answers_for_the_transformer_makes_the_rest_native(flux: Mod
 
     alone = flux.clone()
     alone.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, "another pack", answer)
-    model = schedule(alone, "balanced")
+    model = schedule(alone, "custom")
     picture = sample(model)
     assert torch.equal(picture, sample(alone))
     assert report_of(model, picture).fallbacks == ["another node answered in place of the transformer"]
@@ -207,7 +207,7 @@ def test_a_pack_that_splits_batches_gets_native_calls(flux: ModelPatcher, told: 
 
     alone = flux.clone()
     alone.set_model_unet_function_wrapper(one_by_one)
-    model = schedule(alone, "balanced")
+    model = schedule(alone, "custom")
     picture = sample(model, cfg=3.0)
     assert torch.equal(picture, sample(alone, cfg=3.0))
     assert report_of(model, picture).fallbacks == ["another node calls the model with batches of its own"]
@@ -221,7 +221,7 @@ def test_a_block_with_other_tokens_than_the_rest_makes_the_rest_native(flux: Mod
 
     alone = flux.clone()
     alone.set_model_patch_replace(with_one_more, "dit", "single_block", 1)
-    model = schedule(alone, "balanced")
+    model = schedule(alone, "custom")
     picture = sample(model)
     assert torch.equal(picture, sample(alone))
     assert report_of(model, picture).fallbacks == ["a block got 64 image tokens where 63 or more were expected"]

@@ -127,7 +127,7 @@ def test_a_large_clip_stays_small() -> None:
 
 
 def test_sampling_tells_every_step_and_the_end(flux: ModelPatcher, server: FakeServer) -> None:
-    sample(schedule(flux, "balanced", node_id="5"))
+    sample(schedule(flux, "custom", node_id="5"))
     steps = [data for event, data, _ in server.sent if event == "jano.step"]
     assert [data["step"] for data in steps] == list(range(12))
     assert {data["node"] for data in steps} == {"5"}

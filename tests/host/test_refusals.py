@@ -14,6 +14,7 @@ from comfyui_jano.jano.adapters.patch import analyze, schedule
 from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.jano.config import AnalyzerConfig
 from comfyui_jano.jano.report import RunReport
+from comfyui_jano.jano.run import NOTHING_SAVED
 from comfyui_jano.jano.schedule import Level
 from comfyui_jano.tests.host import tiny
 from comfyui_jano.tests.host.tiny import ODD, level_map, sample
@@ -43,7 +44,7 @@ def native_report(model: ModelPatcher, accelerated: ModelPatcher, caplog, **run:
 @pytest.mark.parametrize("analysed", [False, True])
 def test_an_unsupported_model(make: Callable, size: tuple, name: str, analysed: bool, caplog) -> None:
     model = make()
-    patched = analyze(model, AnalyzerConfig()) if analysed else schedule(model, "balanced")
+    patched = analyze(model, AnalyzerConfig()) if analysed else schedule(model, "custom")
     report = native_report(model, patched, caplog, size=size, cfg=3.0)
     assert report.fallbacks[0].startswith(f"the model class {name} is not supported (supported: Flux, ")
 
@@ -51,7 +52,7 @@ def test_an_unsupported_model(make: Callable, size: tuple, name: str, analysed: 
 def test_a_subclass_of_a_supported_model(caplog) -> None:
     model = tiny.flux()
     model.model.diffusion_model.__class__ = type("SomebodysFlux", (type(model.model.diffusion_model),), {})
-    report = native_report(model, schedule(model, "balanced"), caplog)
+    report = native_report(model, schedule(model, "custom"), caplog)
     assert report.fallbacks[0].startswith("the model class SomebodysFlux is not supported")
 
 
@@ -62,9 +63,22 @@ def test_few_steps_with_a_preset(flux: ModelPatcher, steps: int, caplog) -> None
 
 
 @pytest.mark.parametrize("quality", ["fidelity", "balanced", "fast", "draft"])
-def test_from_nine_steps_on_every_preset_accelerates(flux: ModelPatcher, quality: str) -> None:
-    model = schedule(flux, quality)
+def test_from_nine_steps_on_every_preset_accelerates_what_can_be_forecast(flux: ModelPatcher, quality: str) -> None:
+    still = as_still_as(flux, 1e-3)
+    model = schedule(still, quality)
     assert report_of(model, sample(model, steps=9)).verdict == "accelerated"
+
+
+def as_still_as(model: ModelPatcher, share: float) -> ModelPatcher:
+    """A clone whose prediction is 1 but for this share of its own: random weights alone change too much to forecast."""
+    still = model.clone()
+    still.set_model_sampler_post_cfg_function(lambda args: 1.0 + share * args["denoised"])
+    return still
+
+
+def test_a_model_that_cannot_be_forecast_is_native_and_says_so(flux: ModelPatcher, caplog) -> None:
+    report = native_report(flux, schedule(flux, "fidelity"), caplog, steps=12)
+    assert report.fallbacks == [NOTHING_SAVED]
 
 
 @pytest.mark.parametrize("steps", [1, WARMUP])
@@ -88,7 +102,7 @@ def test_the_analyzer_alone_needs_no_room_for_a_cool_down(flux: ModelPatcher) ->
 
 
 def test_no_steps_at_all(flux: ModelPatcher) -> None:
-    model = schedule(flux, "balanced")
+    model = schedule(flux, "custom")
     latent = torch.randn(1, 16, 8, 8)
     untouched = sample(flux, steps=12, latent=latent, start_step=12)
     assert torch.equal(sample(model, steps=12, latent=latent, start_step=12), untouched)
@@ -96,13 +110,13 @@ def test_no_steps_at_all(flux: ModelPatcher) -> None:
 
 @pytest.mark.parametrize("sampler", ["dpm_adaptive", "dpm_fast"])
 def test_samplers_that_choose_their_own_steps(flux: ModelPatcher, sampler: str, caplog) -> None:
-    report = native_report(flux, schedule(flux, "balanced"), caplog, sampler=sampler)
+    report = native_report(flux, schedule(flux, "custom"), caplog, sampler=sampler)
     assert report.fallbacks[0].startswith(f"the sampler {sampler}")
 
 
 def test_sigmas_that_rise(flux: ModelPatcher, caplog) -> None:
     rising = torch.linspace(0.01, 1.0, 12)
-    report = native_report(flux, schedule(flux, "balanced"), caplog, sigmas=rising)
+    report = native_report(flux, schedule(flux, "custom"), caplog, sigmas=rising)
     assert report.fallbacks == ["the sigmas do not only fall (unsampling or restarts)"]
 
 
@@ -119,7 +133,7 @@ def test_context_windows(wan: ModelPatcher, caplog) -> None:
     windows = ContextWindowsManualNode.execute(
         wan, 4, 1, ContextSchedules.STATIC_STANDARD, 1, False, ContextFuseMethods.PYRAMID, 2, False
     ).args[0]
-    report = native_report(windows, schedule(windows, "balanced"), caplog, size=(8, 8, 8))
+    report = native_report(windows, schedule(windows, "custom"), caplog, size=(8, 8, 8))
     assert report.fallbacks == ["context windows are on"]
 
 
@@ -129,7 +143,7 @@ def test_a_model_that_the_host_compiles(flux: ModelPatcher, caplog) -> None:
 
     model = flux.clone()
     model.add_wrapper_with_key("apply_model", "torch.compile", compiled)
-    report = native_report(model, schedule(model, "balanced"), caplog)
+    report = native_report(model, schedule(model, "custom"), caplog)
     assert report.fallbacks == ["the model is compiled (remove the compile node)"]
 
 

@@ -39,7 +39,7 @@ class Watch:
 
 @pytest.fixture
 def watched(flux: ModelPatcher) -> tuple[ModelPatcher, Watch]:
-    model, watch = schedule(flux, "balanced"), Watch()
+    model, watch = schedule(flux, "custom"), Watch()
     model.add_wrapper_with_key(WrappersMP.APPLY_MODEL, "watch", watch)
     return model, watch
 

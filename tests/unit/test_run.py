@@ -225,7 +225,9 @@ def test_dropping_lets_go_of_every_tensor_but_the_maps_copy() -> None:
     run.cache.store(("c",), "layer", torch.zeros(1, 2, 1), torch.zeros(1, 2, 1))
     run.drop()
     assert run.cache.num_bytes == 0
-    assert not any(held for held in (run.level_map, run._histories, run._features, run._selections, run._last_step))
+    assert not any(
+        held for held in (run.level_map, run.feedback, run._histories, run._features, run._selections, run._last_step)
+    )
     assert run.report.level_map.levels.tolist() == [1, 3]
 
 

@@ -1,0 +1,101 @@
+"""What a run learns from its guided predictions: how far forecasts were off, what to repair, when to compute."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .config import SchedulerConfig
+from .correction import Correction
+from .error_control import ErrorControl
+from .forecast import PredictionHistory
+from .grid import TokenGrid
+from .schedule import Schedule
+
+SMALLEST_ERROR = 1e-9
+
+
+class Feedback:
+    """The guided predictions of one run, as the sampler gets them: (batch, channels, [frames,] height, width).
+
+    `corrects` tells that the sampler integrates an ODE, so that forecasts can be repaired afterwards.
+    """
+
+    def __init__(
+        self, config: SchedulerConfig, schedule: Schedule, grid: TokenGrid, sigmas: list[float], corrects: bool
+    ) -> None:
+        self._grid, self._sigmas = grid, sigmas
+        self._history = PredictionHistory(config)
+        self._correction = Correction(sigmas) if corrects and config.correct else None
+        self._control = control_of(config, schedule, sigmas) if config.controlled else None
+        self._spreads: list[float] = []
+        self._measured_step = -1
+
+    @property
+    def spread(self) -> float:
+        """Median over the computed steps of the 90th over the 10th percentile of the regions' errors; 0 without."""
+        return sorted(self._spreads)[len(self._spreads) // 2] if self._spreads else 0.0
+
+    def due(self, step: int) -> bool:
+        """Whether the model must be computed at `step`, by the measured errors."""
+        return self._control.due(step)
+
+    def shown(self, x: Tensor) -> Tensor:
+        """What the model sees in place of the sampler's `x`."""
+        return x if self._correction is None else self._correction.shifted(x)
+
+    def settled(self, denoised: Tensor, step: int, sigma: float, computed: Tensor | None, remember: bool) -> Tensor:
+        """Learn from a prediction, and return what the sampler is given in its place.
+
+        `computed` marks the cells that the model computed, None for all; the others hold forecasts. `remember` keeps
+        the prediction for later forecasts.
+        """
+        if self._measured_step != step:
+            self._measured_step = step
+            self._measure(denoised, step, sigma, computed)
+        if remember:
+            fresh = None if computed is None else computed.expand(1, 1, *denoised.shape[2:])
+            self._history.record(denoised, sigma, self._sigmas[step], fresh)
+        return denoised if self._correction is None else self._correction.returned(denoised, step)
+
+    def _measure(self, denoised: Tensor, step: int, sigma: float, computed: Tensor | None) -> None:
+        """Compare the first evaluation of a step with its forecast."""
+        anything = computed is None or bool(computed.any())
+        error = denoised - self._history.forecast(sigma) if anything and self._history.times is not None else None
+        if self._correction is not None:
+            self._repair(error, step, computed, denoised.device)
+        if self._control is None:
+            return
+        if computed is not None:
+            self._control.passed(step)
+        else:
+            known = error is not None and self._history.has_slope
+            self._control.computed(step, self._share(error, denoised) if known else None)
+
+    def _repair(self, error: Tensor | None, step: int, computed: Tensor | None, device: torch.device) -> None:
+        cells = torch.ones((), dtype=torch.bool, device=device) if computed is None else computed
+        if error is not None:
+            self._correction.measured(step, error, self._history.times, cells)
+        if computed is not None:
+            self._correction.passed(step, self._history.times, ~cells)
+
+    def _share(self, error: Tensor, denoised: Tensor) -> float:
+        """Root mean square of a forecast's error over that of the prediction (one device synchronisation)."""
+        regions = region_errors(error / denoised.square().mean().sqrt(), self._grid)
+        low, high = torch.quantile(regions, torch.tensor([0.1, 0.9])).tolist()
+        self._spreads.append(high / max(low, SMALLEST_ERROR))
+        return regions.square().mean().sqrt().item()
+
+
+def region_errors(error: Tensor, grid: TokenGrid) -> Tensor:
+    """(num_regions,) root mean square over each region, of the worst picture of the batch, on the CPU."""
+    square = error.float().square().mean(1)
+    if square.ndim == 3:  # pictures: (batch, height, width)
+        square = square.unsqueeze(1)
+    return grid.mean_per_region(square).amax(0).sqrt().cpu()
+
+
+def control_of(config: SchedulerConfig, schedule: Schedule, sigmas: list[float]) -> ErrorControl:
+    """By the tolerance, or by the number of steps that `target_speedup` leaves."""
+    budget = round(schedule.num_steps / config.target_speedup) if config.target_speedup > 0 else 0
+    return ErrorControl(sigmas, schedule.cooldown_steps, config.tolerance, budget, schedule.warmup_steps)

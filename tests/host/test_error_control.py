@@ -1,0 +1,83 @@
+"""Measured errors decide, in the host: steps without a transformer call, the same again, and nothing left behind."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from comfy.model_patcher import ModelPatcher
+from comfyui_jano.jano.adapters.patch import schedule
+from comfyui_jano.jano.adapters.settings import report_of
+from comfyui_jano.jano.schedule import StepClass
+from comfyui_jano.tests.host.tiny import sample
+
+ANY_ERROR = {"tolerance": 1e6}
+NO_ERROR = {"tolerance": 1e-9}
+CALM = 0.02
+SAMPLERS = ("euler", "heun", "dpmpp_2m", "uni_pc", "res_multistep", "euler_ancestral", "dpmpp_sde")
+
+
+def calm(model: ModelPatcher) -> ModelPatcher:
+    """A clone that predicts much the same at every step, as trained models do."""
+    still = model.clone()
+    still.set_model_sampler_post_cfg_function(lambda args: 1.0 + CALM * args["denoised"])
+    return still
+
+
+@pytest.mark.parametrize("cfg", [1.0, 5.0])
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_where_no_error_is_tolerated_the_picture_is_that_without_the_node(flux, sampler: str, cfg: float) -> None:
+    model = schedule(flux, "custom", NO_ERROR)
+    assert torch.equal(sample(model, 12, cfg, sampler), sample(flux, 12, cfg, sampler))
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_skipped_steps_call_no_block(flux: ModelPatcher, sampler: str) -> None:
+    calls = []
+    network = flux.model.diffusion_model
+    hook = network.double_blocks[0].register_forward_pre_hook(lambda *_: calls.append(1))
+    model = schedule(flux, "custom", ANY_ERROR)
+    report = report_of(model, sample(model, 20, sampler=sampler))
+    hook.remove()
+    classes = [record.step_class for record in report.steps]
+    evaluations = sum(r.evaluations for r in report.steps if r.step_class is not StepClass.SKIPPED)
+    assert classes.count(StepClass.SKIPPED) >= 12
+    assert len(calls) == evaluations
+    assert report.cache_bytes_peak == 0
+
+
+def test_a_second_run_is_the_first_again(flux: ModelPatcher) -> None:
+    model = schedule(calm(flux), "balanced")
+    first = sample(model, 20)
+    sample(model, 20, seed=8, size=(10, 6))
+    assert torch.equal(sample(model, 20), first)
+
+
+def test_a_target_is_met(flux: ModelPatcher) -> None:
+    for speedup in (1.5, 2.0):
+        model = schedule(calm(flux), "custom", {"target_speedup": speedup})
+        report = report_of(model, sample(model, 28))
+        assert 1 / speedup - 0.08 <= report.computed_token_fraction <= 1 / speedup + 0.02
+
+
+def test_outside_an_inpainting_mask_nothing_is_repaired(flux: ModelPatcher) -> None:
+    model, latent = schedule(calm(flux), "custom", ANY_ERROR), torch.randn(1, 16, 16, 24)
+    mask = torch.zeros(1, 1, 16, 24)
+    mask[..., 12:] = 1.0
+    picture = sample(model, 20, latent=latent, noise_mask=mask)
+    assert torch.allclose(picture[..., :12], latent[..., :12], atol=1e-5)
+
+
+def test_a_part_of_the_steps_ends_near_where_the_full_part_ends(flux: ModelPatcher) -> None:
+    still = calm(flux)
+    part = {"start_step": 0, "last_step": 14, "force_full_denoise": False}
+    full, model = sample(still, 20, **part), schedule(still, "custom", {"tolerance": 0.02})
+    accelerated = sample(model, 20, **part)
+    assert report_of(model, accelerated).verdict == "accelerated"
+    assert (accelerated - full).abs().max() < 0.02 * full.abs().max()
+
+
+def test_of_a_clip(wan: ModelPatcher) -> None:
+    model = schedule(calm(wan), "balanced")
+    report = report_of(model, sample(model, 20, size=(3, 9, 8)))
+    assert report.verdict == "accelerated"
+    assert report.spread >= 1.0

@@ -1,0 +1,90 @@
+"""What a run learns from its guided predictions; pictures of one channel, one row, two cells, a region each."""
+
+import pytest
+import torch
+from comfyui_jano.jano.config import SchedulerConfig
+from comfyui_jano.jano.feedback import Feedback, control_of, region_errors
+from comfyui_jano.jano.grid import TokenGrid
+from comfyui_jano.jano.schedule import Schedule
+from torch import Tensor
+
+GRID = TokenGrid(latent=(1, 1, 2), patch=(1, 1, 1), region=(1, 1, 1))
+STEPS = 20
+SIGMAS = [1 - step / STEPS for step in range(STEPS + 1)]
+LEFT = torch.tensor([[[True, False]]])
+NONE = torch.zeros(1, 1, 2, dtype=torch.bool)
+
+
+def picture(left: float, right: float) -> Tensor:
+    return torch.tensor([[[[left, right]]]], dtype=torch.float32)
+
+
+def feedback(corrects: bool = True, **config: object) -> Feedback:
+    chosen = SchedulerConfig(**{"tolerance": 0.1, "forecast": "hold", **config})
+    return Feedback(chosen, Schedule.from_config(chosen, STEPS, 4), GRID, SIGMAS, corrects)
+
+
+def settle(learner: Feedback, step: int, value: Tensor, computed: Tensor | None = None) -> Tensor:
+    return learner.settled(value, step, SIGMAS[step], computed, True)
+
+
+def test_nothing_is_changed_before_anything_was_forecast() -> None:
+    learner, x = feedback(), picture(1, 2)
+    for step in range(4):
+        value = picture(step, 2 * step)
+        assert learner.shown(x) is x
+        assert settle(learner, step, value) is value
+
+
+def test_the_repair_follows_the_error_of_the_frozen_cell_alone() -> None:
+    learner = feedback(tolerance=0.0)
+    settle(learner, 0, picture(1, 1))
+    settle(learner, 1, picture(2, 1), LEFT)
+    settle(learner, 2, picture(3, 3))
+    shift = learner.shown(picture(0, 0)).flatten().tolist()
+    assert shift[0] == 0.0
+    assert shift[1] > 0.0
+
+
+@pytest.mark.parametrize("settings", [{"corrects": False}, {"correct": False}])
+def test_without_repair_the_sampler_gets_the_forecasts_as_they_are(settings: dict) -> None:
+    learner, x = feedback(**{"tolerance": 0.0, **settings}), picture(1, 2)
+    for step, computed in ((0, None), (1, NONE), (2, None)):
+        value = picture(step, step)
+        assert settle(learner, step, value, computed) is value
+    assert learner.shown(x) is x
+
+
+def test_large_errors_make_the_next_step_due_and_small_ones_do_not() -> None:
+    for jump, due in ((0.0001, False), (5.0, True)):
+        learner = feedback(tolerance=0.01)
+        for step in range(4):
+            settle(learner, step, picture(1 + jump * step, 1))
+        assert learner.due(4) is due
+
+
+def test_the_second_evaluation_of_a_step_is_not_measured_again() -> None:
+    learner = feedback()
+    for step in range(3):
+        settle(learner, step, picture(1 + step**2, 1))
+    spread = learner.spread
+    settle(learner, 2, picture(1, 99))
+    assert learner.spread == spread
+
+
+def test_the_spread_is_that_of_the_regions_errors() -> None:
+    learner = feedback()
+    assert learner.spread == 0.0
+    for step in range(3):  # errors of 1 and 4 in step 2; step 1 has no line to go on with
+        settle(learner, step, picture(1 + step, 1 + 4 * step))
+    assert learner.spread == pytest.approx((0.9 * 4 + 0.1) / (0.1 * 4 + 0.9), rel=1e-4)
+
+
+def test_a_batch_counts_with_its_worst_picture_per_region() -> None:
+    error = torch.tensor([[[[3.0, 0.0]]], [[[1.0, 2.0]]]])
+    assert region_errors(error, GRID).tolist() == [3.0, 2.0]
+
+
+def test_a_target_leaves_a_budget_of_steps() -> None:
+    config = SchedulerConfig(target_speedup=2.0)
+    assert control_of(config, Schedule.from_config(config, STEPS, 4), SIGMAS).budget == 10
