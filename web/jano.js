@@ -94,7 +94,9 @@ async function onEnd(event) {
 function onStopped() {
   const node = running;
   running = null;
-  views.get(node)?.onStopped();
+  if (!views.has(node)) return;
+  views.get(node).onStopped();
+  keep(node);
 }
 
 /** Put the run into the workflow, so that it comes back with it. */

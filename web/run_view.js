@@ -104,7 +104,8 @@ export class RunView {
 
   onStopped() {
     if (!this.record || this.record.ended) return;
-    this.record.data.summary = this.words.stopped;
+    const { length, data } = this.record;
+    data.summary = `${this.words.stopped}: ${this.words.step(length, data.num_steps)}`;
     this.show();
   }
 

@@ -102,6 +102,20 @@ class Editor:
             f"id => {{ const node = app.graph.getNodeById(id); return {expression}; }}", arg=node_id
         )
 
+    def drag_link(self, output: tuple[int, int], into: tuple[int, int]) -> None:
+        """Draw a link by mouse between two slots, each a node id and a slot number."""
+        place = """([id, slot, isInput]) => {
+            const [x, y] = app.graph.getNodeById(id).getConnectionPos(isInput, slot);
+            const { scale, offset } = app.canvas.ds;
+            const { left, top } = app.canvas.canvas.getBoundingClientRect();
+            return [left + (x + offset[0]) * scale, top + (y + offset[1]) * scale];
+        }"""
+        mouse = self.page.mouse
+        mouse.move(*self.page.evaluate(place, [*output, False]))
+        mouse.down()
+        mouse.move(*self.page.evaluate(place, [*into, True]), steps=8)
+        mouse.up()
+
     def text(self, selector: str) -> str:
         return self.page.locator(selector).first.inner_text()
 

@@ -50,6 +50,48 @@ def test_nodes_come_from_the_search_box(open_editor: object, web_server: Server,
     assert kind in ("JanoScheduler", "JanoModelLoader")
 
 
+def test_a_link_is_drawn_by_mouse(open_editor: object, web_server: Server) -> None:
+    editor = open_editor(web_server)
+    editor.load({"nodes": [], "links": [], "version": 0.4})
+    made = """() => ['UNETLoader', 'JanoAnalyzer', 'JanoScheduler'].map((type, place) => {
+        const node = LiteGraph.createNode(type);
+        node.pos = [100 + 450 * place, 150];
+        return app.graph.add(node).id;
+    })"""
+    loader, analyzer, scheduler = editor.page.evaluate(made)
+    editor.look_at(loader)
+    editor.drag_link((loader, 0), (analyzer, 0))
+    editor.drag_link((analyzer, 0), (scheduler, 0))
+    joined = "() => [...app.graph.links.values()].map((link) => [link.origin_id, link.target_id])"
+    assert editor.page.evaluate(joined) == [[loader, analyzer], [analyzer, scheduler]]
+
+
+def test_a_deleted_node_leaves_no_more_behind_than_the_hosts_own(open_editor: object, web_server: Server) -> None:
+    """Nothing on the page, no map in memory, and nothing alive that outlives one of the host's own widgets."""
+    editor = open_editor(web_server)
+    editor.load({"nodes": [], "links": [], "version": 0.4})
+    editor.page.evaluate(
+        """() => {
+            window.janoLeft = {};
+            for (const type of ['JanoScheduler', 'JanoReport', 'CLIPTextEncode']) {
+                const node = LiteGraph.createNode(type);
+                app.graph.add(node);
+                janoLeft[type] = new WeakRef(node.widgets.at(-1).element);
+            }
+        }"""
+    )
+    editor.page.wait_for_timeout(1000)
+    assert editor.page.evaluate("document.querySelectorAll('.jano-run, .jano-table').length") == 2
+    editor.page.evaluate("() => { for (const node of [...app.graph.nodes]) app.graph.remove(node); }")
+    editor.page.wait_for_function("() => !document.querySelector('.jano-run, .jano-table')")
+    editor.page.context.new_cdp_session(editor.page).send("HeapProfiler.collectGarbage")
+    assert editor.page.evaluate("janoLeft.JanoScheduler.deref()?.childElementCount ?? 0") == 0
+    alive = editor.page.evaluate(
+        "Object.fromEntries(Object.entries(janoLeft).map(([type, left]) => [type, Boolean(left.deref())]))"
+    )
+    assert max(alive["JanoScheduler"], alive["JanoReport"]) <= alive["CLIPTextEncode"]
+
+
 def test_chinese_readers_read_chinese(open_editor: object, web_server: Server) -> None:
     editor = open_editor(web_server)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from io import BytesIO
 
 import pytest
@@ -107,6 +108,20 @@ def test_a_run_that_stays_native_says_why(open_editor: object, web_server: Serve
     editor.wait_for_node("node.properties.jano_run", scheduler)
     assert editor.text(".jano-line").startswith("Jano: native, 4 steps because ")
     assert not editor.page.locator(".jano-map").is_visible()
+
+
+def test_a_run_that_is_stopped_says_how_far_it_came(open_editor: object, web_server: Server) -> None:
+    editor = open_editor(web_server)
+    workflow, scheduler = flux_workflow(512, seed=47)
+    for node in workflow["nodes"]:
+        if node["type"] == "KSampler":
+            node["widgets_values"][2] = 200
+    editor.load(workflow)
+    editor.page.get_by_test_id("queue-button").first.click()
+    editor.page.wait_for_selector(".jano-strip > [class^=jano-]")
+    web_server.interrupt()
+    editor.wait_for_node("node.properties.jano_run", scheduler)
+    assert re.fullmatch(r"stopped: step \d+ of 200", editor.text(".jano-line"))
 
 
 @pytest.mark.parametrize("vue", [False, True], ids=["canvas", "vue"])
