@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
 
+from .lpips import FILE, SMALLEST, Weights, lpips
+
 WINDOW = 11
-NO_LPIPS = (
-    "not computed: its network is not part of ComfyUI, this pack downloads nothing, and the published weights are "
-    "pickles, which it does not open"
-)
+NO_LPIPS = f"not computed: put its weights into models/{FILE} (the node's help says how)"
 
 
 @dataclass(frozen=True)
 class Comparison:
     """How close every frame of a picture or clip is to its reference: PSNR in dB, SSIM (None where too small for it),
-    largest difference of a channel (0..1); each (frames,)."""
+    largest difference of a channel (0..1), LPIPS (None without its weights, or where too small); each (frames,)."""
 
     psnr: Tensor
     ssim: Tensor | None
     largest: Tensor
+    lpips: Tensor | None = None
+    has_weights: bool = False
 
     @property
     def worst_frame(self) -> int:
@@ -38,22 +40,29 @@ class Comparison:
                 "not computed: smaller than 11 pixels" if self.ssim is None else self._spread(self.ssim, "{:.4f}"),
             ),
             ("Largest difference", f"{float(self.largest.max()):.1%} of the range"),
-            ("LPIPS", NO_LPIPS),
+            ("LPIPS (AlexNet)", self._lpips_text()),
         ]
         return "\n".join(["| Jano compare | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
 
-    def _spread(self, values: Tensor, form: str) -> str:
+    def _lpips_text(self) -> str:
+        if self.lpips is not None:
+            return self._spread(self.lpips, "{:.4f}", worst=Tensor.argmax)
+        return f"not computed: smaller than {SMALLEST} pixels" if self.has_weights else NO_LPIPS
+
+    def _spread(self, values: Tensor, form: str, worst: Callable[[Tensor], Tensor] = Tensor.argmin) -> str:
         """The mean over the frames, and the worst one of several."""
-        mean, worst = form.format(float(values.mean())), form.format(float(values.min()))
+        frame = int(worst(values))
+        mean, least = form.format(float(values.mean())), form.format(float(values[frame]))
         if values.isinf().all():
             return "infinite: the pictures are equal"
         if values.numel() == 1:
             return mean
-        return f"{mean} on average over {values.numel()} frames, {worst} at worst (frame {int(values.argmin()) + 1})"
+        return f"{mean} on average over {values.numel()} frames, {least} at worst (frame {frame + 1})"
 
 
-def compare(reference: Tensor, image: Tensor) -> Comparison:
-    """Compare two pictures or clips of the same shape. ValueError with a sentence for the user where they differ."""
+def compare(reference: Tensor, image: Tensor, weights: Weights | None = None) -> Comparison:
+    """Compare two pictures or clips of the same shape; `weights` are LPIPS'. ValueError with a sentence for the user
+    where the shapes differ."""
     a, b = reference[..., :3].cpu(), image[..., :3].cpu()
     if a.shape != b.shape:
         raise ValueError(
@@ -66,6 +75,8 @@ def compare(reference: Tensor, image: Tensor) -> Comparison:
         torch.cat([psnr(*pair) for pair in frames]),
         None if too_small else torch.cat([ssim(*pair) for pair in frames]),
         torch.stack([(one - other).abs().max() for one, other in frames]),
+        lpips(a, b, weights) if weights is not None and min(a.shape[1:3]) >= SMALLEST else None,
+        weights is not None,
     )
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import folder_paths
 from comfy_api.latest import io, ui
 
+from ..jano.adapters.weights import lpips_weights
 from ..jano.quality import compare
 from ..jano.render import contact_sheet, difference_map
 from .types import CATEGORY, NAME_ALIASES
@@ -32,7 +36,7 @@ class JanoCompare(io.ComfyNode):
 
     @classmethod
     def execute(cls, reference: io.Image.Type, image: io.Image.Type) -> io.NodeOutput:
-        markdown = compare(reference, image).markdown()
+        markdown = compare(reference, image, lpips_weights(Path(folder_paths.models_dir))).markdown()
         difference = difference_map(reference, image)
         sheet = contact_sheet(difference) if difference.shape[0] > 1 else difference
         shown = {**ui.PreviewImage(sheet, cls=cls).as_dict(), **ui.PreviewText(markdown).as_dict()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import comfy.utils
 import folder_paths
@@ -12,6 +13,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 from comfyui_jano.jano.adapters.settings import settings_of
 from comfyui_jano.jano.config import AnalyzerConfig, SchedulerConfig
+from comfyui_jano.jano.lpips import LAYERS
 from comfyui_jano.jano.presets import scheduler_preset
 from comfyui_jano.nodes.compare import JanoCompare
 from comfyui_jano.nodes.convergence_map import JanoConvergenceMap
@@ -167,3 +169,27 @@ def test_comparing_gives_numbers_and_a_map() -> None:
     assert difference.shape[2:] == (64, 3)
     assert list(output.ui["text"]) == [markdown]
     assert len(output.ui["images"]) == 1
+
+
+def test_lpips_is_computed_when_its_weights_are_there(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(folder_paths, "models_dir", str(tmp_path))
+    picture = torch.rand(1, 64, 64, 3)
+    assert (
+        "LPIPS (AlexNet) | not computed: put its weights into models/lpips/"
+        in run(JanoCompare, reference=picture, image=picture).args[0]
+    )
+    (tmp_path / "lpips").mkdir()
+    comfy.utils.save_torch_file(alexnet(), str(tmp_path / "lpips" / "lpips_alex.safetensors"))
+    markdown = run(JanoCompare, reference=picture, image=torch.rand(1, 64, 64, 3)).args[0]
+    assert re.search(r"LPIPS \(AlexNet\) \| \d+\.\d{4} \|", markdown)
+
+
+def alexnet() -> dict[str, torch.Tensor]:
+    """Random weights of AlexNet's shapes."""
+    shapes = ((64, 3, 11), (192, 64, 5), (384, 192, 3), (256, 384, 3), (256, 256, 3))
+    made = {}
+    for layer, ((name, *_), (out, channels, size)) in enumerate(zip(LAYERS, shapes, strict=True)):
+        made[f"{name}.weight"] = torch.randn(out, channels, size, size) / (size * channels**0.5)
+        made[f"{name}.bias"] = torch.zeros(out)
+        made[f"lin{layer}.model.1.weight"] = torch.rand(1, out, 1, 1)
+    return made

@@ -63,7 +63,10 @@ def test_equal_pictures_and_small_ones_are_said_in_words() -> None:
 
 
 def test_what_is_not_computed_is_said() -> None:
-    assert "| LPIPS | not computed: " in compare(torch.zeros(1, 16, 16, 3), torch.ones(1, 16, 16, 3)).markdown()
+    assert (
+        "| LPIPS (AlexNet) | not computed: put its weights into models/lpips/"
+        in compare(torch.zeros(1, 16, 16, 3), torch.ones(1, 16, 16, 3)).markdown()
+    )
 
 
 @pytest.mark.parametrize("shape", [(1, 16, 16, 3), (2, 16, 24, 3)])
