@@ -43,8 +43,8 @@ SCENES = {
             "EmptySD3LatentImage": {"width": 512, "height": 512},
         },
         "JanoDemoPrompt",
-        "green dotted tent, purple wavy tower, sand, night sky",
-        {"seed": 102, "steps": 28, "cfg": 4.0},
+        "white house, red tent, night sky, sea",
+        {"seed": 2, "steps": 28, "cfg": 4.0},
     ),
     "wan": Scene(
         "wan",
