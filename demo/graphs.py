@@ -55,7 +55,7 @@ SCENES = {
             "EmptyHunyuanLatentVideo": {"width": 256, "height": 256, "length": 33},
         },
         "JanoDemoClipPrompt",
-        "red ball moving right, day sky, sand, still camera",
+        "green tree still, red tower moving left, night sky, grass",
         {"seed": 3, "steps": 30, "cfg": 5.0},
         long_steps=True,
     ),
