@@ -1,4 +1,4 @@
-"""The demo's tiny trained Flux and its VAE through the stock loading code, its prompts, and sampling with them."""
+"""The demo's tiny trained models and their VAEs through the stock loaders, their prompts, and sampling with them."""
 
 from __future__ import annotations
 
@@ -12,37 +12,70 @@ import comfy.sd
 import comfy.utils
 import torch
 from comfy.model_patcher import ModelPatcher
+from comfy_extras.nodes_model_advanced import ModelSamplingSD3
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..demo.nodes.text import encode, load_table
+from ..demo.nodes.clip_vocabulary import parse_clip_prompt
+from ..demo.nodes.text import encode, encode_clip, load_table
 from ..demo.nodes.vocabulary import parse_prompt
 from ..host.location import ROOT
 from ..jano.adapters.families import family_of, grid_of
 from ..jano.grid import TokenGrid
 from .records import digest
 
-FLUX = ROOT / "demo" / "models" / "jano_tiny_flux.safetensors"
-VAE = ROOT / "demo" / "models" / "jano_tiny_flux_vae.safetensors"
-PROMPTS = ROOT / "demo" / "prompts.txt"
-LATENT = (1, 16, 64, 64)
+MODELS = ROOT / "demo" / "models"
 GUIDANCE = 3.5
 
 OnStep = Callable[[int, Tensor, Tensor, int], None]
 
 
+def flux_conditioning(text: str) -> list:
+    """A prompt as the demo's node hands it to the sampler; "" is the negative one."""
+    context, pooled = encode(torch.tensor([parse_prompt(text)]), load_table())
+    return [[context, {"pooled_output": pooled, "guidance": GUIDANCE}]]
+
+
+def wan_conditioning(text: str) -> list:
+    """The same for clips."""
+    return [[encode_clip(torch.tensor([parse_clip_prompt(text)]), load_table()), {}]]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What the demo fixes for a model: prompts, latent and conditioning, sampler, CFG and steps; and the shift of
+    its sigmas (None: the model's own)."""
+
+    name: str
+    prompts: Path
+    latent: tuple[int, ...]
+    conditioning: Callable[[str], list]
+    sampler: str
+    cfg: float
+    steps: int
+    shift: float | None = None
+
+
+KINDS = {
+    "flux": Kind("flux", ROOT / "demo" / "prompts.txt", (1, 16, 64, 64), flux_conditioning, "euler", 4.0, 28),
+    "wan": Kind(
+        "wan", ROOT / "demo" / "clip_prompts.txt", (1, 16, 9, 32, 32), wan_conditioning, "uni_pc", 5.0, 30, 8.0
+    ),
+}
+
+
 @dataclass(frozen=True)
 class Sampling:
-    """How a picture is sampled; `seed` is the prompt's line number."""
+    """How a picture is sampled; the seed is the prompt's line number."""
 
     steps: int
-    sampler: str = "euler"
-    cfg: float = 4.0
+    sampler: str
+    cfg: float
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One run: latent (1, 16, 64, 64), FLOPs counted while sampling, wall seconds."""
+    """One run: latent, FLOPs counted while sampling, wall seconds."""
 
     latent: Tensor
     flops: int
@@ -53,6 +86,7 @@ class Outcome:
 class Demo:
     """`digest` tells one state of the checkpoint from another."""
 
+    kind: Kind
     model: ModelPatcher
     vae: comfy.sd.VAE
     digest: str
@@ -61,45 +95,47 @@ class Demo:
     def grid(self) -> TokenGrid:
         network = self.model.model.diffusion_model
         family = family_of(network)
-        return grid_of(family, network, LATENT, family.REGION)
+        return grid_of(family, network, self.kind.latent, family.REGION)
 
     def picture(self, latent: Tensor) -> Tensor:
-        """(1, 512, 512, 3) in 0..1."""
-        return self.vae.decode(latent).float().cpu().clamp(0.0, 1.0)
+        """(frames, height, width, 3) in 0..1."""
+        picture = self.vae.decode(latent).float().cpu().clamp(0.0, 1.0)
+        return picture.flatten(0, -4)
+
+    def prompts(self, count: int) -> list[str]:
+        """The first lines of the prompts' file, from the top again with other seeds where they do not suffice."""
+        lines = [line.strip() for line in self.kind.prompts.read_text(encoding="utf-8").splitlines() if line.strip()]
+        return [lines[number % len(lines)] for number in range(count)]
+
+    def sample(
+        self, text: str, seed: int, how: Sampling, on_step: OnStep | None = None, model: ModelPatcher | None = None
+    ) -> Tensor:
+        """KSampler's work with the scheduler "simple", from pure noise; `model` in place of the plain one."""
+        empty = torch.zeros(self.kind.latent)
+        noise = comfy.sample.prepare_noise(empty, seed)
+        sides = self.kind.conditioning(text), self.kind.conditioning("")
+        settings = (how.steps, how.cfg, how.sampler, "simple")
+        options = {"disable_pbar": True, "seed": seed, "callback": on_step}
+        return comfy.sample.sample(model or self.model, noise, *settings, *sides, empty, **options)
 
 
-def load(flux: Path | None = None) -> Demo:
+def load(name: str = "flux", file: Path | None = None) -> Demo:
     """From demo/models, or another checkpoint of the same kind."""
-    flux = flux or FLUX
-    state, metadata = comfy.utils.load_torch_file(str(VAE), return_metadata=True)
+    kind = KINDS[name]
+    file, vae_file = file or MODELS / f"jano_tiny_{name}.safetensors", MODELS / f"jano_tiny_{name}_vae.safetensors"
+    state, metadata = comfy.utils.load_torch_file(str(vae_file), return_metadata=True)
     vae = comfy.sd.VAE(sd=state, metadata=metadata)
     vae.throw_exception_if_invalid()
-    return Demo(comfy.sd.load_diffusion_model(str(flux)), vae, digest(flux, VAE))
+    model = comfy.sd.load_diffusion_model(str(file))
+    if kind.shift is not None:
+        model = ModelSamplingSD3().patch(model, kind.shift)[0]
+    return Demo(kind, model, vae, digest(file, vae_file))
 
 
-def prompts(count: int) -> list[str]:
-    """The first lines of demo/prompts.txt, from the top again with other seeds where they do not suffice."""
-    lines = [line.strip() for line in PROMPTS.read_text(encoding="utf-8").splitlines() if line.strip()]
-    return [lines[number % len(lines)] for number in range(count)]
-
-
-def conditioning(text: str) -> list:
-    """A prompt as the demo's node hands it to the sampler; "" is the negative one."""
-    context, pooled = encode(torch.tensor([parse_prompt(text)]), load_table())
-    return [[context, {"pooled_output": pooled, "guidance": GUIDANCE}]]
-
-
-def sample(model: ModelPatcher, text: str, seed: int, how: Sampling, on_step: OnStep | None = None) -> Tensor:
-    """KSampler's work with the scheduler "simple", from pure noise."""
-    empty = torch.zeros(LATENT)
-    noise = comfy.sample.prepare_noise(empty, seed)
-    sides = conditioning(text), conditioning("")
-    options = {"disable_pbar": True, "seed": seed, "callback": on_step}
-    return comfy.sample.sample(model, noise, how.steps, how.cfg, how.sampler, "simple", *sides, empty, **options)
-
-
-def metered(model: ModelPatcher, text: str, seed: int, how: Sampling, on_step: OnStep | None = None) -> Outcome:
+def metered(
+    demo: Demo, text: str, seed: int, how: Sampling, on_step: OnStep | None = None, model: ModelPatcher | None = None
+) -> Outcome:
     started = time.perf_counter()
     with FlopCounterMode(display=False) as counter:
-        latent = sample(model, text, seed, how, on_step)
+        latent = demo.sample(text, seed, how, on_step, model)
     return Outcome(latent, counter.get_total_flops(), time.perf_counter() - started)

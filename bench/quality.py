@@ -15,10 +15,9 @@ from . import demo_models
 from .arms import Full, Setting, ranked, settings
 from .demo_models import Demo, Outcome, Sampling
 from .records import Lines, Row
-from .trajectory import Trajectory, sigmas_of, watched
+from .trajectory import Trajectory, as_clip, sigmas_of, watched
 
 PROMPTS = 4
-STEPS = (28,)
 KEY = ("model", "steps", "sampler", "cfg", "prompt", "arm", "setting")
 # Where pictures are equal.
 HIGHEST_DB = 100.0
@@ -36,11 +35,12 @@ class Reference:
 def measure(args: argparse.Namespace) -> None:
     lines = Lines(args.out / "quality.jsonl", KEY)
     with torch.inference_mode():
-        demo = demo_models.load(args.flux)
+        demo = demo_models.load(args.model, args.checkpoint)
+        kind = demo.kind
         chosen = [s for s in settings(args.sweep) if not args.arms or s.arm in args.arms]
-        for steps in args.steps or STEPS:
-            how = Sampling(steps, args.sampler, args.cfg)
-            for seed, text in enumerate(demo_models.prompts(args.prompts or PROMPTS)):
+        for steps in args.steps or (kind.steps,):
+            how = Sampling(steps, args.sampler or kind.sampler, args.cfg or kind.cfg)
+            for seed, text in enumerate(demo.prompts(args.prompts or PROMPTS)):
                 measure_prompt(demo, lines, how, chosen, seed, text)
 
 
@@ -53,7 +53,7 @@ def measure_prompt(demo: Demo, lines: Lines, how: Sampling, chosen: list[Setting
     reference = full_run(demo, how, seed, text)
     for number, (key, setting) in enumerate(missing, start=1):
         print(f"\r{how.steps} steps, prompt {seed + 1}: {number} of {len(missing)} settings", end="", file=sys.stderr)
-        lines.add({**key, "text": text, **compare(demo, how, setting, seed, text, reference)})
+        lines.add({**key, "kind": demo.kind.name, "text": text, **compare(demo, how, setting, seed, text, reference)})
     print(file=sys.stderr)
 
 
@@ -64,8 +64,8 @@ def key_of(demo: Demo, how: Sampling, setting: Setting, seed: int) -> Row:
 
 def full_run(demo: Demo, how: Sampling, seed: int, text: str) -> Reference:
     states: list[Tensor] = []
-    outcome = demo_models.metered(demo.model, text, seed, how, watched(states))
-    run = Trajectory(torch.stack(states).unsqueeze(2), sigmas_of(demo, how.steps))
+    outcome = demo_models.metered(demo, text, seed, how, watched(states))
+    run = Trajectory(as_clip(torch.stack(states)), sigmas_of(demo, how.steps))
     return Reference(outcome, demo.picture(outcome.latent), Full(run, demo.grid, seed))
 
 
@@ -73,12 +73,13 @@ def compare(demo: Demo, how: Sampling, setting: Setting, seed: int, text: str, r
     steps = max(1, round(how.steps * setting.steps_share))
     model = setting.prepare(demo.model)
     with ranked(setting.ranking, reference.full):
-        outcome = demo_models.metered(model, text, seed, Sampling(steps, how.sampler, how.cfg))
+        outcome = demo_models.metered(demo, text, seed, Sampling(steps, how.sampler, how.cfg), model=model)
     report = report_of(model, outcome.latent)
-    picture = demo.picture(outcome.latent)
+    frames = psnr(reference.picture, demo.picture(outcome.latent))
     return {
         "flops_fraction": round(outcome.flops / reference.outcome.flops, 4),
-        "psnr_db": round(min(HIGHEST_DB, psnr(reference.picture, picture).item()), 3),
+        "psnr_db": round(min(HIGHEST_DB, frames.mean().item()), 3),
+        "worst_frame_db": round(min(HIGHEST_DB, frames.min().item()), 3),
         "latent_psnr_db": round(latent_psnr(reference.outcome.latent, outcome.latent), 3),
         "computed_token_fraction": round(report.computed_token_fraction, 4),
         "level_share": report.level_share,

@@ -23,22 +23,28 @@ def quality(out: Path) -> list[str]:
     rows = list(Lines(out / "quality.jsonl", KEY))
     if not rows:
         return []
-    newest = [row for row in rows if row["model"] == rows[-1]["model"]]
-    ways = sorted({(row["steps"], row["sampler"], row["cfg"]) for row in newest})
+    checkpoint = {kind_of(row): row["model"] for row in rows}
+    newest = [row for row in rows if row["model"] == checkpoint[kind_of(row)]]
+    ways = sorted({_way(row) for row in newest})
     return [_of_way(out, way, [row for row in newest if _way(row) == way]) for way in ways]
 
 
 def _way(row: Row) -> tuple:
-    return row["steps"], row["sampler"], row["cfg"]
+    return kind_of(row), row["steps"], row["sampler"], row["cfg"]
+
+
+def kind_of(row: Row) -> str:
+    """Which of the demo's models; rows of the first version name none."""
+    return row.get("kind", "flux")
 
 
 def _of_way(out: Path, way: tuple, rows: list[Row]) -> str:
-    steps, sampler, cfg = way
+    kind, steps, sampler, cfg = way
     groups: Groups = defaultdict(list)
     for row in rows:
         groups[row["arm"], row["setting"]].append(row)
-    name = f"quality_{steps}_{sampler}_{cfg:g}.png"
-    title = f"{steps} steps, {sampler}, CFG {cfg:g}"
+    name = f"quality_{kind}_{steps}_{sampler}_{cfg:g}.png"
+    title = f"tiny {kind.capitalize()}, {steps} steps, {sampler}, CFG {cfg:g}"
     curves = _curves(groups)
     drawn = {arm: points for arm, points in curves.items() if arm not in NOT_DRAWN}
     chart.curves(out / name, f"{title}: closeness to the full run", "share of the FLOPs", "PSNR in dB", drawn)
@@ -47,8 +53,8 @@ def _of_way(out: Path, way: tuple, rows: list[Row]) -> str:
         [
             f"## Closeness to the full run: {title}",
             "",
-            f"Demo's tiny Flux (checkpoint {rows[0]['model']}), {prompts} prompts; PSNR of the decoded pictures "
-            "against the full run with the same seed, FLOPs of the sampling by torch's FlopCounterMode. "
+            f"Demo's tiny {kind.capitalize()} (checkpoint {rows[0]['model']}), {prompts} prompts; PSNR of what was "
+            "decoded against the full run with the same seed, FLOPs of the sampling by torch's FlopCounterMode. "
             f"{_hardness(groups)}",
             "",
             f"![PSNR over the share of FLOPs]({name})",

@@ -5,6 +5,7 @@
     python bench/run.py attention [--device cuda]
     python bench/run.py scores --prompts 64
     python bench/run.py quality --prompts 16 --steps 20 28 50 --sweep
+    python bench/run.py quality --model wan --prompts 4
     python bench/run.py report                           # REPORT.md from what was measured before
 COMFYUI_PATH names another ComfyUI. On the CPU one thread computes (OMP_NUM_THREADS changes that).
 """
@@ -33,9 +34,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="speed, attention: interleaved rounds that are timed")
     parser.add_argument("--prompts", type=int, help="scores, quality: how many lines of demo/prompts.txt")
     parser.add_argument("--steps", type=int, nargs="+", help="quality: lengths of the full run (scores: the first)")
-    parser.add_argument("--sampler", default="euler", help="quality: a sampler of the host")
-    parser.add_argument("--cfg", type=float, default=4.0, help="scores, quality: guidance scale; the demo's is 4")
-    parser.add_argument("--flux", type=Path, help="scores, quality: another checkpoint of the demo's Flux")
+    parser.add_argument("--model", choices=("flux", "wan"), default="flux", help="quality: the demo's picture or clip")
+    parser.add_argument("--sampler", help="quality: a sampler of the host; the demo's if none is given")
+    parser.add_argument("--cfg", type=float, help="scores, quality: guidance scale; the demo's if none is given")
+    parser.add_argument("--checkpoint", type=Path, help="scores, quality: other weights of the same model")
     parser.add_argument("--sweep", action="store_true", help="quality: many more settings per arm")
     parser.add_argument("--arms", nargs="+", help="quality: only these arms")
     args = parser.parse_args()

@@ -28,19 +28,28 @@ STEPS = 28
 def measure(args: argparse.Namespace) -> None:
     count, steps = args.prompts or PROMPTS, (args.steps or [STEPS])[0]
     with torch.inference_mode():
-        demo = demo_models.load(args.flux)
+        demo = demo_models.load("flux", args.checkpoint)
         grid = demo.grid
-        tables = [correlations(run, grid) for run in runs(demo, args.out / "trajectories", count, steps, args.cfg)]
+        tables = [
+            correlations(run, grid)
+            for run in runs(demo, args.out / "trajectories", count, steps, args.cfg or demo.kind.cfg)
+        ]
     merged = {key: [table[key] for table in tables] for key in tables[0]}
     rows = [dict(zip(("score", "warmup", "truth"), key, strict=True), **summary(merged[key])) for key in merged]
-    about = {**describe(args.device), "model": demo.digest, "prompts": count, "steps": steps, "cfg": args.cfg}
+    about = {
+        **describe(args.device),
+        "model": demo.digest,
+        "prompts": count,
+        "steps": steps,
+        "cfg": args.cfg or demo.kind.cfg,
+    }
     save(args.out / "scores.json", {**about, "regions": list(grid.regions), "rows": rows})
 
 
 def runs(demo: Demo, folder: Path, count: int, steps: int, cfg: float) -> list[Trajectory]:
     """Full runs of the first prompts; the line number is the seed."""
     found = []
-    for seed, text in enumerate(demo_models.prompts(count)):
+    for seed, text in enumerate(demo.prompts(count)):
         print(f"\rfull run {seed + 1} of {count}", end="", file=sys.stderr, flush=True)
         found.append(recorded(demo, folder, text, seed, steps, cfg))
     print(file=sys.stderr)

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from ..jano.complexity import Features
-from . import demo_models
 from .demo_models import Demo, OnStep, Sampling
 
 
@@ -59,8 +58,13 @@ def watched(states: list[Tensor]) -> OnStep:
 
 def record(demo: Demo, text: str, seed: int, steps: int, cfg: float) -> Trajectory:
     states: list[Tensor] = []
-    demo_models.sample(demo.model, text, seed, Sampling(steps, cfg=cfg), watched(states))
-    return Trajectory(torch.stack(states).unsqueeze(2), sigmas_of(demo, steps))
+    demo.sample(text, seed, Sampling(steps, "euler", cfg), watched(states))
+    return Trajectory(as_clip(torch.stack(states)), sigmas_of(demo, steps))
+
+
+def as_clip(states: Tensor) -> Tensor:
+    """(steps + 1, C, [T,] H, W) with one frame where there is none."""
+    return states.unsqueeze(2) if states.ndim == 4 else states
 
 
 def recorded(demo: Demo, folder: Path, text: str, seed: int, steps: int, cfg: float) -> Trajectory:
