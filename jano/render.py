@@ -40,7 +40,7 @@ INK: RGB = (0.93, 0.93, 0.93)
 
 
 def computed_masks(level_map: LevelMap | None, samples: Tensor, image: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Masks (frames, height, width): computed at every step, and left out at some; they add up to 1.
+    """Masks (frames, height, width): active, and all other levels; they add up to 1.
 
     In the size and length of `image` if one is given, else in latent cells.
     """
