@@ -24,7 +24,9 @@ def test_a_workflow_runs_accelerated(server: Server, name: str) -> None:
     for node in prompt.values():
         node["inputs"].update(SMALL.get(node["class_type"], {}))
         if node["class_type"] == "KSampler":
-            node["inputs"]["steps"] = 12
+            node["inputs"]["steps"] = 16
+        if node["class_type"] == "JanoScheduler":
+            node["inputs"]["quality"] = "draft"  # so few and small frames differ much from step to step
     outputs = {prompt[node_id]["class_type"]: output for node_id, output in server.run(prompt).items()}
     assert outputs["JanoReport"]["jano"][0]["verdict"] == "accelerated"
     for kind, suffix in (("JanoConvergenceMap", ".png"), ("SaveImage" if name == "flux" else "SaveAnimatedWEBP", None)):
