@@ -11,8 +11,11 @@ import torch
 from ..host.location import HostError, chosen_host, is_comfyui
 
 
-def enter(device: str) -> None:
-    """Put the chosen ComfyUI first on the path and bind it to `device` ("cpu" or "cuda"). HostError without one."""
+def enter(device: str, torch_attention: bool = False) -> None:
+    """Put the chosen ComfyUI first on the path and bind it to `device` ("cpu" or "cuda"). HostError without one.
+
+    `torch_attention` is the host's --use-pytorch-cross-attention, its choice on a GPU anyway.
+    """
     folder = chosen_host().folder
     if not is_comfyui(folder):
         raise HostError(f"there is no ComfyUI in {folder}: run `make host`, or set COMFYUI_PATH.")
@@ -22,6 +25,7 @@ def enter(device: str) -> None:
     from comfy.cli_args import args
 
     args.cpu = device == "cpu"
+    args.use_pytorch_cross_attention = torch_attention
     args.highvram = device == "cuda"  # weights stay where they are measured
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     logging.getLogger().setLevel(logging.ERROR)

@@ -51,7 +51,7 @@ def main() -> None:
     args = parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     try:
-        import_pack("bench.host").enter(args.device)
+        import_pack("bench.host").enter(args.device, torch_attention=args.model == "wan")  # clips take minutes without
     except HostError as error:
         sys.exit(f"jano: {error}")
     for part in args.parts or PARTS:

@@ -32,7 +32,7 @@ class JanoConvergenceMap(io.ComfyNode):
                 ),
                 io.Mask.Output(
                     display_name="active",
-                    tooltip="1 where the picture is active, its most complex parts. As large as the picture, if one is connected.",
+                    tooltip="1 in the active, most complex parts. As large as the picture, if one is connected.",
                 ),
                 io.Mask.Output(
                     display_name="frozen", tooltip="1 where tokens were left out at some steps: the rest of active."

@@ -133,8 +133,8 @@ class JanoScheduler(io.ComfyNode):
                 LevelMapType.Input(
                     "level_map",
                     optional=True,
-                    tooltip="Use the map of an earlier run (Jano Convergence Map): no warm-up, and tokens are computed at "
-                    "intervals by their level.",
+                    tooltip="Use the map of an earlier run (Jano Convergence Map): no warm-up, and tokens are computed "
+                    "at intervals by their level.",
                 ),
             ],
             outputs=[io.Model.Output(tooltip="The accelerated model.")],

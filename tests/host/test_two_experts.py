@@ -51,6 +51,6 @@ def test_the_second_expert_needs_no_warm_up(experts: tuple[ModelPatcher, ModelPa
         errors[name] = (made - exact).square().mean()
         reports[name] = report_of(model, made)
     assert [record.computed_share < 1 for record in reports["mapped"].steps[:2]] == [False, True]
-    assert reports["mapped"].computed_token_fraction < reports["alone"].computed_token_fraction
+    assert reports["mapped"].computed_token_fraction <= reports["alone"].computed_token_fraction
     assert reports["mapped"].level_map.levels.equal(level_map.levels)
     assert errors["mapped"] <= errors["alone"]

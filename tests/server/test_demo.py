@@ -26,7 +26,8 @@ def test_a_workflow_runs_accelerated(server: Server, name: str) -> None:
         if node["class_type"] == "KSampler":
             node["inputs"]["steps"] = 16
         if node["class_type"] == "JanoScheduler":
-            node["inputs"]["quality"] = "draft"  # so few and small frames differ much from step to step
+            # so small a clip differs too much from step to step for any tolerance
+            node["inputs"].update(quality="custom", target_speedup=1.5)
     outputs = {prompt[node_id]["class_type"]: output for node_id, output in server.run(prompt).items()}
     assert outputs["JanoReport"]["jano"][0]["verdict"] == "accelerated"
     for kind, suffix in (("JanoConvergenceMap", ".png"), ("SaveImage" if name == "flux" else "SaveAnimatedWEBP", None)):
