@@ -100,6 +100,8 @@ class Run:
         self._features: dict[int, tuple[Tensor, Tensor]] = {}
         self._histories: dict[Hashable, PredictionHistory] = {}
         self._last_step: dict[Hashable, int] = {}
+        self._group_tokens: dict[Hashable, int] = {}
+        self._counted = 0
         self._selections: dict[frozenset, Selection] = {}
         report.num_steps, report.num_tokens, report.accelerates = num_steps, grid.num_tokens, scheduler is not None
 
@@ -180,6 +182,27 @@ class Run:
         self.report.level_map = self.level_map.to(torch.device("cpu"))
         self._features.clear()
 
+    # --- once per group of conditionings that the guidance asks for, where whole steps are forecast
+
+    def recall(self, group: Hashable) -> Tensor | None:
+        """Forecast predictions of `group`, stacked along the batch; None where they must be computed."""
+        record = self._record()
+        if self._selected is None or not self._is_fresh(group):
+            self._counted = record.all_tokens
+            return None
+        self._last_step[group] = self.step
+        record.step_class, record.computed = StepClass.SKIPPED, self._computed(self._selected)
+        record.all_tokens += self._group_tokens[group]
+        self._frozen_by = self._selected
+        return self._histories[group].forecast(self.sigma)
+
+    def keep(self, group: Hashable, predictions: Tensor) -> None:
+        """Predictions of `group`, stacked along the batch, were computed because there was nothing to recall."""
+        self._last_step[group] = self.step
+        self._group_tokens[group] = self._record().all_tokens - self._counted
+        if self._remembers:
+            self._record_in_history(group, predictions, None)
+
     # --- once per call of the transformer
 
     def accepts(self, x: Tensor) -> bool:
@@ -191,7 +214,7 @@ class Run:
         if self._selected is None:
             return Call(Mode.STORE if self._next_is_partial() else Mode.FULL, chunks)
         if not all(self._is_fresh(chunk) for chunk in chunks):
-            return Call(Mode.FULL if self.controlled else Mode.STORE, chunks)
+            return Call(Mode.STORE, chunks)
         return Call(Mode.PARTIAL if self._selected.tokens.numel() else Mode.SKIP, chunks, self._selected)
 
     def finish(self, call: Call, x0: Tensor | None) -> Tensor:
@@ -200,15 +223,15 @@ class Run:
         if call.mode in (Mode.PARTIAL, Mode.SKIP):
             frozen = torch.cat([self._histories[chunk].forecast(self.sigma) for chunk in call.chunks])
             x0 = frozen if x0 is None else torch.where(call.selection.cells, x0, frozen)
-        if call.mode is not Mode.FULL or self.controlled:
+        if call.mode is not Mode.FULL:
             self._last_step.update(dict.fromkeys(call.chunks, self.step))
         if call.mode is not Mode.SKIP:
             self._remember(call, x0)
         self.report.cache_bytes_peak = max(self.report.cache_bytes_peak, self.cache.num_bytes)
         return x0
 
-    def count(self, call: Call, x0: Tensor | None = None) -> Tensor | None:
-        """Write a call into the account; hands `x0` through, for calls that nothing else is done with."""
+    def count(self, call: Call) -> None:
+        """Write a call into the account."""
         record, rows = self._record(), len(call.chunks)
         self._frozen_by = call.selection or self._frozen_by
         record.step_class = self._step_class(call.mode)
@@ -216,7 +239,6 @@ class Run:
         record.computed = None if call.selection is None else self._computed(call.selection)
         record.computed_tokens += rows * tokens
         record.all_tokens += rows * self.grid.num_tokens
-        return x0
 
     def _computed(self, selection: Selection) -> Tensor:
         """Which tokens a selection covers, for the account: (frames, rows, columns) bool on the CPU."""
@@ -250,6 +272,7 @@ class Run:
         self._features.clear()
         self._selections.clear()
         self._last_step.clear()
+        self._group_tokens.clear()
         self.feedback = None
 
     @property
@@ -263,7 +286,7 @@ class Run:
 
     def _next_is_partial(self) -> bool:
         """Whether the step after this one will need the keys and values that this one computes."""
-        if not self._caches or self.controlled:
+        if not self._caches:
             return False
         following = self.schedule.due(self.step + 1)
         return following != ALL_LEVELS and (self.level_map is None or self._selection(following) is not None)
@@ -290,8 +313,11 @@ class Run:
             return
         computed = None if call.selection is None else call.selection.cells.expand(1, 1, *x0.shape[2:])
         for chunk, rows in zip(call.chunks, x0.chunk(len(call.chunks)), strict=True):
-            history = self._histories.setdefault(chunk, PredictionHistory(self.scheduler))
-            history.record(rows, self.sigma, self.sigmas[self.step], computed)
+            self._record_in_history(chunk, rows, computed)
+
+    def _record_in_history(self, key: Hashable, x0: Tensor, computed: Tensor | None) -> None:
+        history = self._histories.setdefault(key, PredictionHistory(self.scheduler))
+        history.record(x0, self.sigma, self.sigmas[self.step], computed)
 
     def _step_class(self, mode: Mode) -> StepClass:
         if mode is Mode.PARTIAL:

@@ -1,4 +1,7 @@
-"""The model families that Jano knows: modules with NAME, MODELS, REGION, patch(), width(), num_front(), taps()."""
+"""The model families that Jano knows: modules with NAME, MODELS, REGION, patch(), width(), num_front(), taps().
+
+Of any other flow model `anything` knows REGION and patch(), which is enough to forecast whole steps.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from types import ModuleType
 from torch import nn
 
 from ..grid import TokenGrid
-from . import flux, wan
+from . import anything, flux, wan
 
 FAMILIES: tuple[ModuleType, ...] = (flux, wan)
 
@@ -15,6 +18,11 @@ FAMILIES: tuple[ModuleType, ...] = (flux, wan)
 def family_of(model: nn.Module) -> ModuleType | None:
     """The family of a diffusion model, by its exact class: a subclass may order its tokens in another way."""
     return next((family for family in FAMILIES if type(model) in family.MODELS), None)
+
+
+def by_class(model: nn.Module) -> ModuleType:
+    """The family of a diffusion model, or what is known of any."""
+    return family_of(model) or anything
 
 
 def supported() -> str:

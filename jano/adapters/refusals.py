@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from comfy.model_patcher import ModelPatcher
+from comfy.model_sampling import CONST
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
@@ -21,15 +22,28 @@ def sampler_name(sampler: object) -> str:
     return getattr(getattr(sampler, "sampler_function", None), "__name__", "")
 
 
-def unsupported_model(model: ModelPatcher) -> str:
+def unsupported_model(model: ModelPatcher, by_level: bool) -> str:
     """Why this model runs natively; empty when Jano can accelerate it."""
-    network = model.model.diffusion_model
-    if family_of(network) is not None:
-        return ""
-    return f"the model class {type(network).__name__} is not supported (supported: {supported()})"
+    network, name = model.model.diffusion_model, type(model.model.diffusion_model).__name__
+    if not isinstance(model.get_model_object("model_sampling"), CONST):
+        return f"{name} is not a flow model (supported: models that predict a velocity, as Flux, Wan, Qwen and SD3 do)"
+    if by_level and family_of(network) is None:
+        return (
+            f"intervals by level need a model class that Jano knows ({supported()}), not {name}; a quality without "
+            "level_map, or a target_speedup, works on every flow model"
+        )
+    return ""
 
 
-def unsupported_sampling(sampler: object, sigmas: Tensor, latent_shapes: list | None, is_preset: bool) -> str:
+def unsupported_latent(noise: Tensor, latent_shapes: list | None) -> str:
+    if latent_shapes is not None and len(latent_shapes) > 1:
+        return "the latent has several parts (audio and video)"
+    if noise.ndim not in (4, 5):
+        return "the latent is neither pictures nor video"
+    return ""
+
+
+def unsupported_sampling(sampler: object, sigmas: Tensor, is_preset: bool) -> str:
     """Why this way of sampling runs natively; presets refuse runs of a few steps, quality custom does not."""
     num_steps = len(sigmas) - 1
     name = sampler_name(sampler)
@@ -41,24 +55,22 @@ def unsupported_sampling(sampler: object, sigmas: Tensor, latent_shapes: list | 
         return f"the sampler {name} chooses its own steps (any sampler with fixed steps works)"
     if bool((sigmas[1:] > sigmas[:-1]).any()):
         return "the sigmas do not only fall (unsampling or restarts)"
-    if latent_shapes is not None and len(latent_shapes) > 1:
-        return "the latent has several parts (audio and video)"
     return ""
 
 
-def conflicting_node(model_options: dict) -> str:
-    """Which other node on the same model makes the run native."""
+def conflicting_node(model_options: dict, by_level: bool) -> str:
+    """Which other node on the same model makes the run native; inside the transformer only runs by level mind."""
     options = model_options["transformer_options"]
     wrappers = options.get("wrappers", {})
     if "easycache" in wrappers.get(WrappersMP.DIFFUSION_MODEL, {}):
         return "EasyCache is on the same model (remove one of the two)"
-    if "torch.compile" in wrappers.get(WrappersMP.APPLY_MODEL, {}):
-        return "the model is compiled (remove the compile node)"
     if "multigpu_clones" in model_options:
         return "the model is split over several GPUs"
     if model_options.get("context_handler") is not None:
         return "context windows are on"
-    return patched_blocks(options)
+    if by_level and "torch.compile" in wrappers.get(WrappersMP.APPLY_MODEL, {}):
+        return "the model is compiled, which intervals by level do not allow (remove the compile node or the level_map)"
+    return patched_blocks(options) if by_level else ""
 
 
 def patched_blocks(options: dict) -> str:

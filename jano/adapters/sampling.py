@@ -9,18 +9,26 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import comfy.model_patcher
+import torch
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
-from ..kv_cache import Chunks
 from ..report import RunReport
 from ..run import Call, Mode, Run, Unaccelerated, without_region_default
 from .attention import OVERRIDE, AttentionTap
-from .families import family_of, grid_of
+from .families import by_class, grid_of
+from .keys import chunk_keys, group_key
 from .memory import with_cache
 from .progress import tell_end, tell_step
-from .refusals import conflicting_node, sampler_name, unsupported_call, unsupported_model, unsupported_sampling
+from .refusals import (
+    conflicting_node,
+    sampler_name,
+    unsupported_call,
+    unsupported_latent,
+    unsupported_model,
+    unsupported_sampling,
+)
 from .settings import KEY, JanoSettings, RunHistory, fingerprint
 from .taps import Tap, tapped
 from .tokens import TokenRows
@@ -43,6 +51,7 @@ def install(model: ModelPatcher) -> None:
         (WrappersMP.OUTER_SAMPLE, outer_sample),
         (WrappersMP.PREPARE_SAMPLING, prepare_sampling),
         (WrappersMP.PREDICT_NOISE, predict_noise),
+        (WrappersMP.CALC_COND_BATCH, calc_cond_batch),
         (WrappersMP.APPLY_MODEL, apply_model),
     ):
         model.remove_wrappers_with_key(kind, KEY)
@@ -113,21 +122,23 @@ def start(
     active = ActiveRun(settings, RunReport(type(network).__name__, max(0, len(sigmas) - 1)))
     try:
         refusal = (
-            unsupported_model(model)
-            or unsupported_sampling(sampler, sigmas, latent_shapes, settings.preset)
-            or conflicting_node(guider.model_options)
+            unsupported_model(model, settings.by_level)
+            or unsupported_latent(noise, latent_shapes)
+            or unsupported_sampling(sampler, sigmas, settings.preset)
+            or conflicting_node(guider.model_options, settings.by_level)
         )
         if refusal:
             raise Unaccelerated(refusal)
-        family = family_of(network)
+        family = by_class(network)
         analyzer = without_region_default(settings.analyzer, family.REGION)
         grid = grid_of(family, network, noise.shape, analyzer.region)
         level_map = settings.level_map and settings.level_map.to(model.load_device)
         active.run = Run(
             analyzer, settings.scheduler, grid, noise.shape, sigmas.tolist(), active.report, level_map, corrects
         )
-        active.taps = family.taps(network)
-        active.num_front = partial(family.num_front, network)
+        if active.run.keeps_keys:
+            active.taps = family.taps(network)
+            active.num_front = partial(family.num_front, network)
     except Unaccelerated as reason:
         active.fall_back(str(reason))
     return active
@@ -158,6 +169,10 @@ def predict_noise(executor: Callable, x: Tensor, timestep: Tensor, model_options
     run = active.run if isinstance(active, ActiveRun) else None
     if run is None:
         return executor(x, timestep, model_options, seed)
+    if tuple(x.shape) != run.latent_shape:
+        active.fall_back("the sampler evaluates parts of the latent")
+        run.give_up()
+        return executor(x, timestep, model_options, seed)
     started = time.perf_counter()
     run.begin(float(timestep.flatten()[0]))
     x = run.shown(x)
@@ -165,6 +180,27 @@ def predict_noise(executor: Callable, x: Tensor, timestep: Tensor, model_options
     run.add_seconds(time.perf_counter() - started)
     tell_step(active.settings.node_id, run.report, run.grid.tokens)
     return denoised
+
+
+def calc_cond_batch(
+    executor: Callable, model: object, conds: list, x_in: Tensor, timestep: Tensor, model_options: dict
+):
+    """CALC_COND_BATCH wrapper: predictions of every conditioning that the guidance asks for, forecast all or none.
+
+    Whole steps are skipped here and not at the transformer, so that ControlNets and compiled models are skipped too.
+    """
+    options = model_options.get("transformer_options", {})
+    active = options.get(KEY)
+    run = active.run if isinstance(active, ActiveRun) else None
+    if run is None or not run.controlled:
+        return executor(model, conds, x_in, timestep, model_options)
+    group = group_key(conds, run.sigma, options)
+    forecast = run.recall(group)
+    if forecast is not None:
+        return list(forecast.chunk(len(conds)))
+    predictions = executor(model, conds, x_in, timestep, model_options)
+    run.keep(group, torch.cat(predictions))
+    return predictions
 
 
 def apply_model(
@@ -187,12 +223,13 @@ def apply_model(
     run = active.run if isinstance(active, ActiveRun) else None
     if run is None:
         return execute(options)
-    chunks = chunk_keys(options)
-    reason = unsupported_call(run, x, options)
-    call = Call(Mode.FULL, chunks) if reason else run.plan(chunks)
+    reason = unsupported_call(run, x, options) if run.keeps_keys else ""
     if reason:
         active.fall_back(reason)
-        return run.count(call, execute(options))
+    if reason or not run.keeps_keys:
+        run.count(Call(Mode.FULL, tuple(range(x.shape[0] // run.latent_shape[0]))))
+        return execute(options)
+    call = run.plan(chunk_keys(options))
     if call.mode is Mode.FULL:
         return run.finish(call, execute(options))
     if call.mode is Mode.SKIP:
@@ -216,13 +253,3 @@ def _apply_tapped(active: ActiveRun, rows: TokenRows, options: dict, execute: Ca
         active.fall_back("another node answered in place of the transformer")
         run.give_up()
     return x0
-
-
-def chunk_keys(options: dict) -> Chunks:
-    """What each conditioning chunk of a batch is cached under: which conditioning, which side, which blocks patched.
-
-    The same conditioning can stand on both sides of CFG, and skip-layer guidance evaluates it with blocks replaced.
-    """
-    replaced = frozenset(options.get("patches_replace", {}).get("dit", {}))
-    chunks = zip(options.get("uuids", ()), options.get("cond_or_uncond", ()), strict=True)
-    return tuple((uuid, side, replaced) for uuid, side in chunks)

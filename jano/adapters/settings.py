@@ -31,6 +31,11 @@ class JanoSettings:
     preset: bool = False
     node_id: str | None = None
 
+    @property
+    def by_level(self) -> bool:
+        """Whether steps compute a part of the tokens, which needs to know the model's blocks."""
+        return self.scheduler is not None and not self.scheduler.controlled
+
 
 def settings_of(model: ModelPatcher) -> JanoSettings:
     settings = model.model_options.get("transformer_options", {}).get(KEY)

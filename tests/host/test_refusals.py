@@ -20,6 +20,13 @@ from comfyui_jano.tests.host import tiny
 from comfyui_jano.tests.host.tiny import ODD, level_map, sample
 from torch import Tensor
 
+
+def somebodys_flux() -> ModelPatcher:
+    model = tiny.flux()
+    model.model.diffusion_model.__class__ = type("SomebodysFlux", (type(model.model.diffusion_model),), {})
+    return model
+
+
 WARMUP = 2  # of 12 steps, at the default share
 
 
@@ -36,24 +43,28 @@ def native_report(model: ModelPatcher, accelerated: ModelPatcher, caplog, **run:
     return report
 
 
-@pytest.mark.parametrize(
-    ("make", "size", "name"),
-    [(tiny.unet, (16, 16), "UNetModel"), (tiny.qwen, (1, *ODD), "QwenImageTransformer2DModel")],
-    ids=["a UNet", "another transformer"],
-)
-@pytest.mark.parametrize("analysed", [False, True])
-def test_an_unsupported_model(make: Callable, size: tuple, name: str, analysed: bool, caplog) -> None:
+@pytest.mark.parametrize("quality", ["custom", "draft"])
+def test_a_model_that_is_no_flow_model(quality: str, caplog) -> None:
+    model = tiny.unet()
+    report = native_report(model, schedule(model, quality), caplog, size=(16, 16), cfg=3.0)
+    assert report.fallbacks[0].startswith("UNetModel is not a flow model (supported: ")
+
+
+def test_an_analyzer_on_a_model_that_is_no_flow_model(caplog) -> None:
+    model = tiny.unet()
+    native_report(model, analyze(model, AnalyzerConfig()), caplog, size=(16, 16))
+
+
+@pytest.mark.parametrize("make", [tiny.qwen, somebodys_flux], ids=["another transformer", "a subclass"])
+def test_intervals_by_level_on_a_model_that_jano_does_not_know(make: Callable, caplog) -> None:
     model = make()
-    patched = analyze(model, AnalyzerConfig()) if analysed else schedule(model, "custom")
-    report = native_report(model, patched, caplog, size=size, cfg=3.0)
-    assert report.fallbacks[0].startswith(f"the model class {name} is not supported (supported: Flux, ")
-
-
-def test_a_subclass_of_a_supported_model(caplog) -> None:
-    model = tiny.flux()
-    model.model.diffusion_model.__class__ = type("SomebodysFlux", (type(model.model.diffusion_model),), {})
-    report = native_report(model, schedule(model, "custom"), caplog)
-    assert report.fallbacks[0].startswith("the model class SomebodysFlux is not supported")
+    name = type(model.model.diffusion_model).__name__
+    size = (1, *ODD) if name.startswith("Qwen") else ODD
+    report = native_report(model, schedule(model, "custom"), caplog, size=size, cfg=3.0)
+    assert (
+        f"need a model class that Jano knows (Flux, Chroma, WanModel, VaceWanModel, CameraWanModel), not {name};"
+        in (report.fallbacks[0])
+    )
 
 
 @pytest.mark.parametrize("steps", [1, 8])
@@ -144,7 +155,9 @@ def test_a_model_that_the_host_compiles(flux: ModelPatcher, caplog) -> None:
     model = flux.clone()
     model.add_wrapper_with_key("apply_model", "torch.compile", compiled)
     report = native_report(model, schedule(model, "custom"), caplog)
-    assert report.fallbacks == ["the model is compiled (remove the compile node)"]
+    assert report.fallbacks == [
+        "the model is compiled, which intervals by level do not allow (remove the compile node or the level_map)"
+    ]
 
 
 # --- settings that are no reason to refuse

@@ -10,7 +10,7 @@ from comfyui_jano.jano.error_control import log_odds
 from comfyui_jano.jano.grid import TokenGrid
 from comfyui_jano.jano.levels import LevelMap
 from comfyui_jano.jano.report import RunReport
-from comfyui_jano.jano.run import Mode, Run, Unaccelerated, warmup_steps, without_region_default
+from comfyui_jano.jano.run import Call, Mode, Run, Unaccelerated, warmup_steps, without_region_default
 from comfyui_jano.jano.schedule import Level
 from torch import Tensor
 
@@ -40,6 +40,19 @@ def evaluate(run: Run, step: int, chunks: tuple = ("c",), value: Tensor | None =
     denoised = run.finish(call, None if call.mode is Mode.SKIP else predicted)
     run.settle(torch.zeros(SHAPE), denoised[:1])
     return MODES[call.mode], denoised[0].flatten().tolist()
+
+
+def evaluate_whole(run: Run, step: int, value: Tensor | None = None, calls: int = 1) -> str:
+    """The same where whole steps are forecast; `calls` of the transformer make up one evaluation."""
+    run.begin(run.sigmas[step])
+    recalled = run.recall("group")
+    predicted = torch.full(SHAPE, float(step)) if value is None else value
+    if recalled is None:
+        for _ in range(calls):
+            run.count(Call(Mode.FULL, ("c",)))
+        run.keep("group", predicted)
+    run.settle(torch.zeros(SHAPE), predicted if recalled is None else recalled)
+    return "F" if recalled is None else "-"
 
 
 def modes(run: Run, steps: int = 10) -> str:
@@ -254,20 +267,33 @@ def test_seconds_belong_to_their_step() -> None:
 # --- error control
 
 
-def test_controlled_runs_compute_all_tokens_or_none() -> None:
+def test_controlled_runs_compute_all_or_nothing() -> None:
     run = make(steps=20, tolerance=100.0)
-    letters = modes(run, 20)
-    assert letters == "FFFF-----F-----F--FF"
+    assert "".join(evaluate_whole(run, step) for step in range(20)) == "FFFF-----F-----F--FF"
     assert run.report.computed_token_fraction == pytest.approx(8 / 20)
 
 
 def test_without_tolerance_for_errors_everything_is_computed() -> None:
     run = make(steps=20, tolerance=1e-12)
-    assert modes(run, 20) == "F" * 20
+    assert "".join(evaluate_whole(run, step) for step in range(20)) == "F" * 20
+
+
+def test_a_skipped_step_counts_the_calls_that_it_spared() -> None:
+    run = make(steps=20, tolerance=100.0)
+    for step in range(5):
+        evaluate_whole(run, step, calls=3)
+    assert [(record.computed_tokens, record.all_tokens) for record in run.report.steps[3:]] == [(6, 6), (0, 6)]
+
+
+def test_a_group_that_was_not_asked_for_in_the_step_before_is_computed() -> None:
+    run = make(steps=20, tolerance=100.0)
+    for step in range(5):
+        evaluate_whole(run, step)
+    assert run.recall("another") is None
 
 
 def test_the_spread_of_the_errors_over_the_regions_is_reported() -> None:
     run = make(steps=20, tolerance=100.0)
     for step in range(5):
-        evaluate(run, step, value=torch.tensor([[[[step**2 * 1.0, step**2 * 4.0]]]]))
+        evaluate_whole(run, step, torch.tensor([[[[step**2 * 1.0, step**2 * 4.0]]]]))
     assert 1.0 < run.report.spread <= 4.0

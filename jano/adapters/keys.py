@@ -1,0 +1,32 @@
+"""What predictions and caches are kept under: the conditionings, their side of the guidance, the patched blocks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+
+from ..kv_cache import Chunks
+
+
+def group_key(conds: list, sigma: float, options: dict) -> Hashable:
+    """The key of predictions that the guidance asks for at once: every side's conditionings that are on at `sigma`."""
+    sides = tuple(tuple(cond.get("uuid") for cond in side or () if _is_on(cond, sigma)) for side in conds)
+    return sides, _replaced(options)
+
+
+def chunk_keys(options: dict) -> Chunks:
+    """The key of each conditioning chunk of a batch.
+
+    The same conditioning can stand on both sides of CFG, and skip-layer guidance evaluates it with blocks replaced.
+    """
+    chunks = zip(options.get("uuids", ()), options.get("cond_or_uncond", ()), strict=True)
+    return tuple((uuid, side, _replaced(options)) for uuid, side in chunks)
+
+
+def _is_on(cond: dict, sigma: float) -> bool:
+    """The host's own rule for conditionings of a part of the steps."""
+    return cond.get("timestep_end", 0.0) <= sigma <= cond.get("timestep_start", math.inf)
+
+
+def _replaced(options: dict) -> frozenset:
+    return frozenset(options.get("patches_replace", {}).get("dit", {}))
