@@ -18,7 +18,7 @@ from ..jano.adapters.patch import analyze, schedule
 from ..jano.complexity import Features, Score
 from ..jano.config import AnalyzerConfig, SchedulerConfig
 from ..jano.grid import TokenGrid
-from ..jano.presets import PAPER_FLUX, as_published
+from ..jano.presets import PUBLISHED, as_published
 from ..jano.run import warmup_steps
 from .candidates import contrast_denoised
 from .stats import ranks
@@ -64,9 +64,10 @@ class Setting:
     ranking: Ranking | None = None
 
 
-def settings(sweep: bool) -> list[Setting]:
-    """`sweep` adds points to the host's caches and to ours, and everything that regions by level can be set to."""
-    rivals = [*fewer_steps(), *host_caches(sweep), *whole_step_forecasts(), *published()]
+def settings(family: str, sweep: bool) -> list[Setting]:
+    """Of a model of this family, "flux" or "wan". `sweep` adds points to the host's caches and to ours, and everything
+    that regions by level can be set to."""
+    rivals = [*fewer_steps(), *host_caches(sweep), *whole_step_forecasts(), *published(family)]
     return [*rivals, *ours(sweep), *parts_of_ours(), *([*rankings(), *swept()] if sweep else ())]
 
 
@@ -104,8 +105,9 @@ def with_own_input(model: ModelPatcher) -> ModelPatcher:
     return clone
 
 
-def published() -> list[Setting]:
-    return [Setting("Jano as published", point, configured(*as_published(point))) for point in PAPER_FLUX]
+def published(family: str) -> list[Setting]:
+    points = PUBLISHED[family]
+    return [Setting("Jano as published", point, configured(*as_published(family, point))) for point in points]
 
 
 def configured(analyzer: AnalyzerConfig, scheduler: SchedulerConfig) -> Callable[[ModelPatcher], ModelPatcher]:

@@ -37,7 +37,7 @@ def measure(args: argparse.Namespace) -> None:
     with torch.inference_mode():
         demo = demo_models.load(args.model, args.checkpoint)
         kind = demo.kind
-        chosen = [s for s in settings(args.sweep) if not args.arms or s.arm in args.arms]
+        chosen = [s for s in settings(kind.name, args.sweep) if not args.arms or s.arm in args.arms]
         for steps in args.steps or (kind.steps,):
             how = Sampling(steps, args.sampler or kind.sampler, args.cfg or kind.cfg)
             for seed, text in enumerate(demo.prompts(args.prompts or PROMPTS)):
