@@ -1,4 +1,10 @@
-"""Wan 2.1 and 2.2 (T2V, I2V, 5B, VACE, camera): one stream [reference, video, more]; text by cross-attention."""
+"""Wan 2.1 and 2.2 (T2V, I2V, 5B, VACE, camera): one stream [reference, video, more]; text by cross-attention.
+
+The text's keys and values are the same in every step, but they are not cached: projecting 512 tokens takes 2048 d^2
+operations a block, of the N (12 d^2 + 4 d f + 4 N d + 2048 d) of a full step (f: width of the feed-forward). That is
+0.05 % for the 1.3B at 832 x 480 and 0.03 % for the 14B at 1280 x 720, both at 81 frames; 0.2 % and 0.1 % of a step
+that computes a quarter of the tokens. The cache would take 94 MB and 419 MB per conditioning (16 bit).
+"""
 
 from __future__ import annotations
 
