@@ -6,6 +6,7 @@
     python bench/run.py scores --prompts 64
     python bench/run.py quality --prompts 16 --steps 20 28 50 --sweep
     python bench/run.py quality --model wan --prompts 4
+    python bench/run.py motion content                   # clips only, not among the parts run by default
     python bench/run.py report                           # REPORT.md from what was measured before
 COMFYUI_PATH names another ComfyUI. On the CPU one thread computes (OMP_NUM_THREADS changes that).
 """
@@ -24,11 +25,13 @@ from host.location import HostError  # noqa: E402
 from host.pack import import_pack  # noqa: E402
 
 PARTS = ("speed", "attention", "scores", "quality")
+CLIP_PARTS = ("motion", "content")
+PARTS_HELP = f"{', '.join((*PARTS, *CLIP_PARTS))} or report; {', '.join(PARTS)} if none is given"
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", metavar="part", help=f"{', '.join(PARTS)} or report; all if none is given")
+    parser.add_argument("parts", nargs="*", metavar="part", help=PARTS_HELP)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "bench")
     parser.add_argument("--rounds", type=int, default=5, help="speed, attention: interleaved rounds that are timed")
@@ -41,9 +44,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--sweep", action="store_true", help="quality: many more settings per arm")
     parser.add_argument("--arms", nargs="+", help="quality: only these arms")
     args = parser.parse_args()
-    unknown = set(args.parts) - {*PARTS, "report"}
+    every = (*PARTS, *CLIP_PARTS, "report")
+    unknown = set(args.parts) - set(every)
     if unknown:
-        parser.error(f"no part is called {', '.join(sorted(unknown))}; choose from {', '.join(PARTS)}, report")
+        parser.error(f"no part is called {', '.join(sorted(unknown))}; choose from {', '.join(every)}")
     return args
 
 
@@ -51,7 +55,8 @@ def main() -> None:
     args = parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     try:
-        import_pack("bench.host").enter(args.device, torch_attention=args.model == "wan")  # clips take minutes without
+        clips = args.model == "wan" or not set(args.parts).isdisjoint(CLIP_PARTS)
+        import_pack("bench.host").enter(args.device, torch_attention=clips)  # clips take minutes without
     except HostError as error:
         sys.exit(f"jano: {error}")
     for part in args.parts or PARTS:

@@ -40,3 +40,9 @@ def spearman(a: Tensor, b: Tensor) -> float:
     a, b = a - a.mean(), b - b.mean()
     scale = (a.norm() * b.norm()).item()
     return (a @ b).item() / scale if scale else 0.0
+
+
+def auc(values: Tensor, positive: Tensor) -> float:
+    """Chance that a positive's value lies above a negative's: the area under the ROC curve (Mann and Whitney)."""
+    found, others = int(positive.sum()), int((~positive).sum())
+    return ((ranks(values)[positive].mean() - (found - 1) / 2) / others).item()

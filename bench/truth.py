@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from ..jano.complexity import frame_change
 from ..jano.grid import TokenGrid
 from .trajectory import Trajectory
 
@@ -16,6 +18,8 @@ Truth = Callable[[Trajectory, TokenGrid], Tensor]
 SETTLED = 0.1
 # Steps over which `hold_error` holds a velocity.
 HELD = 3
+# Change per channel, in model latents, from which a token counts as moving.
+MOVES = 0.35
 
 
 def rms_per_region(values: Tensor, grid: TokenGrid) -> Tensor:
@@ -85,6 +89,12 @@ def hold_error(run: Trajectory, grid: TokenGrid, warmup: int = 4) -> Tensor:
 def forecast_error(run: Trajectory, grid: TokenGrid, warmup: int = 4) -> Tensor:
     """What a straight forecast by one step misses after the warm-up: the velocity's second difference."""
     return rms_per_region(run.velocity[warmup:].diff(n=2, dim=0), grid).mean(0)
+
+
+def moving_tokens(clip: Tensor, grid: TokenGrid) -> Tensor:
+    """(num_tokens,) bool: which tokens of a finished clip (C, T, H, W) differ from the frame before or after."""
+    tokens = replace(grid, region=(1, 1, 1))
+    return tokens.mean_per_region(frame_change(clip)).sqrt() > MOVES
 
 
 TRUTHS: dict[str, Truth] = {

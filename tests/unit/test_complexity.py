@@ -5,7 +5,9 @@ import torch
 from comfyui_jano.jano.complexity import (
     SCORE_FUNCTIONS,
     Features,
+    contrast_score,
     curvature_score,
+    frame_change,
     interval,
     interval_difference,
     normalised_scores,
@@ -42,6 +44,45 @@ def test_contrast_is_the_spread_inside_a_region_in_the_last_prediction() -> None
     denoised = torch.tensor([[9, 0, 0, 9], [0, 2, 5, 5]], dtype=torch.float32).reshape(2, 1, 1, 1, 4)
     score = SCORE_FUNCTIONS["contrast"](Features(velocity, denoised), TWO_REGIONS, 0.7)
     assert score.tolist() == [1.0, 0.0]  # 0 and 2 lie 1 from their mean; 5 and 5 do not differ
+
+
+def of_clip(denoised: Tensor) -> Features:
+    """Features whose last prediction is `denoised` (C, T, H, W)."""
+    steps = torch.stack((torch.randn_like(denoised), denoised))
+    return Features(torch.zeros_like(steps), steps)
+
+
+def test_a_frame_changes_as_much_as_it_differs_from_either_neighbour() -> None:
+    x0 = torch.tensor([[0.0, 0.0, 3.0, 2.0], [0.0, 0.0, 1.0, 1.0]]).reshape(2, 4, 1, 1)
+    assert frame_change(x0).flatten().tolist() == [0.0, 5.0, 5.0, 0.5]  # (9 + 1) / 2 and (1 + 0) / 2
+
+
+def test_contrast_in_a_clip_adds_the_spread_from_frame_to_frame() -> None:
+    """A flat region that blinks by 4: its values lie 2 and -2 from their mean, a variance of 4^2 / 2 per pair."""
+    grid = TokenGrid(latent=(3, 1, 4), patch=(1, 1, 1), region=(1, 1, 2))
+    x0 = torch.zeros(1, 3, 1, 4)
+    x0[:, 1, :, 2:] = 4.0
+    x0[..., 0] = 2.0
+    score = contrast_score(of_clip(x0), grid, 0.75)
+    moves, varies = 0.75 * 8**0.5, 0.25 * 1.0
+    torch.testing.assert_close(score, torch.tensor([varies, moves] * 3))
+
+
+def test_contrast_of_a_moving_thing_is_high_where_it_moves_and_only_there() -> None:
+    """A still checkerboard on the left, a flat square on the right that goes away after the first of four frames."""
+    grid = TokenGrid.with_region_cells((4, 4, 8), (1, 2, 2), (1, 4, 4))
+    x0 = torch.zeros(3, 4, 4, 8)
+    x0[..., ::2, :4:2] = 1.0
+    x0[:, 0, :, 4:] = 1.0
+    texture, moving = contrast_score(of_clip(x0), grid, 0.9).reshape(4, 2).unbind(1)
+    assert (texture[0] == texture).all()
+    assert (moving[:2] > texture[:2]).all()
+    assert (moving[2:] == 0).all()
+
+
+def test_in_a_picture_contrast_has_no_temporal_part() -> None:
+    x0 = torch.randn(3, 1, 1, 4)
+    assert torch.equal(contrast_score(of_clip(x0), TWO_REGIONS, 1.0), contrast_score(of_clip(x0), TWO_REGIONS, 0.0))
 
 
 def test_curvature_of_two_steps_is_their_difference() -> None:
