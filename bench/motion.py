@@ -26,6 +26,7 @@ WARMUPS = (3, 4)
 WAYS = {
     **{name: AnalyzerConfig(score=name) for name in SCORES},
     **{f"contrast, temporal weight {w:g}": AnalyzerConfig(temporal_weight=w) for w in (0.0, 0.3, 0.5, 0.9, 1.0)},
+    "contrast, holes filled": AnalyzerConfig(fill_holes=True),
 }
 # Latent cells per region: ours, larger ones, longer ones, and the authors'.
 REGIONS = ((1, 4, 4), (1, 8, 8), (3, 4, 4), (7, 6, 8))

@@ -15,7 +15,7 @@ from torch.nn.functional import pad
 
 from .config import AnalyzerConfig
 from .grid import TokenGrid, ceil_div
-from .levels import NORMALISE
+from .levels import NORMALISE, fill_holes
 
 
 @dataclass(frozen=True)
@@ -174,4 +174,6 @@ def normalised_scores(batch: list[Features], grid: TokenGrid, config: AnalyzerCo
     """(batch, num_regions) scores in 0..1, each picture by its own range."""
     score, normalise = SCORE_FUNCTIONS[config.score], NORMALISE[config.normalisation]
     scores = [score(features, grid, config.temporal_weight) for features in batch]
+    if config.fill_holes:
+        scores = [fill_holes(each, grid) for each in scores]
     return torch.stack([normalise(each) for each in scores])

@@ -20,6 +20,7 @@ class AnalyzerConfig:
     """How the level map is read from the first steps (paper section 4.3).
 
     `warmup` is a share of the steps; `region` is in latent cells (frames, height, width), 0 takes the family's size.
+    `fill_holes` treats what complex regions enclose as complex.
     """
 
     warmup: float = 0.1
@@ -27,6 +28,7 @@ class AnalyzerConfig:
     temporal_weight: float = 0.7
     score: str = "contrast"
     normalisation: str = "rank"
+    fill_holes: bool = False
 
     def __post_init__(self) -> None:
         _require(0.0 <= self.warmup < 1.0, f"warmup is a share of the steps, 0 to below 1, not {self.warmup}.")

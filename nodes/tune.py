@@ -51,9 +51,16 @@ class JanoAnalyzer(io.ComfyNode):
                     options=list(SCORE_FUNCTIONS),
                     default=ANALYZER.score,
                     advanced=True,
-                    tooltip="How complexity is measured. contrast: how much the denoised prediction varies "
-                    "(measured best). curvature: how much the velocity bends over the steps. pairwise: the authors' "
-                    "code. paper: the paper's equations 10 to 15.",
+                    tooltip="How complexity is measured. contrast: how much the denoised prediction varies, in clips "
+                    "also from frame to frame (measured best). curvature: how much the velocity bends over the steps. "
+                    "pairwise: the authors' code. paper: the paper's equations 10 to 15.",
+                ),
+                io.Boolean.Input(
+                    "fill_holes",
+                    default=ANALYZER.fill_holes,
+                    advanced=True,
+                    tooltip="Treat what complex regions enclose as complex, so that the inside of a busy thing is not "
+                    "frozen. Helps clips a little, pictures hardly.",
                 ),
             ],
             outputs=[io.Model.Output(tooltip="The model with the analyzer.")],
@@ -69,8 +76,9 @@ class JanoAnalyzer(io.ComfyNode):
         region_w: int,
         temporal_weight: float,
         score: str,
+        fill_holes: bool = False,
     ) -> io.NodeOutput:
-        analyzer = AnalyzerConfig(warmup, (region_t, region_h, region_w), temporal_weight, score)
+        analyzer = AnalyzerConfig(warmup, (region_t, region_h, region_w), temporal_weight, score, fill_holes=fill_holes)
         return io.NodeOutput(analyze(model, analyzer, node_id=cls.hidden.unique_id))
 
 

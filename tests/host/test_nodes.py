@@ -55,8 +55,8 @@ def test_custom_settings_are_those_of_the_widgets(flux: ModelPatcher) -> None:
 
 
 def test_the_analyzers_widgets_reach_the_settings(flux: ModelPatcher) -> None:
-    model = run(prepared(JanoAnalyzer), model=flux, warmup=0.2, region_h=4, score="pairwise").args[0]
-    assert settings_of(model).analyzer == AnalyzerConfig(0.2, (0, 4, 0), score="pairwise")
+    model = run(prepared(JanoAnalyzer), model=flux, warmup=0.2, region_h=4, score="pairwise", fill_holes=True).args[0]
+    assert settings_of(model).analyzer == AnalyzerConfig(0.2, (0, 4, 0), score="pairwise", fill_holes=True)
 
 
 def test_the_schedulers_node_shows_the_run_wherever_the_analyzer_stands(flux: ModelPatcher) -> None:

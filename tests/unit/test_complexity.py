@@ -176,3 +176,14 @@ def test_every_picture_of_a_batch_is_normalised_by_its_own_range() -> None:
     quiet, loud = features([0, 0, 0, 0], [1, 1, 2, 2]), features([0, 0, 0, 0], [100, 100, 300, 300])
     scores = normalised_scores([quiet, loud], TWO_REGIONS, AnalyzerConfig(score="curvature", normalisation="minmax"))
     assert scores.tolist() == [[0.0, 1.0], [0.0, 1.0]]
+
+
+def test_holes_are_filled_before_scores_become_shares() -> None:
+    """A busy ring around an empty region: filled, eight in nine regions rank equally high."""
+    grid = TokenGrid(latent=(1, 6, 6), patch=(1, 2, 2), region=(1, 1, 1))
+    x0 = torch.zeros(1, 1, 6, 6)
+    x0[..., ::2] = 1.0
+    x0[..., 2:4, 2:4] = 0.0
+    scores = [normalised_scores([of_clip(x0)], grid, AnalyzerConfig(fill_holes=fill))[0] for fill in (False, True)]
+    assert scores[0].tolist() == pytest.approx([1, 1, 1, 1, 1 / 9, 1, 1, 1, 1])
+    assert scores[1].tolist() == [1.0] * 9

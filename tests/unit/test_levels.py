@@ -4,7 +4,7 @@ import pytest
 import torch
 from comfyui_jano.jano.config import SchedulerConfig
 from comfyui_jano.jano.grid import TokenGrid
-from comfyui_jano.jano.levels import LevelMap, classify, normalise_minmax, normalise_robust
+from comfyui_jano.jano.levels import LevelMap, classify, fill_holes, normalise_minmax, normalise_robust
 from comfyui_jano.jano.schedule import ALL_LEVELS, Level
 
 S, M, A = int(Level.STATIC), int(Level.MODERATE), int(Level.ACTIVE)
@@ -70,3 +70,35 @@ def test_one_outlier_does_not_make_the_rest_static() -> None:
     robust = normalise_robust(scores)
     assert robust[50] == pytest.approx(0.5, abs=0.03)
     assert (robust[0], robust[99]) == (0.0, 1.0)
+
+
+def frames_of(*rows: str) -> tuple[torch.Tensor, TokenGrid]:
+    """Scores written as digits: one string a row, frames parted by an empty one."""
+    frames = [[[float(digit) for digit in row] for row in frame.split()] for frame in "\n".join(rows).split("\n\n")]
+    scores = torch.tensor(frames)
+    return scores.flatten(), TokenGrid(tuple(scores.shape), (1, 1, 1), (1, 1, 1))
+
+
+def test_a_hole_is_filled_up_to_the_lowest_of_its_rim() -> None:
+    scores, grid = frames_of("00000", "08790", "07180", "09980", "00000")
+    filled, _ = frames_of("00000", "08790", "07780", "09980", "00000")
+    assert torch.equal(fill_holes(scores, grid), filled)
+
+
+def test_a_ring_closes_over_corners_but_not_with_a_gap() -> None:
+    scores, grid = frames_of("01110", "10001", "10001", "01101", "00000")
+    assert torch.equal(fill_holes(scores, grid), scores)  # the gap is in the ring's lowest row
+    scores, grid = frames_of("00000", "00100", "01010", "00100", "00000")
+    assert fill_holes(scores, grid).reshape(5, 5)[2, 2] == 1
+
+
+def test_frames_are_filled_by_themselves_and_a_picture_of_two_rows_has_no_holes() -> None:
+    ring, grid = frames_of("111", "101", "111", "", "111", "101", "101")
+    assert fill_holes(ring, grid).reshape(2, 3, 3)[:, 1, 1].tolist() == [1, 0]
+    scores, grid = frames_of("9191", "1919")
+    assert torch.equal(fill_holes(scores, grid), scores)
+
+
+def test_equal_scores_have_no_holes() -> None:
+    scores, grid = frames_of("333", "333", "333")
+    assert torch.equal(fill_holes(scores, grid), scores)
