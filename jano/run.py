@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from enum import Enum, auto
@@ -101,6 +102,7 @@ class Run:
         self._histories: dict[Hashable, PredictionHistory] = {}
         self._last_step: dict[Hashable, int] = {}
         self._group_tokens: dict[Hashable, int] = {}
+        self._asked: Counter[Hashable] = Counter()
         self._counted = 0
         self._selections: dict[frozenset, Selection] = {}
         report.num_steps, report.num_tokens, report.accelerates = num_steps, grid.num_tokens, scheduler is not None
@@ -129,6 +131,7 @@ class Run:
         if self._record().evaluations == 0:
             self._selected = self._select() if self._caches and self.level_map is not None else None
         self._frozen_by = None
+        self._asked.clear()
         self._record().evaluations += 1
 
     def _select(self) -> Selection | None:
@@ -183,6 +186,11 @@ class Run:
         self._features.clear()
 
     # --- once per group of conditionings that the guidance asks for, where whole steps are forecast
+
+    def numbered(self, group: Hashable) -> Hashable:
+        """`group`, told apart from the same conditionings asked for before in this evaluation (other blocks, say)."""
+        self._asked[group] += 1
+        return group, self._asked[group]
 
     def recall(self, group: Hashable) -> Tensor | None:
         """Forecast predictions of `group`, stacked along the batch; None where they must be computed."""
@@ -239,6 +247,14 @@ class Run:
         record.computed = None if call.selection is None else self._computed(call.selection)
         record.computed_tokens += rows * tokens
         record.all_tokens += rows * self.grid.num_tokens
+
+    def count_native(self, samples: int) -> None:
+        """Write a call that ran as without Jano into the account; `samples` are those of all its chunks."""
+        record = self._record()
+        tokens = samples * self.grid.num_tokens // self.latent_shape[0]
+        record.step_class, record.computed = self._step_class(Mode.FULL), None
+        record.computed_tokens += tokens
+        record.all_tokens += tokens
 
     def _computed(self, selection: Selection) -> Tensor:
         """Which tokens a selection covers, for the account: (frames, rows, columns) bool on the CPU."""

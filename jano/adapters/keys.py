@@ -9,9 +9,14 @@ from ..kv_cache import Chunks
 
 
 def group_key(conds: list, sigma: float, options: dict) -> Hashable:
-    """The key of predictions that the guidance asks for at once: every side's conditionings that are on at `sigma`."""
-    sides = tuple(tuple(cond.get("uuid") for cond in side or () if _is_on(cond, sigma)) for side in conds)
-    return sides, _replaced(options)
+    """The key of predictions that the guidance asks for at once.
+
+    It holds every side's conditionings that are on at `sigma`, with the ControlNets of each that are.
+    """
+    sides = (tuple(cond for cond in side or () if _is_on(cond, sigma)) for side in conds)
+    return tuple(tuple((cond.get("uuid"), _controls(cond, sigma)) for cond in side) for side in sides), _replaced(
+        options
+    )
 
 
 def chunk_keys(options: dict) -> Chunks:
@@ -26,6 +31,16 @@ def chunk_keys(options: dict) -> Chunks:
 def _is_on(cond: dict, sigma: float) -> bool:
     """The host's own rule for conditionings of a part of the steps."""
     return cond.get("timestep_end", 0.0) <= sigma <= cond.get("timestep_start", math.inf)
+
+
+def _controls(cond: dict, sigma: float) -> tuple[bool, ...]:
+    """Which ControlNets of a conditioning's chain are on."""
+    control, on = cond.get("control"), []
+    while control is not None:
+        start, end = getattr(control, "timestep_range", None) or (math.inf, 0.0)
+        on.append(end <= sigma <= start)
+        control = getattr(control, "previous_controlnet", None)
+    return tuple(on)
 
 
 def _replaced(options: dict) -> frozenset:

@@ -15,6 +15,8 @@ from .families import family_of, supported
 ADAPTIVE_SAMPLERS = ("dpm_adaptive", "dpm_fast")
 # They run inside the blocks and expect every token.
 BLOCK_PATCHES = ("post_input", "attn1_patch", "attn1_output_patch", "attn2_patch")
+# By which a schedule's first sigma may miss 1.
+ROUNDING = 1e-4
 
 
 def sampler_name(sampler: object) -> str:
@@ -55,6 +57,8 @@ def unsupported_sampling(sampler: object, sigmas: Tensor, is_preset: bool) -> st
         return f"the sampler {name} chooses its own steps (any sampler with fixed steps works)"
     if bool((sigmas[1:] > sigmas[:-1]).any()):
         return "the sigmas do not only fall (unsampling or restarts)"
+    if float(sigmas[0]) > 1.0 + ROUNDING:
+        return f"the sigmas start at {float(sigmas[0]):.1f}, above the 1 of pure noise in a flow model"
     return ""
 
 

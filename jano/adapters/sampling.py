@@ -194,7 +194,7 @@ def calc_cond_batch(
     run = active.run if isinstance(active, ActiveRun) else None
     if run is None or not run.controlled:
         return executor(model, conds, x_in, timestep, model_options)
-    group = group_key(conds, run.sigma, options)
+    group = run.numbered(group_key(conds, run.sigma, options))
     forecast = run.recall(group)
     if forecast is not None:
         return list(forecast.chunk(len(conds)))
@@ -227,7 +227,7 @@ def apply_model(
     if reason:
         active.fall_back(reason)
     if reason or not run.keeps_keys:
-        run.count(Call(Mode.FULL, tuple(range(x.shape[0] // run.latent_shape[0]))))
+        run.count_native(x.shape[0])
         return execute(options)
     call = run.plan(chunk_keys(options))
     if call.mode is Mode.FULL:

@@ -14,12 +14,15 @@ from comfyui_jano.jano.adapters.patch import schedule
 from comfyui_jano.jano.adapters.sampling import chunk_keys
 from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.jano.report import RunReport
+from comfyui_jano.jano.schedule import StepClass
 from comfyui_jano.tests.host.passes import assert_exact, same_input
+from comfyui_jano.tests.host.test_partial_exact import controlnet
 from comfyui_jano.tests.host.tiny import conditioning, level_map, sample
 from torch import Tensor
 
 CFG = 4.0
 EVERY_STEP = {"static_interval": 1, "moderate_interval": 1}
+ANY_ERROR = {"tolerance": 1e6}
 PART_OF_LATENT = "a conditioning covers only part of the latent (area or window)"
 
 
@@ -141,3 +144,80 @@ def test_skip_layer_guidance_with_nothing_frozen_is_no_node(flux: ModelPatcher, 
     guided = SkipLayerGuidanceDiT.execute(flux, 3.0, 0.0, 1.0, *layers).args[0]
     assert torch.equal(run(schedule(guided, "custom", EVERY_STEP))[0], sample(guided, cfg=CFG))
     assert run(schedule(guided, "custom"))[1].fallbacks == []
+
+
+# --- where whole steps are skipped
+
+
+def test_a_late_conditioning_is_computed_at_once_where_whole_steps_are_skipped(flux: ModelPatcher) -> None:
+    positive = [*conditioning(1), *limited(conditioning(3, tokens=5), start_percent=0.7)]
+    report = run(schedule(flux, "custom", ANY_ERROR), positive=positive, steps=20)[1]
+    assert (report.verdict, report.fallbacks) == ("accelerated", [])
+    chunks = [record.all_tokens // report.num_tokens for record in report.steps]
+    first = chunks.index(3)
+    assert chunks == [2] * first + [3] * (20 - first)
+    classes = [record.step_class for record in report.steps]
+    assert classes[first - 1 : first + 2] == [StepClass.SKIPPED, StepClass.FULL, StepClass.SKIPPED]
+
+
+def test_an_area_is_no_reason_not_to_skip_whole_steps(flux: ModelPatcher) -> None:
+    positive = [*conditioning(1), *limited(conditioning(3), area=(8, 8, 2, 2), strength=1.0)]
+    report = run(schedule(flux, "custom", ANY_ERROR), positive=positive, steps=20)[1]
+    assert (report.verdict, report.fallbacks) == ("accelerated", [])
+    assert report.computed_token_fraction < 0.5
+
+
+def with_controlnet(**range_of_steps: object) -> tuple[list, list[int]]:
+    """A conditioning under a ControlNet, and a list that grows with every evaluation of it."""
+    control, calls = controlnet(depth=1, single=0), []
+    control.control_model.register_forward_pre_hook(lambda *_: calls.append(1))
+    hint = torch.rand(1, 3, 8 * SIZE[0], 8 * SIZE[1])
+    return conditioning(1, control=control.set_cond_hint(hint, **range_of_steps), control_apply_to_uncond=True), calls
+
+
+SIZE = (16, 24)  # the host's own pixel ControlNet cannot do odd ones
+
+
+def test_in_skipped_steps_no_controlnet_is_evaluated(flux: ModelPatcher) -> None:
+    positive, calls = with_controlnet()
+    report = run(schedule(flux, "custom", ANY_ERROR), positive=positive, steps=20, size=SIZE)[1]
+    assert (report.verdict, report.fallbacks) == ("accelerated", [])
+    computed = [record for record in report.steps if record.step_class is StepClass.FULL]
+    assert len(computed) <= 10
+    assert len(calls) == len(computed)  # once for both sides of CFG
+
+
+def test_a_controlnet_that_comes_and_goes_is_seen_at_once(flux: ModelPatcher) -> None:
+    positive, calls = with_controlnet(timestep_percent_range=(0.65, 0.8))
+    sigma = [flux.model.model_sampling.percent_to_sigma(percent) for percent in (0.65, 0.8)]
+    report = run(schedule(flux, "custom", ANY_ERROR), positive=positive, steps=20, size=SIZE)[1]
+    on = [record for record in report.steps if sigma[1] <= record.sigma <= sigma[0]]
+    off = report.steps[on[-1].step + 1]
+    assert calls
+    assert [record.step_class for record in (on[0], on[1], off)] == [StepClass.FULL, StepClass.SKIPPED, StepClass.FULL]
+
+
+def test_skip_layer_guidance_where_whole_steps_are_skipped(flux: ModelPatcher) -> None:
+    guided = SkipLayerGuidanceDiT.execute(flux, 3.0, 0.0, 1.0, "", "1").args[0]
+    report = run(schedule(guided, "custom", ANY_ERROR), steps=20)[1]
+    assert (report.verdict, report.fallbacks) == ("accelerated", [])
+    assert report.computed_token_fraction < 0.5
+    assert {record.all_tokens for record in report.steps} == {3 * report.num_tokens}
+
+
+def test_the_same_conditioning_asked_for_twice_is_forecast_twice(flux: ModelPatcher) -> None:
+    """Other packs guide by a second prediction of the same conditionings, with something else about it."""
+    seen = []
+
+    def twice(args: dict) -> list[Tensor]:
+        rest = args["sigma"], args["model_options"]
+        first = comfy.samplers.calc_cond_batch(args["model"], args["conds"], args["input"], *rest)
+        second = comfy.samplers.calc_cond_batch(args["model"], args["conds"], args["input"] + 1.0, *rest)
+        seen.append(torch.equal(first[0], second[0]))
+        return first
+
+    model = schedule(flux, "custom", ANY_ERROR)
+    model.set_model_sampler_calc_cond_batch_function(twice)
+    report = run(model, steps=20)[1]
+    assert report.computed_token_fraction < 0.5
+    assert seen == [False] * 20

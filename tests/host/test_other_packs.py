@@ -5,19 +5,25 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+import comfy.sample
+import comfy.samplers
 import comfy.sd
 import pytest
 import torch
+from comfy.ldm.wan.model_multitalk import InfiniteTalkOuterSampleWrapper
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
+from comfy_api.torch_helpers import set_torch_compile_wrapper
 from comfy_extras.nodes_easycache import EasyCacheNode, LazyCacheNode
 from comfyui_jano.jano.adapters.patch import schedule
 from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.jano.schedule import Level
 from comfyui_jano.tests.host.passes import assert_exact, same_input
-from comfyui_jano.tests.host.tiny import level_map, sample
+from comfyui_jano.tests.host.tiny import conditioning, empty_latent, level_map, sample
 from torch import Tensor
+from torch._dynamo.testing import CompileCounter
 
+ANY_ERROR = {"tolerance": 1e6}
 EVERY_STEP = {"static_interval": 1, "moderate_interval": 1}
 OVERRIDE = "optimized_attention_override"
 
@@ -225,3 +231,103 @@ def test_a_block_with_other_tokens_than_the_rest_makes_the_rest_native(flux: Mod
     picture = sample(model)
     assert torch.equal(picture, sample(alone))
     assert report_of(model, picture).fallbacks == ["a block got 64 image tokens where 63 or more were expected"]
+
+
+# --- where whole steps are skipped
+
+
+def skips(model: ModelPatcher, **options: object) -> Tensor:
+    """A picture that was accelerated without a word."""
+    accelerated = schedule(model, "custom", ANY_ERROR)
+    picture = sample(accelerated, 20, **options)
+    report = report_of(accelerated, picture)
+    assert (report.verdict, report.fallbacks) == ("accelerated", [])
+    assert report.computed_token_fraction < 0.5
+    return picture
+
+
+@pytest.mark.parametrize("patch", ["attn1_patch", "attn1_output_patch", "post_input"])
+def test_patches_inside_the_blocks_do_not_mind_skipped_steps(flux: ModelPatcher, patch: str) -> None:
+    calls, patched = [], flux.clone()
+
+    def counted(*args: object, **kwargs: object) -> object:
+        calls.append(1)
+        return INSIDE[patch](*args, **kwargs)
+
+    patched.set_model_patch(counted, patch)
+    skips(patched)
+    assert calls
+
+
+def test_the_models_of_infinitetalk_do_not_mind_skipped_steps(wan: ModelPatcher) -> None:
+    talking = wan.clone()
+    motion = InfiniteTalkOuterSampleWrapper(torch.randn(1, 16, 1, 9, 8), None)
+    talking.add_wrapper_with_key(WrappersMP.OUTER_SAMPLE, "MultiTalk_outer_sample", motion)
+    talking.set_model_patch(lambda args: 1.1 * args["x"], "attn2_patch")
+    skips(talking, size=(3, 9, 8))
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_packs_that_split_batches_do_not_mind_skipped_steps(flux: ModelPatcher, batch: int) -> None:
+    def one_by_one(apply: Callable, call: dict) -> Tensor:
+        rows = range(call["input"].shape[0])
+        kept = {name: value for name, value in call["c"].items() if isinstance(value, Tensor)}
+        rest = {name: value for name, value in call["c"].items() if name not in kept}
+        return torch.cat(
+            [
+                apply(
+                    call["input"][row : row + 1],
+                    call["timestep"][row : row + 1],
+                    **{name: value[row : row + 1] for name, value in kept.items()},
+                    **rest,
+                )
+                for row in rows
+            ]
+        )
+
+    split = flux.clone()
+    split.set_model_unet_function_wrapper(one_by_one)
+    skips(split, batch=batch, cfg=3.0)
+
+
+BLOCKS = ["diffusion_model.double_blocks.0", "diffusion_model.single_blocks.1"]
+
+
+def test_a_compiled_model_is_compiled_no_more_often(flux: ModelPatcher) -> None:
+    def graphs(prepare: Callable[[ModelPatcher], ModelPatcher]) -> int:
+        torch._dynamo.reset()
+        counter, compiled = CompileCounter(), flux.clone()
+        set_torch_compile_wrapper(compiled, backend=counter, keys=BLOCKS)
+        model = prepare(compiled)
+        for seed in (1, 2):
+            picture = sample(model, 20, seed=seed)
+        if model is not compiled:
+            report = report_of(model, picture)
+            assert (report.verdict, report.fallbacks) == ("accelerated", [])
+        return counter.frame_count
+
+    without = graphs(lambda model: model)
+    assert without > 0
+    assert graphs(lambda model: schedule(model, "custom", ANY_ERROR)) <= without
+
+
+def test_a_sampler_that_evaluates_parts_of_the_latent(flux: ModelPatcher) -> None:
+    def by_parts(model: Callable, x: Tensor, sigmas: Tensor, extra_args: dict, **_: object) -> Tensor:
+        for sigma, following in zip(sigmas, sigmas[1:], strict=False):
+            parts = [model(part, sigma.expand(x.shape[0]), **extra_args) for part in x.split(4, dim=-1)]
+            x = x + (following / sigma - 1.0) * (x - torch.cat(parts, dim=-1))
+        return x
+
+    def tiled(model: ModelPatcher) -> Tensor:
+        latent = empty_latent(model, (16, 24))
+        noise, sigmas = comfy.sample.prepare_noise(latent, 7), torch.linspace(1.0, 0.0, 21)
+        prompts = conditioning(1), conditioning(2)
+        sampler = comfy.samplers.KSAMPLER(by_parts)
+        with torch.inference_mode():
+            return comfy.sample.sample_custom(model, noise, 1.0, sampler, sigmas, *prompts, latent, disable_pbar=True)
+
+    model = schedule(flux, "custom", ANY_ERROR)
+    picture = tiled(model)
+    assert torch.equal(picture, tiled(flux))
+    report = report_of(model, picture)
+    assert (report.verdict, report.fallbacks) == ("native", ["the sampler evaluates parts of the latent"])
