@@ -26,7 +26,7 @@ class JanoAnalyzer(io.ComfyNode):
             search_aliases=[*NAME_ALIASES, "level map", "complexity"],
             hidden=[io.Hidden.unique_id],
             inputs=[
-                io.Model.Input("model", tooltip="The diffusion model to watch (Flux, Chroma, Wan)."),
+                io.Model.Input("model", tooltip="The flow model to watch (Flux, Wan, Qwen-Image and others)."),
                 io.Float.Input(
                     "warmup",
                     default=ANALYZER.warmup,
@@ -104,13 +104,15 @@ class JanoScheduler(io.ComfyNode):
             node_id="JanoScheduler",
             display_name="Jano Scheduler",
             category=CATEGORY,
-            description="Speeds up a diffusion transformer: it measures how well the model can be forecast, computes "
+            description="Speeds up a flow model: it measures how well the model can be forecast, computes "
             "it where it cannot, and repairs afterwards what forecasts missed. What it cannot speed up it runs "
             "unchanged, and says why.",
             search_aliases=SEARCH_ALIASES,
             hidden=[io.Hidden.unique_id],
             inputs=[
-                io.Model.Input("model", tooltip="The diffusion model to speed up (Flux, Chroma, Wan), LoRAs and all."),
+                io.Model.Input(
+                    "model", tooltip="The flow model to speed up (Flux, Wan, Qwen-Image and others), LoRAs and all."
+                ),
                 io.Combo.Input(
                     "quality",
                     options=list(QUALITIES),
@@ -142,7 +144,7 @@ class JanoScheduler(io.ComfyNode):
                     "level_map",
                     optional=True,
                     tooltip="Use the map of an earlier run (Jano Convergence Map): no warm-up, and tokens are computed "
-                    "at intervals by their level.",
+                    "at intervals by their level (Flux, Chroma and Wan).",
                 ),
             ],
             outputs=[io.Model.Output(tooltip="The accelerated model.")],
