@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 import torch
 from comfy.model_patcher import ModelPatcher
-from comfyui_jano.jano.adapters.patch import schedule
+from comfyui_jano.jano.adapters.patch import analyze, schedule
 from comfyui_jano.jano.adapters.settings import report_of
+from comfyui_jano.jano.config import AnalyzerConfig
 from comfyui_jano.tests.host.test_error_control import ANY_ERROR, NO_ERROR
 from comfyui_jano.tests.host.tiny import sample
 from comfyui_jano.tests.host.tiny_others import EVEN_CLIP, KNOWN, OTHERS, Other, flow_rvs
@@ -61,6 +62,17 @@ def test_intervals_by_level_need_blocks_that_jano_knows(case: tuple) -> None:
     (reason,) = report.fallbacks
     assert reason.startswith(NOT_KNOWN)
     assert type(model.model.diffusion_model).__name__ in reason
+
+
+def test_an_analyzer_reads_a_model_that_jano_does_not_know() -> None:
+    other = OTHERS["SD3"]
+    model = other.make()
+    analysed = analyze(model, AnalyzerConfig())
+    samples = picture(analysed, other, 9)
+    assert torch.equal(samples, picture(model, other, 9))
+    report = report_of(analysed, samples)
+    assert (report.verdict, report.fallbacks) == ("analysed", [])
+    assert report.level_map.grid.tokens == (1, 9, 7)
 
 
 def test_flow_rvs_samples_at_sigmas_that_are_no_noise_levels() -> None:

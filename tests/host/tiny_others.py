@@ -252,8 +252,10 @@ OTHERS = {
         **REFERENCE,
     ),
 }
-# Variants whose blocks Jano knows.
+# Models whose blocks Jano knows.
 KNOWN = {
+    "Flux.2": Other(tiny.flux2),
+    "Chroma": Other(tiny.chroma),
     "Wan Camera": wan(
         host.WAN21_Camera,
         {"model_type": "camera", "in_dim": 32},
