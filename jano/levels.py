@@ -65,9 +65,9 @@ def fill_holes(scores: Tensor, grid: TokenGrid) -> Tensor:
 
     Greyscale filling by reconstruction, frame by frame; regions at the picture's edge stay as they are. It serves the
     purpose of the authors' "enhancement" (the inside of a busy object is not frozen) without its five constants. On
-    the tiny Wan (`bench/run.py motion --prompts 12`) it raises the AUC for moving tokens after 4 steps from 0.759 to
-    0.766 (up in 9 clips, down in 3), and the rank correlation with the error of holding from 0.65 to 0.67; on 40
-    pictures of the tiny Flux it changes that by 0.001 (up in 20, down in 20). Too little to be on by default.
+    the tiny Wan (`bench/run.py motion`) the AUC for moving tokens after 4 steps goes from 0.735 to 0.731 (half trained,
+    over twelve clips, from 0.759 to 0.766), and the rank correlation with the error of holding from 0.60 to 0.61; on 40
+    pictures of the tiny Flux that changes by 0.001. So it is off by default.
     """
     rim = scores.reshape(-1, 1, *grid.regions[1:])
     filled = rim.clone()

@@ -56,7 +56,7 @@ def as_published(family: str, point: str) -> tuple[AnalyzerConfig, SchedulerConf
 # Latent cells per region: the authors' 64-pixel regions on Flux at 1024 x 1024 (run_flux: H // 128).
 FLUX_REGION = (1, 8, 8)
 # Latent cells per region. The authors' Wan runner takes 7 frames by 6 x 8. A frame by 4 x 4 tells moving tokens from
-# still ones slightly better on the tiny Wan (AUC after 4 steps 0.759 against 0.741, `bench/run.py motion`), and its
+# still ones better on the tiny Wan (AUC after 4 steps 0.735 against 0.677, `bench/run.py motion`), and its
 # maps follow what moves from frame to frame.
 WAN_REGION = (1, 4, 4)
 
