@@ -60,7 +60,7 @@ class JanoAnalyzer(io.ComfyNode):
                     default=ANALYZER.fill_holes,
                     advanced=True,
                     tooltip="Treat what complex regions enclose as complex, so that the inside of a busy thing is not "
-                    "frozen. Helps clips a little, pictures hardly.",
+                    "frozen. Changes little in our measurements.",
                 ),
             ],
             outputs=[io.Model.Output(tooltip="The model with the analyzer.")],
