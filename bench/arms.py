@@ -117,12 +117,17 @@ def configured(analyzer: AnalyzerConfig, scheduler: SchedulerConfig) -> Callable
 def ours(sweep: bool) -> list[Setting]:
     """The presets, and tolerances between them."""
     presets = [Setting("Jano", quality, lambda model, q=quality: schedule(model, q)) for quality in QUALITIES]
+    presets += [Setting("Jano", f"target {speedup:g}x", with_target(speedup)) for speedup in (1.6, 2.0)]
     tolerances = (0.01, 0.03, 0.1, 0.13, 0.4) if sweep else ()
     return presets + [Setting("Jano", f"tolerance {t:g}", with_tolerance(t)) for t in tolerances]
 
 
 def with_tolerance(tolerance: float, **more: object) -> Callable[[ModelPatcher], ModelPatcher]:
     return configured(AnalyzerConfig(), SchedulerConfig(tolerance=tolerance, **more))
+
+
+def with_target(speedup: float) -> Callable[[ModelPatcher], ModelPatcher]:
+    return configured(AnalyzerConfig(), SchedulerConfig(target_speedup=speedup))
 
 
 def parts_of_ours() -> list[Setting]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import comfy.sample
@@ -55,6 +55,10 @@ class Kind:
     steps: int
     shift: float | None = None
 
+    def at(self, side: int) -> Kind:
+        """The same for square pictures of `side` pixels."""
+        return replace(self, latent=(*self.latent[:-2], side // 8, side // 8))
+
 
 KINDS = {
     "flux": Kind("flux", ROOT / "demo" / "prompts.txt", (1, 16, 64, 64), flux_conditioning, "euler", 4.0, 28),
@@ -92,6 +96,11 @@ class Demo:
     digest: str
 
     @property
+    def side(self) -> int:
+        """Pixels."""
+        return 8 * self.kind.latent[-1]
+
+    @property
     def grid(self) -> TokenGrid:
         network = self.model.model.diffusion_model
         family = family_of(network)
@@ -119,9 +128,9 @@ class Demo:
         return comfy.sample.sample(model or self.model, noise, *settings, *sides, empty, **options)
 
 
-def load(name: str = "flux", file: Path | None = None) -> Demo:
-    """From demo/models, or another checkpoint of the same kind."""
-    kind = KINDS[name]
+def load(name: str = "flux", file: Path | None = None, side: int | None = None) -> Demo:
+    """From demo/models, or another checkpoint of the same kind; `side` is the picture's in pixels."""
+    kind = KINDS[name] if side is None else KINDS[name].at(side)
     file, vae_file = file or MODELS / f"jano_tiny_{name}.safetensors", MODELS / f"jano_tiny_{name}_vae.safetensors"
     state, metadata = comfy.utils.load_torch_file(str(vae_file), return_metadata=True)
     vae = comfy.sd.VAE(sd=state, metadata=metadata)

@@ -10,7 +10,12 @@ import torch
 from torch import Tensor
 
 from ..jano.adapters.settings import report_of
-from ..jano.quality import psnr
+from ..jano.complexity import normalised_scores
+from ..jano.config import AnalyzerConfig, SchedulerConfig
+from ..jano.levels import LevelMap, classify
+from ..jano.quality import psnr, ssim
+from ..jano.run import warmup_steps
+from ..jano.schedule import Level
 from . import demo_models
 from .arms import Full, Setting, ranked, settings
 from .demo_models import Demo, Outcome, Sampling
@@ -18,24 +23,25 @@ from .records import Lines, Row
 from .trajectory import Trajectory, as_clip, sigmas_of, watched
 
 PROMPTS = 4
-KEY = ("model", "steps", "sampler", "cfg", "prompt", "arm", "setting")
+KEY = ("model", "side", "steps", "sampler", "cfg", "prompt", "arm", "setting")
 # Where pictures are equal.
 HIGHEST_DB = 100.0
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A full run: its cost, its picture, and what it went through."""
+    """A full run: its cost, its picture, what it went through, and the level map that its first steps give."""
 
     outcome: Outcome
     picture: Tensor
     full: Full
+    levels: LevelMap
 
 
 def measure(args: argparse.Namespace) -> None:
     lines = Lines(args.out / "quality.jsonl", KEY)
     with torch.inference_mode():
-        demo = demo_models.load(args.model, args.checkpoint)
+        demo = demo_models.load(args.model, args.checkpoint, args.side)
         kind = demo.kind
         chosen = [s for s in settings(kind.name, args.sweep) if not args.arms or s.arm in args.arms]
         for steps in args.steps or (kind.steps,):
@@ -58,7 +64,7 @@ def measure_prompt(demo: Demo, lines: Lines, how: Sampling, chosen: list[Setting
 
 
 def key_of(demo: Demo, how: Sampling, setting: Setting, seed: int) -> Row:
-    values = (demo.digest, how.steps, how.sampler, how.cfg, seed, setting.arm, setting.name)
+    values = (demo.digest, demo.side, how.steps, how.sampler, how.cfg, seed, setting.arm, setting.name)
     return dict(zip(KEY, values, strict=True))
 
 
@@ -66,7 +72,14 @@ def full_run(demo: Demo, how: Sampling, seed: int, text: str) -> Reference:
     states: list[Tensor] = []
     outcome = demo_models.metered(demo, text, seed, how, watched(states))
     run = Trajectory(as_clip(torch.stack(states)), sigmas_of(demo, how.steps))
-    return Reference(outcome, demo.picture(outcome.latent), Full(run, demo.grid, seed))
+    return Reference(outcome, demo.picture(outcome.latent), Full(run, demo.grid, seed), levels_of(run, demo))
+
+
+def levels_of(run: Trajectory, demo: Demo) -> LevelMap:
+    """The map that Jano's defaults draw in this run."""
+    config = AnalyzerConfig()
+    seen = run.warmup(warmup_steps(config.warmup, run.num_steps, config.score))
+    return classify(normalised_scores([seen], demo.grid, config), demo.grid, SchedulerConfig())
 
 
 def compare(demo: Demo, how: Sampling, setting: Setting, seed: int, text: str, reference: Reference) -> Row:
@@ -75,17 +88,39 @@ def compare(demo: Demo, how: Sampling, setting: Setting, seed: int, text: str, r
     with ranked(setting.ranking, reference.full):
         outcome = demo_models.metered(demo, text, seed, Sampling(steps, how.sampler, how.cfg), model=model)
     report = report_of(model, outcome.latent)
-    frames = psnr(reference.picture, demo.picture(outcome.latent))
+    picture = demo.picture(outcome.latent)
+    frames = psnr(reference.picture, picture)
     return {
         "flops_fraction": round(outcome.flops / reference.outcome.flops, 4),
         "psnr_db": round(min(HIGHEST_DB, frames.mean().item()), 3),
         "worst_frame_db": round(min(HIGHEST_DB, frames.min().item()), 3),
+        "ssim": round(ssim(reference.picture, picture).mean().item(), 4),
+        "motion_db": motion_psnr(reference.picture, picture),
         "latent_psnr_db": round(latent_psnr(reference.outcome.latent, outcome.latent), 3),
+        "level_error": level_errors(reference, outcome.latent),
         "computed_token_fraction": round(report.computed_token_fraction, 4),
         "level_share": report.level_share,
         "native_because": report.fallbacks if report.steps else [],
         "seconds": round(outcome.seconds, 3),
     }
+
+
+def motion_psnr(reference: Tensor, picture: Tensor) -> float | None:
+    """PSNR of the change from frame to frame in dB, None for pictures."""
+    if picture.shape[0] == 1:
+        return None
+    return round(min(HIGHEST_DB, psnr(reference.diff(dim=0), picture.diff(dim=0)).mean().item()), 3)
+
+
+def level_errors(reference: Reference, latent: Tensor) -> dict[str, float]:
+    """Root mean square error of the latent over the cells of each convergence level."""
+    square = (reference.outcome.latent - latent).float().square().mean((0, 1)).reshape(reference.levels.grid.latent)
+    found = {}
+    for level in Level:
+        cells = reference.levels.grid.cells(reference.levels.mask(frozenset({level})))
+        if bool(cells.any()):
+            found[level.name.lower()] = round(square[cells].mean().sqrt().item(), 5)
+    return found
 
 
 def latent_psnr(reference: Tensor, latent: Tensor) -> float:

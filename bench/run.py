@@ -39,6 +39,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, nargs="+", help="quality: lengths of the full run (scores: the first)")
     parser.add_argument("--model", choices=("flux", "wan"), default="flux", help="quality: the demo's picture or clip")
     parser.add_argument("--sampler", help="quality: a sampler of the host; the demo's if none is given")
+    parser.add_argument("--side", type=int, help="quality: of the square picture in pixels; the demo's if not given")
     parser.add_argument("--cfg", type=float, help="scores, quality: guidance scale; the demo's if none is given")
     parser.add_argument("--checkpoint", type=Path, help="scores, quality: other weights of the same model")
     parser.add_argument("--sweep", action="store_true", help="quality: many more settings per arm")

@@ -13,15 +13,23 @@ from dataclasses import dataclass, field
 
 ORDER = 1.5
 """Power of time with which a forecast's error grows; a damped line lies between hold (1) and a full line (2)."""
+FADING = 0.5
+"""Power of the odds of sigma with which the errors fade while sampling; without it a target spends too little early."""
 LONGEST_GAP = 6
 """Steps after which the model is asked again however small its errors were."""
-FEWEST_FULL_STEPS = 4
-"""Full steps before the first forecast: two predictions for a line, and two measured errors."""
+FEWEST_FULL_STEPS, MOST_FULL_STEPS = 4, 5
+"""Full steps before the first forecast: two predictions for a line and two measured errors, and from 25 steps on one
+more, which is worth 5 dB at 28 and costs as much at 20."""
 MEMORY = 0.5
 """Share of the old error rate that a new measurement leaves."""
 # Keeps the time of sigma 1 finite.
 ODDS_FLOOR = 1e-3
 BISECTIONS = 40
+
+
+def first_full_steps(num_steps: int) -> int:
+    """How many steps of a run are computed before anything is forecast."""
+    return max(FEWEST_FULL_STEPS, min(MOST_FULL_STEPS, num_steps // MOST_FULL_STEPS))
 
 
 def log_odds(sigma: float) -> float:
@@ -82,7 +90,7 @@ class ErrorControl:
         """The model was computed at `step`; `error` is its forecast's, as a share of the prediction, if it had one."""
         span = log_odds(self.sigmas[self._last]) - log_odds(self.sigmas[step])
         if error is not None and span > 0:
-            measured = error / span**ORDER
+            measured = error / self._growth(self._last, step)
             self.rate = measured if self.rate is None else MEMORY * self.rate + (1 - MEMORY) * measured
         self._last, self._bridge = step, Bridge()
         self._computed += 1
@@ -99,9 +107,13 @@ class ErrorControl:
 
     def _extended(self, bridge: Bridge, last: int, step: int) -> Bridge:
         """`bridge` with one more forecast step."""
-        span = log_odds(self.sigmas[last]) - log_odds(self.sigmas[step])
         weight = picture_weight(self.sigmas[step], self.sigmas[step + 1])
-        return bridge.over(self.rate * max(span, 0.0) ** ORDER * weight)
+        return bridge.over(self.rate * self._growth(last, step) * weight)
+
+    def _growth(self, last: int, step: int) -> float:
+        """Error of a forecast at `step`, from predictions up to `last`, where the error rate is one."""
+        time = log_odds(self.sigmas[step])
+        return max(log_odds(self.sigmas[last]) - time, 0.0) ** ORDER * math.exp(FADING * time)
 
     def _solved(self, step: int) -> float:
         """The smallest tolerance with which the rest of the run keeps to the budget."""

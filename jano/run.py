@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .complexity import Features, normalised_scores
 from .config import AnalyzerConfig, SchedulerConfig
-from .error_control import FEWEST_FULL_STEPS
+from .error_control import first_full_steps
 from .feedback import Feedback
 from .forecast import PredictionHistory
 from .grid import TokenGrid
@@ -86,7 +86,7 @@ class Run:
         warmup = 1 if level_map is not None else warmup_steps(analyzer.warmup, num_steps, analyzer.score)
         self.controlled = scheduler is not None and scheduler.controlled
         if self.controlled:
-            warmup = max(warmup, FEWEST_FULL_STEPS)
+            warmup = max(warmup, first_full_steps(num_steps))
         self.schedule = Schedule.from_config(scheduler or SchedulerConfig(), num_steps, warmup)
         self._require_room(num_steps)
         self._require_same_grid(level_map)
