@@ -8,7 +8,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-Point = tuple[float, float]
+Pixel = tuple[float, float]
+Point = tuple[float, float, float, float]
 Box = tuple[float, float, float, float]
 
 SIZE = (1180, 680)
@@ -56,12 +57,12 @@ class Plot:
             self.draw.line([self.place(self._x[0], y), self.place(self._x[1], y)], FAINT)
             self.text((LEFT - 44, self.place(0, y)[1] - 8), f"{y:g}")
 
-    def place(self, x: float, y: float) -> Point:
+    def place(self, x: float, y: float) -> Pixel:
         width, height = SIZE[0] - LEFT - RIGHT, SIZE[1] - TOP - BOTTOM
         across, up = (x - self._x[0]) / (self._x[1] - self._x[0]), (y - self._y[0]) / (self._y[1] - self._y[0])
         return LEFT + across * width, TOP + (1 - up) * height
 
-    def text(self, at: Point, text: str, size: int = 15, colour: tuple[int, int, int] = INK) -> None:
+    def text(self, at: Pixel, text: str, size: int = 15, colour: tuple[int, int, int] = INK) -> None:
         self.draw.text(at, text, colour, font=ImageFont.load_default(size))
 
     def legend(self, number: int, name: str, colour: tuple[int, int, int]) -> None:
@@ -71,17 +72,29 @@ class Plot:
 
 
 def curves(path: Path, title: str, x_label: str, y_label: str, series: dict[str, Sequence[Point]]) -> None:
-    """One line with markers per series, points in the order of x."""
+    """One line with markers and a band per series; points are (x, y, low, high)."""
     every = [point for points in series.values() for point in points]
-    plot = Plot(title, x_label, y_label, *(ticks(min(axis), max(axis)) for axis in zip(*every, strict=True)))
+    x, _, low, high = zip(*every, strict=True)
+    plot = Plot(title, x_label, y_label, ticks(min(x), max(x)), ticks(min(low), max(high)))
+    for number, points in enumerate(series.values()):
+        _band(plot, sorted(points), COLOURS[number % len(COLOURS)])
     for number, (name, points) in enumerate(series.items()):
         colour = COLOURS[number % len(COLOURS)]
-        placed = [plot.place(*point) for point in sorted(points)]
+        placed = [plot.place(x, y) for x, y, *_ in sorted(points)]
         plot.draw.line(placed, colour, 2)
         for x, y in placed:
             plot.draw.ellipse((x - 4, y - 4, x + 4, y + 4), fill=colour)
         plot.legend(number, name, colour)
     plot.image.save(path)
+
+
+def _band(plot: Plot, points: Sequence[Point], colour: tuple[int, int, int]) -> None:
+    """A tint of `colour` between the points' low and high ends."""
+    edge = [plot.place(x, low) for x, _, low, _ in points] + [plot.place(x, high) for x, _, _, high in points[::-1]]
+    if len(points) > 1:
+        over = Image.new("RGBA", plot.image.size)
+        ImageDraw.Draw(over).polygon(edge, (*colour, 36))
+        plot.image.paste(over, mask=over)
 
 
 def bars(path: Path, title: str, x_label: str, values: dict[str, tuple[float, float]]) -> None:

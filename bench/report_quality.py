@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from . import chart
 from .quality import KEY
 from .records import Lines, Row
-from .stats import mean, worst_decile
+from .stats import interval, mean, worst_decile
 from .tables import table
 
 COMPARED_AT = (0.75, 0.6, 0.5, 0.4)
 HALF = "50% of the steps"
 NOT_DRAWN = ("Jano, swept",)
+OURS = "Jano"
+EQUAL = 0.5
+COLUMNS: dict[str, Callable[[Row], float | None]] = {
+    "worst frame dB": lambda row: row["worst_frame_db"] if row["motion_db"] is not None else None,
+    "motion dB": lambda row: row["motion_db"],
+    "SSIM": lambda row: row["ssim"],
+    "latent PSNR dB": lambda row: row["latent_psnr_db"],
+    "error static": lambda row: row["level_error"].get("static"),
+    "error moderate": lambda row: row["level_error"].get("moderate"),
+    "error active": lambda row: row["level_error"].get("active"),
+}
 
 Groups = dict[tuple[str, str], list[Row]]
 
@@ -30,21 +41,21 @@ def quality(out: Path) -> list[str]:
 
 
 def _way(row: Row) -> tuple:
-    return kind_of(row), row["steps"], row["sampler"], row["cfg"]
+    return kind_of(row), row["side"], row["steps"], row["sampler"], row["cfg"]
 
 
 def kind_of(row: Row) -> str:
-    """Which of the demo's models; rows of the first version name none."""
-    return row.get("kind", "flux")
+    """Which of the demo's models."""
+    return row["kind"]
 
 
 def _of_way(out: Path, way: tuple, rows: list[Row]) -> str:
-    kind, steps, sampler, cfg = way
+    kind, side, steps, sampler, cfg = way
     groups: Groups = defaultdict(list)
     for row in rows:
         groups[row["arm"], row["setting"]].append(row)
-    name = f"quality_{kind}_{steps}_{sampler}_{cfg:g}.png"
-    title = f"tiny {kind.capitalize()}, {steps} steps, {sampler}, CFG {cfg:g}"
+    name = f"quality_{kind}_{side}_{steps}_{sampler}_{cfg:g}.png"
+    title = f"tiny {kind.capitalize()} at {side} pixels, {steps} steps, {sampler}, CFG {cfg:g}"
     curves = _curves(groups)
     drawn = {arm: points for arm, points in curves.items() if arm not in NOT_DRAWN}
     chart.curves(out / name, f"{title}: closeness to the full run", "share of the FLOPs", "PSNR in dB", drawn)
@@ -57,21 +68,23 @@ def _of_way(out: Path, way: tuple, rows: list[Row]) -> str:
             "decoded against the full run with the same seed, FLOPs of the sampling by torch's FlopCounterMode. "
             f"{_hardness(groups)}",
             "",
-            f"![PSNR over the share of FLOPs]({name})",
+            f"![PSNR over the share of FLOPs; bands: 90 % of bootstrapped means]({name})",
             "",
             "Mean PSNR at an equal share of FLOPs, straight between measured points (empty outside of them):",
             "",
             _at_equal_cost(curves),
+            *_against_ours(rows),
             _settings(groups),
         ]
     )
 
 
-def _curves(groups: Groups) -> dict[str, list[tuple[float, float]]]:
-    """Mean FLOPs share and mean PSNR of every setting, by arm."""
-    curves: dict[str, list[tuple[float, float]]] = defaultdict(list)
+def _curves(groups: Groups) -> dict[str, list[chart.Point]]:
+    """Mean FLOPs share and mean PSNR of every setting with the latter's interval, by arm."""
+    curves: dict[str, list[chart.Point]] = defaultdict(list)
     for (arm, _), rows in groups.items():
-        curves[arm].append((mean(_all(rows, "flops_fraction")), mean(_all(rows, "psnr_db"))))
+        values = _all(rows, "psnr_db")
+        curves[arm].append((mean(_all(rows, "flops_fraction")), mean(values), *interval(values)))
     return dict(curves)
 
 
@@ -96,28 +109,68 @@ def between(points: Sequence[tuple[float, float]], x: float) -> float | None:
     return None
 
 
-def _at_equal_cost(curves: dict[str, list[tuple[float, float]]]) -> str:
+def _at_equal_cost(curves: dict[str, list[chart.Point]]) -> str:
     rows = []
     for arm, points in curves.items():
-        values = [between(points, share) for share in COMPARED_AT]
+        values = [between([point[:2] for point in points], share) for share in COMPARED_AT]
         rows.append([arm, *("" if value is None else f"{value:.1f}" for value in values)])
     return table(["arm", *(f"{share:.0%} of the FLOPs" for share in COMPARED_AT)], rows)
 
 
+def _against_ours(rows: list[Row]) -> list[str]:
+    """Prompt by prompt at equal FLOPs: how far ours is ahead of every rival, and what ours needs for a rival's PSNR."""
+    lines: dict[str, dict[int, list[tuple[float, float]]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        lines[row["arm"]][row["prompt"]].append((row["flops_fraction"], row["psnr_db"]))
+    ours = lines.pop(OURS, None)
+    compared = [] if ours is None else [_row_against(arm, ours, rival) for arm, rival in lines.items()]
+    if not any(compared):
+        return []
+    head = ["against", "prompts", "ours ahead by", "90 % of bootstrapped means", "at worst", "for its PSNR ours needs"]
+    return [f"Ours at {EQUAL:.0%} of the FLOPs, prompt by prompt:", "", table(head, [row for row in compared if row])]
+
+
+def _row_against(arm: str, ours: dict[int, list], rival: dict[int, list]) -> list[str] | None:
+    ahead, needed = [], []
+    for prompt, points in rival.items():
+        own, other = between(ours.get(prompt, []), EQUAL), between(points, EQUAL)
+        if own is not None and other is not None:
+            ahead.append(own - other)
+            needed.append(cost_of(ours[prompt], other))
+    if not ahead:
+        return None
+    low, high = interval(ahead)
+    return [
+        arm,
+        str(len(ahead)),
+        f"{mean(ahead):+.1f} dB",
+        f"{low:+.1f} to {high:+.1f}",
+        f"{min(ahead):+.1f}",
+        f"{mean(needed):.2f}",
+    ]
+
+
+def cost_of(points: Sequence[tuple[float, float]], psnr: float) -> float:
+    """The least share of the FLOPs from which on a curve stays at this PSNR; its cheapest point where it always is."""
+    ascending = sorted(points)
+    if all(y >= psnr for _, y in ascending):
+        return ascending[0][0]
+    below = max(number for number, (_, y) in enumerate(ascending) if y < psnr)
+    if below + 1 == len(ascending):
+        return 1.0
+    (x0, y0), (x1, y1) = ascending[below : below + 2]
+    return x0 + (x1 - x0) * (psnr - y0) / (y1 - y0)
+
+
 def _settings(groups: Groups) -> str:
+    """Every setting with all that was measured of it; columns that a model does not have are left out."""
+    every = [row for rows in groups.values() for row in rows]
+    columns = {name: find for name, find in COLUMNS.items() if any(find(row) is not None for row in every)}
     rows = []
     for (arm, setting), found in groups.items():
         values = _all(found, "psnr_db")
         natively = sorted({reason for row in found for reason in row["native_because"]})
-        rows.append(
-            [
-                arm,
-                setting,
-                f"{mean(_all(found, 'flops_fraction')):.3f}",
-                f"{mean(values):.2f}",
-                f"{worst_decile(values):.2f}",
-                f"{mean(_all(found, 'latent_psnr_db')):.2f}",
-                "; ".join(natively),
-            ]
-        )
-    return table(["arm", "setting", "FLOPs", "PSNR dB", "worst decile", "latent PSNR dB", "native because"], rows)
+        shown = [f"{mean(_all(found, 'flops_fraction')):.3f}", f"{mean(values):.2f}", f"{worst_decile(values):.2f}"]
+        more = [f"{mean([find(row) or 0.0 for row in found]):.4g}" for find in columns.values()]
+        rows.append([arm, setting, *shown, *more, "; ".join(natively)])
+    return table(["arm", "setting", "FLOPs", "PSNR dB", "worst decile", *columns, "native because"], rows)

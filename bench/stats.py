@@ -27,6 +27,14 @@ def worst_decile(values: Sequence[float]) -> float:
     return mean(ascending[: max(1, len(ascending) // 10)])
 
 
+def interval(values: Sequence[float], share: float = 0.9, draws: int = 1000) -> tuple[float, float]:
+    """Where this share of the means lies if as many values are drawn again with repetition (percentile bootstrap)."""
+    sample = torch.tensor(values, dtype=torch.float64)
+    chosen = torch.randint(len(values), (draws, len(values)), generator=torch.Generator().manual_seed(0))
+    means = sample[chosen].mean(1).tolist()
+    return quantile(means, (1 - share) / 2), quantile(means, (1 + share) / 2)
+
+
 def ranks(values: Tensor) -> Tensor:
     """Ranks from 0, equal values share their mean rank."""
     _, inverse, counts = values.unique(return_inverse=True, return_counts=True)
