@@ -25,8 +25,8 @@ from ..jano.adapters.tokens import TokenRows
 from ..jano.config import SchedulerConfig
 from ..jano.grid import TokenGrid
 from ..jano.kv_cache import KVCache
-from ..jano.levels import LevelMap
-from ..jano.run import Call, Mode, Selection
+from ..jano.levels import LevelMap, Selection
+from ..jano.run import Call, Mode
 from ..jano.schedule import Level
 from . import random_flux
 from .host import describe

@@ -10,6 +10,7 @@ from .correction import Correction
 from .error_control import ErrorControl
 from .forecast import PredictionHistory
 from .grid import TokenGrid
+from .levels import Selection
 from .schedule import Schedule
 
 SMALLEST_ERROR = 1e-9
@@ -44,23 +45,23 @@ class Feedback:
         """What the model sees in place of the sampler's `x`."""
         return x if self._correction is None else self._correction.shifted(x)
 
-    def settled(self, denoised: Tensor, step: int, sigma: float, computed: Tensor | None, remember: bool) -> Tensor:
+    def settled(self, denoised: Tensor, step: int, sigma: float, computed: Selection | None, remember: bool) -> Tensor:
         """Learn from a prediction, and return what the sampler is given in its place.
 
-        `computed` marks the cells that the model computed, None for all; the others hold forecasts. `remember` keeps
-        the prediction for later forecasts.
+        `computed` tells what the model computed, None for all; the rest are forecasts. `remember` keeps the prediction
+        for later forecasts.
         """
         if self._measured_step != step:
             self._measured_step = step
             self._measure(denoised, step, sigma, computed)
         if remember:
-            fresh = None if computed is None else computed.expand(1, 1, *denoised.shape[2:])
+            fresh = None if computed is None else computed.cells.expand(1, 1, *denoised.shape[2:])
             self._history.record(denoised, sigma, self._sigmas[step], fresh)
         return denoised if self._correction is None else self._correction.returned(denoised, step)
 
-    def _measure(self, denoised: Tensor, step: int, sigma: float, computed: Tensor | None) -> None:
+    def _measure(self, denoised: Tensor, step: int, sigma: float, computed: Selection | None) -> None:
         """Compare the first evaluation of a step with its forecast."""
-        anything = computed is None or bool(computed.any())
+        anything = computed is None or not computed.empty
         error = denoised - self._history.forecast(sigma) if anything and self._history.times is not None else None
         if self._correction is not None:
             self._repair(error, step, computed, denoised.device)
@@ -72,8 +73,8 @@ class Feedback:
             known = error is not None and self._history.has_slope
             self._control.computed(step, self._share(error, denoised) if known else None)
 
-    def _repair(self, error: Tensor | None, step: int, computed: Tensor | None, device: torch.device) -> None:
-        cells = torch.ones((), dtype=torch.bool, device=device) if computed is None else computed
+    def _repair(self, error: Tensor | None, step: int, computed: Selection | None, device: torch.device) -> None:
+        cells = torch.ones((), dtype=torch.bool, device=device) if computed is None else computed.cells
         if error is not None:
             self._correction.measured(step, error, self._history.times, cells)
         if computed is not None:

@@ -14,6 +14,18 @@ from .schedule import Level
 
 
 @dataclass(frozen=True)
+class Selection:
+    """Tokens computed in a step: their indices, and the latent cells that they cover (bool, over [frames,] h, w)."""
+
+    tokens: Tensor
+    cells: Tensor
+
+    @property
+    def empty(self) -> bool:
+        return self.tokens.numel() == 0
+
+
+@dataclass(frozen=True)
 class LevelMap:
     """Convergence level of every token of a latent, and the scores that it came from.
 
@@ -29,6 +41,11 @@ class LevelMap:
         chosen = torch.zeros(max(Level) + 1, dtype=torch.bool, device=self.levels.device)
         chosen[[int(level) for level in levels]] = True
         return chosen[self.levels.long()]
+
+    def select(self, levels: frozenset[Level]) -> Selection | None:
+        """The tokens of these levels, None when they are all (one device synchronisation)."""
+        mask = self.mask(levels)
+        return None if bool(mask.all()) else Selection(mask.nonzero().flatten(), self.grid.cells(mask))
 
     def share(self) -> dict[Level, float]:
         """Share of the tokens at each level."""

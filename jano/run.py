@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from enum import Enum, auto
@@ -10,6 +9,7 @@ from enum import Enum, auto
 import torch
 from torch import Tensor
 
+from .account import Account
 from .complexity import Features, normalised_scores
 from .config import AnalyzerConfig, SchedulerConfig
 from .error_control import first_full_steps
@@ -17,9 +17,10 @@ from .feedback import Feedback
 from .forecast import PredictionHistory
 from .grid import TokenGrid
 from .kv_cache import Chunks, KVCache
-from .levels import LevelMap, classify
-from .report import RunReport, StepRecord
+from .levels import LevelMap, Selection, classify
+from .report import RunReport
 from .schedule import ALL_LEVELS, Level, Schedule, StepClass, share_of_steps, step_index
+from .whole_steps import GroupMemory
 
 
 class Mode(Enum):
@@ -29,14 +30,6 @@ class Mode(Enum):
     STORE = auto()
     PARTIAL = auto()
     SKIP = auto()
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Tokens computed in a step: their indices, and the latent cells that they cover (bool, over [frames,] h, w)."""
-
-    tokens: Tensor
-    cells: Tensor
 
 
 @dataclass(frozen=True)
@@ -92,7 +85,8 @@ class Run:
         self._require_same_grid(level_map)
         self.level_map = level_map
         report.level_map = level_map and level_map.to(torch.device("cpu"))
-        self.cache = KVCache()
+        self.account = Account(report, grid, latent_shape[0])
+        self.cache, self.groups = KVCache(), GroupMemory(scheduler or SchedulerConfig())
         self.feedback = Feedback(scheduler, self.schedule, grid, sigmas, corrects) if scheduler else None
         self.sigma, self.step = sigmas[0], 0
         self._selected: Selection | None = None
@@ -101,8 +95,6 @@ class Run:
         self._features: dict[int, tuple[Tensor, Tensor]] = {}
         self._histories: dict[Hashable, PredictionHistory] = {}
         self._last_step: dict[Hashable, int] = {}
-        self._group_tokens: dict[Hashable, int] = {}
-        self._asked: Counter[Hashable] = Counter()
         self._counted = 0
         self._selections: dict[frozenset, Selection] = {}
         report.num_steps, report.num_tokens, report.accelerates = num_steps, grid.num_tokens, scheduler is not None
@@ -128,11 +120,10 @@ class Run:
         self.sigma, self.step = sigma, step_index(self.sigmas, sigma)
         if self.level_map is None and self.step >= self.schedule.warmup_steps and not self._gave_up:
             self._classify()
-        if self._record().evaluations == 0:
+        if self.account.begin(self.step, sigma):
             self._selected = self._select() if self._caches and self.level_map is not None else None
         self._frozen_by = None
-        self._asked.clear()
-        self._record().evaluations += 1
+        self.groups.begin()
 
     def _select(self) -> Selection | None:
         """The tokens of this step, None for all: the same for every evaluation of it."""
@@ -149,8 +140,7 @@ class Run:
         self.observe(x, denoised)
         if not self._caches:
             return denoised
-        cells = None if self._frozen_by is None else self._frozen_by.cells
-        denoised = self.feedback.settled(denoised, self.step, self.sigma, cells, self._remembers)
+        denoised = self.feedback.settled(denoised, self.step, self.sigma, self._frozen_by, self._remembers)
         self.report.spread = self.feedback.spread
         return denoised
 
@@ -159,15 +149,6 @@ class Run:
         warming_up = self.level_map is None and self.step < self.schedule.warmup_steps
         if warming_up and self.sigma > 0 and not self._gave_up:
             self._features[self.step] = ((x - denoised) / self.sigma, denoised.clone())
-
-    def add_seconds(self, seconds: float) -> None:
-        self._record().seconds += seconds
-
-    def _record(self) -> StepRecord:
-        steps = self.report.steps
-        if not steps or steps[-1].step != self.step:
-            steps.append(StepRecord(self.step, self.sigma, StepClass.FULL))
-        return steps[-1]
 
     def _classify(self) -> None:
         """Build the level map from the warm-up (one device synchronisation a run)."""
@@ -187,29 +168,21 @@ class Run:
 
     # --- once per group of conditionings that the guidance asks for, where whole steps are forecast
 
-    def numbered(self, group: Hashable) -> Hashable:
-        """`group`, told apart from the same conditionings asked for before in this evaluation (other blocks, say)."""
-        self._asked[group] += 1
-        return group, self._asked[group]
-
-    def recall(self, group: Hashable) -> Tensor | None:
-        """Forecast predictions of `group`, stacked along the batch; None where they must be computed."""
-        record = self._record()
-        if self._selected is None or not self._is_fresh(group):
-            self._counted = record.all_tokens
+    def recall(self, key: Hashable) -> Tensor | None:
+        """Forecast predictions of a group, stacked along the batch; None where they must be computed."""
+        group = None if self._selected is None else self.groups.recall(key, self.step)
+        if group is None:
+            self._counted = self.account.record.all_tokens
             return None
-        self._last_step[group] = self.step
-        record.step_class, record.computed = StepClass.SKIPPED, self._computed(self._selected)
-        record.all_tokens += self._group_tokens[group]
+        self.account.spare(group.tokens)
         self._frozen_by = self._selected
-        return self._histories[group].forecast(self.sigma)
+        return group.history.forecast(self.sigma)
 
-    def keep(self, group: Hashable, predictions: Tensor) -> None:
-        """Predictions of `group`, stacked along the batch, were computed because there was nothing to recall."""
-        self._last_step[group] = self.step
-        self._group_tokens[group] = self._record().all_tokens - self._counted
+    def keep(self, key: Hashable, predictions: Tensor) -> None:
+        """Predictions of a group, stacked along the batch, were computed because there was nothing to recall."""
         if self._remembers:
-            self._record_in_history(group, predictions, None)
+            tokens = self.account.record.all_tokens - self._counted
+            self.groups.keep(key, predictions, self.step, (self.sigma, self.sigmas[self.step]), tokens)
 
     # --- once per call of the transformer
 
@@ -223,11 +196,13 @@ class Run:
             return Call(Mode.STORE if self._next_is_partial() else Mode.FULL, chunks)
         if not all(self._is_fresh(chunk) for chunk in chunks):
             return Call(Mode.STORE, chunks)
-        return Call(Mode.PARTIAL if self._selected.tokens.numel() else Mode.SKIP, chunks, self._selected)
+        return Call(Mode.SKIP if self._selected.empty else Mode.PARTIAL, chunks, self._selected)
 
     def finish(self, call: Call, x0: Tensor | None) -> Tensor:
         """The prediction of all cells: computed ones from `x0` (None after SKIP), frozen ones forecast."""
-        self.count(call)
+        self._frozen_by = call.selection or self._frozen_by
+        tokens = None if call.selection is None else call.selection.tokens
+        self.account.count(self._step_class(call.mode), len(call.chunks), tokens)
         if call.mode in (Mode.PARTIAL, Mode.SKIP):
             frozen = torch.cat([self._histories[chunk].forecast(self.sigma) for chunk in call.chunks])
             x0 = frozen if x0 is None else torch.where(call.selection.cells, x0, frozen)
@@ -237,30 +212,6 @@ class Run:
             self._remember(call, x0)
         self.report.cache_bytes_peak = max(self.report.cache_bytes_peak, self.cache.num_bytes)
         return x0
-
-    def count(self, call: Call) -> None:
-        """Write a call into the account."""
-        record, rows = self._record(), len(call.chunks)
-        self._frozen_by = call.selection or self._frozen_by
-        record.step_class = self._step_class(call.mode)
-        tokens = self.grid.num_tokens if call.selection is None else call.selection.tokens.numel()
-        record.computed = None if call.selection is None else self._computed(call.selection)
-        record.computed_tokens += rows * tokens
-        record.all_tokens += rows * self.grid.num_tokens
-
-    def count_native(self, samples: int) -> None:
-        """Write a call that ran as without Jano into the account; `samples` are those of all its chunks."""
-        record = self._record()
-        tokens = samples * self.grid.num_tokens // self.latent_shape[0]
-        record.step_class, record.computed = self._step_class(Mode.FULL), None
-        record.computed_tokens += tokens
-        record.all_tokens += tokens
-
-    def _computed(self, selection: Selection) -> Tensor:
-        """Which tokens a selection covers, for the account: (frames, rows, columns) bool on the CPU."""
-        mask = torch.zeros(self.grid.num_tokens, dtype=torch.bool)
-        mask[selection.tokens.cpu()] = True
-        return mask.reshape(self.grid.tokens)
 
     @property
     def keeps_keys(self) -> bool:
@@ -288,7 +239,7 @@ class Run:
         self._features.clear()
         self._selections.clear()
         self._last_step.clear()
-        self._group_tokens.clear()
+        self.groups.drop()
         self.feedback = None
 
     @property
@@ -310,14 +261,10 @@ class Run:
     def _selection(self, due: frozenset) -> Selection | None:
         """The tokens whose level is due; None when these are all tokens."""
         if due not in self._selections:
-            mask = self.level_map.mask(due)
-            if bool(mask.all()):
-                self._selections[due] = None
-                return None
-            cells = self.grid.cells(mask)
-            if len(self.latent_shape) == 4:
-                cells = cells[0]
-            self._selections[due] = Selection(mask.nonzero().flatten(), cells)
+            found = self.level_map.select(due)
+            if found is not None and len(self.latent_shape) == 4:  # pictures have no axis of frames
+                found = replace(found, cells=found.cells[0])
+            self._selections[due] = found
         return self._selections[due]
 
     def _is_fresh(self, chunk: Hashable) -> bool:
@@ -329,11 +276,8 @@ class Run:
             return
         computed = None if call.selection is None else call.selection.cells.expand(1, 1, *x0.shape[2:])
         for chunk, rows in zip(call.chunks, x0.chunk(len(call.chunks)), strict=True):
-            self._record_in_history(chunk, rows, computed)
-
-    def _record_in_history(self, key: Hashable, x0: Tensor, computed: Tensor | None) -> None:
-        history = self._histories.setdefault(key, PredictionHistory(self.scheduler))
-        history.record(x0, self.sigma, self.sigmas[self.step], computed)
+            history = self._histories.setdefault(chunk, PredictionHistory(self.scheduler))
+            history.record(rows, self.sigma, self.sigmas[self.step], computed)
 
     def _step_class(self, mode: Mode) -> StepClass:
         if mode is Mode.PARTIAL:

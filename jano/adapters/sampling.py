@@ -177,7 +177,7 @@ def predict_noise(executor: Callable, x: Tensor, timestep: Tensor, model_options
     run.begin(float(timestep.flatten()[0]))
     x = run.shown(x)
     denoised = run.settle(x, executor(x, timestep, model_options, seed))
-    run.add_seconds(time.perf_counter() - started)
+    run.account.record.seconds += time.perf_counter() - started
     tell_step(active.settings.node_id, run.report, run.grid.tokens)
     return denoised
 
@@ -194,7 +194,7 @@ def calc_cond_batch(
     run = active.run if isinstance(active, ActiveRun) else None
     if run is None or not run.controlled:
         return executor(model, conds, x_in, timestep, model_options)
-    group = run.numbered(group_key(conds, run.sigma, options))
+    group = run.groups.numbered(group_key(conds, run.sigma, options))
     forecast = run.recall(group)
     if forecast is not None:
         return list(forecast.chunk(len(conds)))
@@ -227,7 +227,7 @@ def apply_model(
     if reason:
         active.fall_back(reason)
     if reason or not run.keeps_keys:
-        run.count_native(x.shape[0])
+        run.account.count_native(x.shape[0])
         return execute(options)
     call = run.plan(chunk_keys(options))
     if call.mode is Mode.FULL:

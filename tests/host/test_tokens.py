@@ -6,7 +6,8 @@ import pytest
 import torch
 from comfyui_jano.jano.adapters.tokens import TokenRows
 from comfyui_jano.jano.kv_cache import KVCache
-from comfyui_jano.jano.run import Call, Mode, Selection, Unaccelerated
+from comfyui_jano.jano.levels import Selection
+from comfyui_jano.jano.run import Call, Mode, Unaccelerated
 
 
 def rows(*chosen: int, num_main: int = 4, num_front: int = 0) -> TokenRows:

@@ -12,7 +12,8 @@ from comfyui_jano.jano.adapters.taps import tapped
 from comfyui_jano.jano.adapters.tokens import TokenRows
 from comfyui_jano.jano.grid import TokenGrid
 from comfyui_jano.jano.kv_cache import KVCache
-from comfyui_jano.jano.run import Call, Mode, Selection
+from comfyui_jano.jano.levels import Selection
+from comfyui_jano.jano.run import Call, Mode
 from torch import Tensor, nn
 
 TIME = torch.tensor([500.0])

@@ -6,6 +6,7 @@ from comfyui_jano.jano.error_control import (
     ORDER,
     Bridge,
     ErrorControl,
+    first_full_steps,
     log_odds,
     picture_weight,
 )
@@ -74,3 +75,14 @@ def test_a_model_that_errs_more_is_computed_more() -> None:
 def test_a_budget_is_met_whatever_the_errors(budget: int, rate: float) -> None:
     """Within a step: gaps are whole steps, and one tolerance often opens two of them at once."""
     assert budget - 2 <= drive(ErrorControl(SIGMAS, 1, 0.0, budget), rate).count("C") <= budget
+
+
+def test_errors_are_expected_to_fade_so_that_a_budget_is_spent_early() -> None:
+    letters = drive(ErrorControl(SIGMAS, 1, 0.0, 14))
+    first, second = letters[:12], letters[12:]
+    assert first.count("C") > second.count("C")
+
+
+@pytest.mark.parametrize(("steps", "full"), [(9, 4), (20, 4), (25, 5), (50, 5)])
+def test_longer_runs_start_with_one_more_full_step(steps: int, full: int) -> None:
+    assert first_full_steps(steps) == full

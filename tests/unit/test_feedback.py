@@ -5,14 +5,15 @@ import torch
 from comfyui_jano.jano.config import SchedulerConfig
 from comfyui_jano.jano.feedback import Feedback, control_of, region_errors
 from comfyui_jano.jano.grid import TokenGrid
+from comfyui_jano.jano.levels import Selection
 from comfyui_jano.jano.schedule import Schedule
 from torch import Tensor
 
 GRID = TokenGrid(latent=(1, 1, 2), patch=(1, 1, 1), region=(1, 1, 1))
 STEPS = 20
 SIGMAS = [1 - step / STEPS for step in range(STEPS + 1)]
-LEFT = torch.tensor([[[True, False]]])
-NONE = torch.zeros(1, 1, 2, dtype=torch.bool)
+LEFT = Selection(torch.tensor([0]), torch.tensor([[[True, False]]]))
+NONE = Selection(torch.tensor([], dtype=torch.long), torch.zeros(1, 1, 2, dtype=torch.bool))
 
 
 def picture(left: float, right: float) -> Tensor:
@@ -24,7 +25,7 @@ def feedback(corrects: bool = True, **config: object) -> Feedback:
     return Feedback(chosen, Schedule.from_config(chosen, STEPS, 4), GRID, SIGMAS, corrects)
 
 
-def settle(learner: Feedback, step: int, value: Tensor, computed: Tensor | None = None) -> Tensor:
+def settle(learner: Feedback, step: int, value: Tensor, computed: Selection | None = None) -> Tensor:
     return learner.settled(value, step, SIGMAS[step], computed, True)
 
 

@@ -10,7 +10,7 @@ from comfyui_jano.jano.error_control import log_odds
 from comfyui_jano.jano.grid import TokenGrid
 from comfyui_jano.jano.levels import LevelMap
 from comfyui_jano.jano.report import RunReport
-from comfyui_jano.jano.run import Call, Mode, Run, Unaccelerated, warmup_steps, without_region_default
+from comfyui_jano.jano.run import Mode, Run, Unaccelerated, warmup_steps, without_region_default
 from comfyui_jano.jano.schedule import Level
 from torch import Tensor
 
@@ -49,7 +49,7 @@ def evaluate_whole(run: Run, step: int, value: Tensor | None = None, calls: int 
     predicted = torch.full(SHAPE, float(step)) if value is None else value
     if recalled is None:
         for _ in range(calls):
-            run.count(Call(Mode.FULL, ("c",)))
+            run.account.count_native(1)
         run.keep("group", predicted)
     run.settle(torch.zeros(SHAPE), predicted if recalled is None else recalled)
     return "F" if recalled is None else "-"
@@ -257,10 +257,10 @@ def test_tokens_are_counted_for_every_conditioning() -> None:
 def test_seconds_belong_to_their_step() -> None:
     run = make(chosen=level_map())
     run.begin(1.0)
-    run.add_seconds(0.5)
+    run.account.record.seconds += 0.5
     run.begin(0.9)
-    run.add_seconds(0.25)
-    run.add_seconds(0.25)
+    run.account.record.seconds += 0.25
+    run.account.record.seconds += 0.25
     assert [record.seconds for record in run.report.steps] == [0.5, 0.5]
 
 

@@ -1,0 +1,57 @@
+"""What a run writes down while it goes on: per step, the tokens computed and left out, and the seconds."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .grid import TokenGrid
+from .report import RunReport, StepRecord
+from .schedule import StepClass
+
+
+class Account:
+    """The step records of a report, written by the run that they are of; `batch` counts the pictures of its latent."""
+
+    def __init__(self, report: RunReport, grid: TokenGrid, batch: int) -> None:
+        self._report, self._grid, self._batch = report, grid, batch
+
+    @property
+    def record(self) -> StepRecord:
+        """Of the step that is under way."""
+        return self._report.steps[-1]
+
+    def begin(self, step: int, sigma: float) -> bool:
+        """An evaluation of `step` starts; whether it is the step's first."""
+        steps = self._report.steps
+        if not steps or steps[-1].step != step:
+            steps.append(StepRecord(step, sigma, StepClass.FULL))
+        self.record.evaluations += 1
+        return self.record.evaluations == 1
+
+    def count(self, step_class: StepClass, rows: int, tokens: Tensor | None) -> None:
+        """A call for `rows` conditioning chunks that computes these tokens (indices), all if None."""
+        everything, record = self._grid.num_tokens, self.record
+        record.step_class = step_class
+        record.computed = None if tokens is None else self._mask(tokens)
+        record.computed_tokens += rows * (everything if tokens is None else tokens.numel())
+        record.all_tokens += rows * everything
+
+    def count_native(self, samples: int) -> None:
+        """A call as without Jano; `samples` are the pictures of all its chunks."""
+        tokens, record = samples * self._grid.num_tokens // self._batch, self.record
+        record.step_class, record.computed = StepClass.FULL, None
+        record.computed_tokens += tokens
+        record.all_tokens += tokens
+
+    def spare(self, tokens: int) -> None:
+        """A forecast in place of calls that would have computed this many tokens."""
+        record = self.record
+        record.step_class, record.computed = StepClass.SKIPPED, self._mask(torch.empty(0, dtype=torch.long))
+        record.all_tokens += tokens
+
+    def _mask(self, tokens: Tensor) -> Tensor:
+        """(frames, rows, columns) bool on the CPU, True at these tokens."""
+        mask = torch.zeros(self._grid.num_tokens, dtype=torch.bool)
+        mask[tokens.cpu()] = True
+        return mask.reshape(self._grid.tokens)

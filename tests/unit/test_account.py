@@ -1,0 +1,44 @@
+"""The account of a run of two pictures with four tokens each."""
+
+import pytest
+import torch
+from comfyui_jano.jano.account import Account
+from comfyui_jano.jano.grid import TokenGrid
+from comfyui_jano.jano.report import RunReport
+from comfyui_jano.jano.schedule import StepClass
+
+GRID = TokenGrid(latent=(1, 2, 2), patch=(1, 1, 1), region=(1, 1, 1))
+
+
+@pytest.fixture
+def account() -> Account:
+    account = Account(RunReport("toy", 4), GRID, batch=2)
+    account.begin(0, 1.0)
+    return account
+
+
+def test_evaluations_of_one_step_share_a_record(account: Account) -> None:
+    first = account.record
+    assert not account.begin(0, 0.9)
+    assert account.record is first
+    assert account.begin(1, 0.8)
+    assert (first.evaluations, account.record.evaluations) == (2, 1)
+
+
+def test_a_partial_call_counts_its_tokens_for_every_chunk(account: Account) -> None:
+    account.count(StepClass.ACTIVE, 3, torch.tensor([1, 2]))
+    assert (account.record.computed_tokens, account.record.all_tokens) == (6, 12)
+    assert account.record.computed.tolist() == [[[False, True], [True, False]]]
+
+
+def test_a_native_call_counts_chunks_and_not_pictures(account: Account) -> None:
+    account.count_native(6)
+    assert (account.record.computed_tokens, account.record.all_tokens) == (12, 12)
+    assert account.record.computed is None
+
+
+def test_what_a_forecast_spares_is_left_out(account: Account) -> None:
+    account.spare(8)
+    assert (account.record.computed_tokens, account.record.all_tokens) == (0, 8)
+    assert account.record.step_class is StepClass.SKIPPED
+    assert not account.record.computed.any()

@@ -1,0 +1,48 @@
+"""What is remembered of groups of conditionings between steps."""
+
+import torch
+from comfyui_jano.jano.config import SchedulerConfig
+from comfyui_jano.jano.whole_steps import GroupMemory
+
+ONES = torch.ones(1, 1, 1, 2)
+
+
+def kept(memory: GroupMemory, key: str, step: int) -> None:
+    memory.keep(key, ONES * step, step, (1.0 - 0.1 * step, 1.0 - 0.1 * step), tokens=4)
+
+
+def test_a_group_is_recalled_while_every_step_asks_for_it() -> None:
+    memory = GroupMemory(SchedulerConfig(forecast="hold"))
+    kept(memory, "a", 0)
+    for step in (1, 2, 3):
+        assert memory.recall("a", step).history.forecast(0.5).tolist() == [[[[0.0, 0.0]]]]
+    assert memory.recall("a", 5) is None
+
+
+def test_an_unknown_group_is_not_recalled() -> None:
+    memory = GroupMemory(SchedulerConfig())
+    kept(memory, "a", 0)
+    assert memory.recall("b", 1) is None
+
+
+def test_a_group_is_told_from_the_same_one_asked_for_again_in_one_evaluation() -> None:
+    memory = GroupMemory(SchedulerConfig())
+    memory.begin()
+    first, second = memory.numbered("a"), memory.numbered("a")
+    assert first != second
+    memory.begin()
+    assert memory.numbered("a") == first
+
+
+def test_what_a_group_costs_is_what_it_cost_last() -> None:
+    memory = GroupMemory(SchedulerConfig())
+    kept(memory, "a", 0)
+    memory.keep("a", ONES, 1, (0.9, 0.9), tokens=7)
+    assert memory.recall("a", 2).tokens == 7
+
+
+def test_nothing_is_left_after_a_drop() -> None:
+    memory = GroupMemory(SchedulerConfig())
+    kept(memory, "a", 0)
+    memory.drop()
+    assert memory.recall("a", 1) is None
