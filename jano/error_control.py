@@ -22,6 +22,8 @@ FEWEST_FULL_STEPS, MOST_FULL_STEPS = 4, 5
 more, which is worth 5 dB at 28 and costs as much at 20."""
 MEMORY = 0.5
 """Share of the old error rate that a new measurement leaves."""
+STEPS_FOR_A_LINE = 2
+"""Full steps before the first forecast of a run that goes on from another one, whose errors are known."""
 # Keeps the time of sigma 1 finite.
 ODDS_FLOOR = 1e-3
 BISECTIONS = 40

@@ -19,16 +19,23 @@ SMALLEST_ERROR = 1e-9
 class Feedback:
     """The guided predictions of one run, as the sampler gets them: (batch, channels, [frames,] height, width).
 
-    `corrects` tells that the sampler integrates an ODE, so that forecasts can be repaired afterwards.
+    `corrects` tells that the sampler integrates an ODE, so that forecasts can be repaired afterwards; `error_rate` is
+    that of the run before, where this one goes on.
     """
 
     def __init__(
-        self, config: SchedulerConfig, schedule: Schedule, grid: TokenGrid, sigmas: list[float], corrects: bool
+        self,
+        config: SchedulerConfig,
+        schedule: Schedule,
+        grid: TokenGrid,
+        sigmas: list[float],
+        corrects: bool,
+        error_rate: float | None = None,
     ) -> None:
         self._grid, self._sigmas = grid, sigmas
         self._history = PredictionHistory(config)
         self._correction = Correction(sigmas) if corrects and config.correct else None
-        self._control = control_of(config, schedule, sigmas) if config.controlled else None
+        self._control = control_of(config, schedule, sigmas, error_rate) if config.controlled else None
         self._spreads: list[float] = []
         self._measured_step = -1
 
@@ -36,6 +43,11 @@ class Feedback:
     def spread(self) -> float:
         """Median over the computed steps of the 90th over the 10th percentile of the regions' errors; 0 without."""
         return sorted(self._spreads)[len(self._spreads) // 2] if self._spreads else 0.0
+
+    @property
+    def error_rate(self) -> float | None:
+        """What was measured of the forecasts, for a run that goes on."""
+        return None if self._control is None else self._control.rate
 
     def due(self, step: int) -> bool:
         """Whether the model must be computed at `step`, by the measured errors."""
@@ -96,7 +108,9 @@ def region_errors(error: Tensor, grid: TokenGrid) -> Tensor:
     return grid.mean_per_region(square).amax(0).sqrt().cpu()
 
 
-def control_of(config: SchedulerConfig, schedule: Schedule, sigmas: list[float]) -> ErrorControl:
+def control_of(
+    config: SchedulerConfig, schedule: Schedule, sigmas: list[float], error_rate: float | None = None
+) -> ErrorControl:
     """By the tolerance, or by the number of steps that `target_speedup` leaves."""
     budget = round(schedule.num_steps / config.target_speedup) if config.target_speedup > 0 else 0
-    return ErrorControl(sigmas, schedule.cooldown_steps, config.tolerance, budget, schedule.warmup_steps)
+    return ErrorControl(sigmas, schedule.cooldown_steps, config.tolerance, budget, schedule.warmup_steps, error_rate)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -29,12 +29,14 @@ class Selection:
 class LevelMap:
     """Convergence level of every token of a latent, and the scores that it came from.
 
-    `levels` (num_tokens,) uint8 holds `Level` values; `scores` (num_regions,) lies in 0..1.
+    `levels` (num_tokens,) uint8 holds `Level` values; `scores` (num_regions,) lies in 0..1. `error_rate` is what the
+    run measured of its forecasts (error_control.py), so that one that goes on need not measure first; None: nothing.
     """
 
     grid: TokenGrid
     levels: Tensor
     scores: Tensor
+    error_rate: float | None = None
 
     def mask(self, levels: frozenset[Level]) -> Tensor:
         """(num_tokens,) bool: tokens whose level is one of `levels`."""
@@ -53,7 +55,7 @@ class LevelMap:
         return {level: counts[level] / self.levels.numel() for level in Level}
 
     def to(self, device: torch.device) -> LevelMap:
-        return LevelMap(self.grid, self.levels.to(device), self.scores.to(device))
+        return replace(self, levels=self.levels.to(device), scores=self.scores.to(device))
 
 
 def normalise_minmax(scores: Tensor) -> Tensor:

@@ -63,18 +63,13 @@ WAN_REGION = (1, 4, 4)
 
 # Tolerances of the error control, shares of the prediction's root mean square; measured with `make bench` (quality).
 _TOLERANCE = {"fidelity": 0.02, "balanced": 0.06, "fast": 0.2, "draft": 0.8}
-# With the map of an earlier run there is nothing to measure first: intervals (active, moderate, static) by level.
-_INTERVALS = {"fidelity": (1, 2, 2), "balanced": (1, 2, 2), "fast": (2, 2, 2), "draft": (3, 3, 3)}
 
 # Below this many steps nothing is gained: warm-up and cool-down are most of the run (jano-reference 2.1).
 FEWEST_STEPS = 9
 
 
-def scheduler_preset(quality: str, has_map: bool = False) -> SchedulerConfig:
+def scheduler_preset(quality: str) -> SchedulerConfig:
     """Schedule of a quality name; raises ValueError for an unknown one."""
     if quality not in _TOLERANCE:
         raise ValueError(f"Jano: quality {quality!r} is unknown; choose one of {', '.join(_TOLERANCE)}.")
-    if not has_map:
-        return SchedulerConfig(tolerance=_TOLERANCE[quality])
-    active, moderate, static = _INTERVALS[quality]
-    return SchedulerConfig(active_interval=active, moderate_interval=moderate, static_interval=static)
+    return SchedulerConfig(tolerance=_TOLERANCE[quality])

@@ -12,7 +12,7 @@ from torch import Tensor
 from .account import Account
 from .complexity import Features, normalised_scores
 from .config import AnalyzerConfig, SchedulerConfig
-from .error_control import first_full_steps
+from .error_control import STEPS_FOR_A_LINE, first_full_steps
 from .feedback import Feedback
 from .forecast import PredictionHistory
 from .grid import TokenGrid
@@ -76,10 +76,11 @@ class Run:
         self.analyzer, self.scheduler = analyzer, scheduler
         self.grid, self.latent_shape, self.sigmas, self.report = grid, tuple(latent_shape), sigmas, report
         num_steps = len(sigmas) - 1
+        rate = level_map and level_map.error_rate
         warmup = 1 if level_map is not None else warmup_steps(analyzer.warmup, num_steps, analyzer.score)
         self.controlled = scheduler is not None and scheduler.controlled
         if self.controlled:
-            warmup = max(warmup, first_full_steps(num_steps))
+            warmup = max(warmup, first_full_steps(num_steps) if rate is None else STEPS_FOR_A_LINE)
         self.schedule = Schedule.from_config(scheduler or SchedulerConfig(), num_steps, warmup)
         self._require_room(num_steps)
         self._require_same_grid(level_map)
@@ -87,7 +88,7 @@ class Run:
         report.level_map = level_map and level_map.to(torch.device("cpu"))
         self.account = Account(report, grid, latent_shape[0])
         self.cache, self.groups = KVCache(), GroupMemory(scheduler or SchedulerConfig())
-        self.feedback = Feedback(scheduler, self.schedule, grid, sigmas, corrects) if scheduler else None
+        self.feedback = Feedback(scheduler, self.schedule, grid, sigmas, corrects, rate) if scheduler else None
         self.sigma, self.step = sigmas[0], 0
         self._selected: Selection | None = None
         self._frozen_by: Selection | None = None
@@ -232,7 +233,8 @@ class Run:
     def drop(self) -> None:
         """Let go of every tensor; a small CPU copy of the level map stays in the report."""
         if self.level_map is not None:
-            self.report.level_map = self.level_map.to(torch.device("cpu"))
+            rate = self.feedback and self.feedback.error_rate
+            self.report.level_map = replace(self.level_map.to(torch.device("cpu")), error_rate=rate)
         self.level_map = None
         self.cache.drop()
         self._histories.clear()

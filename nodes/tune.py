@@ -143,8 +143,8 @@ class JanoScheduler(io.ComfyNode):
                 LevelMapType.Input(
                     "level_map",
                     optional=True,
-                    tooltip="Use the map of an earlier run (Jano Convergence Map): no warm-up, and tokens are computed "
-                    "at intervals by their level (Flux, Chroma and Wan).",
+                    tooltip="The map of the run that this one goes on from, as of Wan 2.2's first expert (Jano Convergence "
+                    "Map): no warm-up is needed, because what that run measured comes along.",
                 ),
             ],
             outputs=[io.Model.Output(tooltip="The accelerated model.")],

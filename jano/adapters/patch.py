@@ -41,10 +41,10 @@ def schedule(
 ) -> ModelPatcher:
     """A clone of `model` that computes less; `custom` holds the knobs of quality "custom".
 
-    With a `level_map` its tokens are computed at intervals by level, else the measured errors decide.
+    A `level_map` of the run before spares this one drawing its own and measuring errors first.
     """
     is_custom = quality == "custom"
-    scheduler = SchedulerConfig(**(custom or {})) if is_custom else scheduler_preset(quality, level_map is not None)
+    scheduler = SchedulerConfig(**(custom or {})) if is_custom else scheduler_preset(quality)
     clone = with_settings(model, scheduler=scheduler, level_map=level_map, preset=not is_custom, node_id=node_id)
     install(clone)
     return clone

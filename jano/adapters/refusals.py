@@ -31,8 +31,8 @@ def unsupported_model(model: ModelPatcher, by_level: bool) -> str:
         return f"{name} is not a flow model (supported: models that predict a velocity, as Flux, Wan, Qwen and SD3 do)"
     if by_level and family_of(network) is None:
         return (
-            f"intervals by level need a model class that Jano knows ({supported()}), not {name}; a quality without "
-            "level_map, or a target_speedup, works on every flow model"
+            f"intervals by level need a model class that Jano knows ({supported()}), not {name}; a quality preset, "
+            "or a target_speedup, works on every flow model"
         )
     return ""
 
@@ -73,7 +73,7 @@ def conflicting_node(model_options: dict, by_level: bool) -> str:
     if model_options.get("context_handler") is not None:
         return "context windows are on"
     if by_level and "torch.compile" in wrappers.get(WrappersMP.APPLY_MODEL, {}):
-        return "the model is compiled, which intervals by level do not allow (remove the compile node or the level_map)"
+        return "the model is compiled, which intervals by level do not allow (quality presets do)"
     return patched_blocks(options) if by_level else ""
 
 

@@ -42,7 +42,7 @@ def limited(conds: list, **limits: object) -> list:
 def test_batches_that_form_and_split_during_a_run_change_nothing(flux: ModelPatcher) -> None:
     pictures, timelines = [], []
     for together in (lambda step: True, lambda step: False, lambda step: step % 3 == 0):
-        model = schedule(flux, "balanced", level_map=level_map(flux))
+        model = schedule(flux, "custom", level_map=level_map(flux))
         model.set_model_sampler_calc_cond_batch_function(CondBatches(together))
         picture, report = run(model)
         assert report.fallbacks == []
@@ -81,7 +81,7 @@ def test_one_conditioning_on_both_sides_has_a_cache_for_each() -> None:
 
 @pytest.mark.parametrize("tokens", [8, 5], ids=["in one batch", "in a call of its own"])
 def test_a_conditioning_that_starts_later_is_computed_in_full_at_first(flux: ModelPatcher, tokens: int) -> None:
-    model = schedule(flux, "balanced", level_map=level_map(flux))
+    model = schedule(flux, "custom", level_map=level_map(flux))
     late = limited(conditioning(3, tokens=tokens), start_percent=0.5)
     _, report = run(model, positive=[*conditioning(1), *late])
     assert report.fallbacks == []

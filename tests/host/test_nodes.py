@@ -115,7 +115,7 @@ def test_the_map_lies_over_the_decoded_picture(accelerated: ModelPatcher) -> Non
 
 def test_a_map_can_be_used_again(flux: ModelPatcher, accelerated: ModelPatcher) -> None:
     output = run(JanoConvergenceMap, model=accelerated, latent={"samples": sample(accelerated)})
-    again = run(prepared(JanoScheduler), model=flux, level_map=output.args[3]).args[0]
+    again = run(prepared(JanoScheduler), model=flux, quality="custom", level_map=output.args[3]).args[0]
     report = json.loads(run(JanoReport, model=again, latent={"samples": sample(again)}).args[1])
     assert report["verdict"] == "accelerated"
     assert report["timeline"][1]["computed"] < 1  # no warm-up is left

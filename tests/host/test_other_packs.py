@@ -189,7 +189,7 @@ def test_an_answer_to_a_partial_step_is_taken_for_its_tokens_only(flux: ModelPat
     def repeat(executor: Callable, x: Tensor, *args: object, **kwargs: object) -> Tensor:
         return torch.where(active[0], x, torch.nan) if next(calls) == 5 else executor(x, *args, **kwargs)
 
-    model = schedule(flux, "balanced", level_map=chosen)
+    model = schedule(flux, "custom", level_map=chosen)
     model.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, "another pack", repeat)
     picture = sample(model)
     assert report_of(model, picture).fallbacks == ["another node answered in place of the transformer"]

@@ -132,7 +132,7 @@ def test_sigmas_that_rise(flux: ModelPatcher, caplog) -> None:
 
 
 def test_a_map_of_another_size(flux: ModelPatcher, caplog) -> None:
-    model = schedule(flux, "balanced", level_map=level_map(flux, (16, 24)))
+    model = schedule(flux, "custom", level_map=level_map(flux, (16, 24)))
     report = native_report(flux, model, caplog)
     assert report.fallbacks == [
         "the level map is for (1, 8, 12) tokens (frames, height, width) but this latent has (1, 9, 7); "
@@ -155,9 +155,7 @@ def test_a_model_that_the_host_compiles(flux: ModelPatcher, caplog) -> None:
     model = flux.clone()
     model.add_wrapper_with_key("apply_model", "torch.compile", compiled)
     report = native_report(model, schedule(model, "custom"), caplog)
-    assert report.fallbacks == [
-        "the model is compiled, which intervals by level do not allow (remove the compile node or the level_map)"
-    ]
+    assert report.fallbacks == ["the model is compiled, which intervals by level do not allow (quality presets do)"]
 
 
 # --- settings that are no reason to refuse
@@ -172,7 +170,7 @@ def test_an_all_static_map_skips_whole_steps(flux: ModelPatcher) -> None:
 
 
 def test_an_all_active_map_leaves_nothing_out(flux: ModelPatcher) -> None:
-    model = schedule(flux, "balanced", level_map=level_map(flux, level=Level.ACTIVE))
+    model = schedule(flux, "custom", level_map=level_map(flux, level=Level.ACTIVE))
     picture = sample(model)
     assert torch.equal(picture, sample(flux))
     report = report_of(model, picture)

@@ -33,7 +33,7 @@ def test_two_evaluations_close_together_do_not_throw_the_forecast_off(flux: Mode
 
 @pytest.mark.parametrize("sampler", EVALUATIONS)
 def test_every_evaluation_of_a_step_computes_the_same_tokens(flux: ModelPatcher, sampler: str) -> None:
-    model = schedule(flux, "balanced", level_map=level_map(flux))
+    model = schedule(flux, "custom", level_map=level_map(flux))
     report = report_of(model, sample(model, 20, sampler=sampler))
     assert [record.step for record in report.steps] == list(range(20))
     assert sum(record.evaluations for record in report.steps) >= 20 * EVALUATIONS[sampler] - 2
@@ -43,6 +43,6 @@ def test_every_evaluation_of_a_step_computes_the_same_tokens(flux: ModelPatcher,
 
 @pytest.mark.parametrize("scheduler", ["simple", "beta", "karras", "exponential", "kl_optimal"])
 def test_every_step_is_found_however_close_they_lie(flux: ModelPatcher, scheduler: str) -> None:
-    model = schedule(flux, "balanced", level_map=level_map(flux))
+    model = schedule(flux, "custom", level_map=level_map(flux))
     report = report_of(model, sample(model, 28, scheduler=scheduler))
     assert [record.step for record in report.steps] == list(range(28))

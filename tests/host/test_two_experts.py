@@ -1,12 +1,15 @@
-"""Two samplers in a row on one latent, as with Wan 2.2 14B: the second takes the first one's map, not a warm-up."""
+"""Two samplers in a row on one latent, as with Wan 2.2 14B: the second takes the first one's map and measured errors,
+and needs no warm-up of its own."""
 
 from __future__ import annotations
 
 import comfy.sd
 import pytest
 from comfy.model_patcher import ModelPatcher
-from comfyui_jano.jano.adapters.patch import schedule
+from comfyui_jano.jano.adapters.patch import analyze, schedule
 from comfyui_jano.jano.adapters.settings import report_of
+from comfyui_jano.jano.config import AnalyzerConfig
+from comfyui_jano.jano.report import RunReport
 from comfyui_jano.tests.host.test_tiny_wan import PROMPTS, WAN, conditioning
 from comfyui_jano.tests.host.tiny import sample
 from torch import Tensor
@@ -14,6 +17,7 @@ from torch import Tensor
 SIZE = (5, 16, 16)
 STEPS, SWITCH = 24, 10
 INTERVALS = {"static_interval": 3, "moderate_interval": 2, "active_interval": 1}
+LINE = 2  # full steps before the first forecast
 
 
 @pytest.fixture(scope="module")
@@ -37,20 +41,46 @@ def settings() -> dict:
     return {"steps": STEPS, "cfg": 4.0, "size": SIZE, "sampler": "euler", **both}
 
 
+def second_run(model: ModelPatcher, handed_over: Tensor, exact: Tensor) -> tuple[RunReport, float]:
+    made = low_noise(model, handed_over)
+    return report_of(model, made), (made - exact).square().mean().item()
+
+
 def test_the_second_expert_needs_no_warm_up(experts: tuple[ModelPatcher, ModelPatcher]) -> None:
+    first, second = experts
+    scheduled = schedule(first, "balanced")
+    handed_over = high_noise(scheduled)
+    level_map, exact = report_of(scheduled, handed_over).level_map, low_noise(second, handed_over)
+    for setting in (("balanced",), ("custom", {"target_speedup": 2.0})):
+        alone, error_alone = second_run(schedule(second, *setting), handed_over, exact)
+        mapped, error = second_run(schedule(second, *setting, level_map=level_map), handed_over, exact)
+        assert mapped.steps[LINE].computed_share == 0
+        assert alone.steps[LINE].computed_share == 1
+        assert mapped.computed_token_fraction <= alone.computed_token_fraction
+        assert error <= error_alone
+        assert mapped.level_map.levels.equal(level_map.levels)
+
+
+def test_by_level_the_second_expert_starts_at_its_second_step(experts: tuple[ModelPatcher, ModelPatcher]) -> None:
     first, second = experts
     scheduled = schedule(first, "custom", INTERVALS)
     handed_over = high_noise(scheduled)
-    level_map = report_of(scheduled, handed_over).level_map
-    exact = low_noise(second, handed_over)
-    alone = schedule(second, "custom", INTERVALS)
-    mapped = schedule(second, "custom", INTERVALS, level_map=level_map)
-    errors, reports = {}, {}
-    for name, model in (("alone", alone), ("mapped", mapped)):
-        made = low_noise(model, handed_over)
-        errors[name] = (made - exact).square().mean()
-        reports[name] = report_of(model, made)
-    assert [record.computed_share < 1 for record in reports["mapped"].steps[:2]] == [False, True]
-    assert reports["mapped"].computed_token_fraction <= reports["alone"].computed_token_fraction
-    assert reports["mapped"].level_map.levels.equal(level_map.levels)
-    assert errors["mapped"] <= errors["alone"]
+    level_map, exact = report_of(scheduled, handed_over).level_map, low_noise(second, handed_over)
+    alone, error_alone = second_run(schedule(second, "custom", INTERVALS), handed_over, exact)
+    mapped, error = second_run(schedule(second, "custom", INTERVALS, level_map=level_map), handed_over, exact)
+    assert [record.computed_share < 1 for record in mapped.steps[:2]] == [False, True]
+    assert mapped.computed_token_fraction <= alone.computed_token_fraction
+    assert error <= error_alone
+
+
+def test_a_map_of_a_run_that_measured_nothing_spares_only_the_drawing(
+    experts: tuple[ModelPatcher, ModelPatcher],
+) -> None:
+    first, second = experts
+    analysed = analyze(first, AnalyzerConfig())
+    handed_over = high_noise(analysed)
+    level_map = report_of(analysed, handed_over).level_map
+    model = schedule(second, "balanced", level_map=level_map)
+    report = report_of(model, low_noise(model, handed_over))
+    assert report.verdict == "accelerated"
+    assert report.steps[LINE].computed_share == 1
