@@ -23,9 +23,9 @@ class Correction:
         self._shift: Tensor | None = None
         self._weight: Tensor | None = None
 
-    def shifted(self, x: Tensor) -> Tensor:
-        """What the model is shown in place of the sampler's x."""
-        return x if self._shift is None else x + self._shift.to(x)
+    def shifted(self, x: Tensor, scale: float = 1.0) -> Tensor:
+        """What the model is shown in place of the sampler's x, which is `scale` times a flow model's."""
+        return x if self._shift is None else x + scale * self._shift.to(x)
 
     def returned(self, denoised: Tensor, step: int) -> Tensor:
         """What the sampler is given: in the last step the prediction that lands it on the repaired x."""

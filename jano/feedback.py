@@ -53,9 +53,9 @@ class Feedback:
         """Whether the model must be computed at `step`, by the measured errors."""
         return self._control.due(step)
 
-    def shown(self, x: Tensor) -> Tensor:
-        """What the model sees in place of the sampler's `x`."""
-        return x if self._correction is None else self._correction.shifted(x)
+    def shown(self, x: Tensor, scale: float = 1.0) -> Tensor:
+        """What the model sees in place of the sampler's `x`, which is `scale` times a flow model's."""
+        return x if self._correction is None else self._correction.shifted(x, scale)
 
     def settled(self, denoised: Tensor, step: int, sigma: float, computed: Selection | None, remember: bool) -> Tensor:
         """Learn from a prediction, and return what the sampler is given in its place.

@@ -132,13 +132,16 @@ class Run:
             return self._selection(self.schedule.due(self.step))
         return None if self.feedback.due(self.step) else self._selection(frozenset())
 
-    def shown(self, x: Tensor) -> Tensor:
-        """What the model sees in place of the sampler's `x`: repaired of what earlier forecasts did to it."""
-        return x if self.feedback is None else self.feedback.shown(x)
+    def shown(self, x: Tensor, scale: float = 1.0) -> Tensor:
+        """What the model sees in place of the sampler's `x`: repaired of what earlier forecasts did to it.
 
-    def settle(self, x: Tensor, denoised: Tensor) -> Tensor:
+        `scale` is how many times larger `x` is than that of a flow model at this sigma.
+        """
+        return x if self.feedback is None else self.feedback.shown(x, scale)
+
+    def settle(self, x: Tensor, denoised: Tensor, scale: float = 1.0) -> Tensor:
         """After an evaluation on `x` as shown: measure the forecast, repair, and return what the sampler is given."""
-        self.observe(x, denoised)
+        self.observe(x / scale, denoised)
         if not self._caches:
             return denoised
         denoised = self.feedback.settled(denoised, self.step, self.sigma, self._frozen_by, self._remembers)

@@ -17,7 +17,7 @@ class JanoModelLoader(io.ComfyNode):
             node_id="JanoModelLoader",
             display_name="Load Diffusion Model (Jano)",
             category=CATEGORY,
-            description="Loads a diffusion model as the stock loader does; flow models sample faster.",
+            description="Loads a diffusion model as the stock loader does, and makes it sample faster.",
             search_aliases=[*SEARCH_ALIASES, "load", "unet", "loader"],
             hidden=[io.Hidden.unique_id],
             inputs=[

@@ -26,7 +26,7 @@ class JanoAnalyzer(io.ComfyNode):
             search_aliases=[*NAME_ALIASES, "level map", "complexity"],
             hidden=[io.Hidden.unique_id],
             inputs=[
-                io.Model.Input("model", tooltip="The flow model to watch (Flux, Wan, Qwen-Image and others)."),
+                io.Model.Input("model", tooltip="The diffusion model to watch (Flux, Wan, Qwen-Image and others)."),
                 io.Float.Input(
                     "warmup",
                     default=ANALYZER.warmup,
@@ -104,14 +104,15 @@ class JanoScheduler(io.ComfyNode):
             node_id="JanoScheduler",
             display_name="Jano Scheduler",
             category=CATEGORY,
-            description="Speeds up a flow model: it measures how well the model can be forecast, computes "
+            description="Speeds up a diffusion model: it measures how well the model can be forecast, computes "
             "it where it cannot, and repairs afterwards what forecasts missed. What it cannot speed up it runs "
             "unchanged, and says why.",
             search_aliases=SEARCH_ALIASES,
             hidden=[io.Hidden.unique_id],
             inputs=[
                 io.Model.Input(
-                    "model", tooltip="The flow model to speed up (Flux, Wan, Qwen-Image and others), LoRAs and all."
+                    "model",
+                    tooltip="The diffusion model to speed up (Flux, Wan, Qwen-Image and others), LoRAs and all.",
                 ),
                 io.Combo.Input(
                     "quality",
@@ -143,8 +144,8 @@ class JanoScheduler(io.ComfyNode):
                 LevelMapType.Input(
                     "level_map",
                     optional=True,
-                    tooltip="The map of the run that this one goes on from, as of Wan 2.2's first expert (Jano Convergence "
-                    "Map): no warm-up is needed, because what that run measured comes along.",
+                    tooltip="The map of the run that this one goes on from, as of Wan 2.2's first expert (Jano "
+                    "Convergence Map): no warm-up is needed, because what that run measured comes along.",
                 ),
             ],
             outputs=[io.Model.Output(tooltip="The accelerated model.")],

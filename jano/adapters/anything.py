@@ -1,4 +1,4 @@
-"""Any other flow model that the host samples: whole steps can be forecast without knowing its blocks."""
+"""Any other model that the host samples: whole steps can be forecast without knowing its blocks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from torch import nn
 
 from ..grid import THW
 
-NAME = "other flow models"
+NAME = "other models"
 # Latent cells per region of the map.
 REGION = (1, 8, 8)
 

@@ -1,6 +1,6 @@
 """The model families that Jano knows: modules with NAME, MODELS, REGION, patch(), width(), num_front(), taps().
 
-Of any other flow model `anything` knows REGION and patch(), which is enough to forecast whole steps.
+Of any other model `anything` knows REGION and patch(), which is enough to forecast whole steps.
 """
 
 from __future__ import annotations

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from comfy.model_patcher import ModelPatcher
-from comfy.model_sampling import CONST
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ..presets import FEWEST_STEPS
 from ..run import Run
 from .families import family_of, supported
+from .noise import Noise, noise_of
 
 # They evaluate the model at sigmas of their own, so that a level's interval in steps means nothing.
 ADAPTIVE_SAMPLERS = ("dpm_adaptive", "dpm_fast")
@@ -27,12 +27,12 @@ def sampler_name(sampler: object) -> str:
 def unsupported_model(model: ModelPatcher, by_level: bool) -> str:
     """Why this model runs natively; empty when Jano can accelerate it."""
     network, name = model.model.diffusion_model, type(model.model.diffusion_model).__name__
-    if not isinstance(model.get_model_object("model_sampling"), CONST):
-        return f"{name} is not a flow model (supported: models that predict a velocity, as Flux, Wan, Qwen and SD3 do)"
+    if noise_of(model) is None:
+        return f"{name} is sampled in a way that Jano does not know (supported: flow, eps, v and EDM models)"
     if by_level and family_of(network) is None:
         return (
             f"intervals by level need a model class that Jano knows ({supported()}), not {name}; a quality preset, "
-            "or a target_speedup, works on every flow model"
+            "or a target_speedup, works on every model"
         )
     return ""
 
@@ -45,9 +45,8 @@ def unsupported_latent(noise: Tensor, latent_shapes: list | None) -> str:
     return ""
 
 
-def unsupported_sampling(sampler: object, sigmas: Tensor, is_preset: bool) -> str:
+def unsupported_sampling(sampler: object, is_preset: bool, num_steps: int) -> str:
     """Why this way of sampling runs natively; presets refuse runs of a few steps, quality custom does not."""
-    num_steps = len(sigmas) - 1
     name = sampler_name(sampler)
     if num_steps < 1:
         return "the run has no steps"
@@ -55,9 +54,13 @@ def unsupported_sampling(sampler: object, sigmas: Tensor, is_preset: bool) -> st
         return f"{num_steps} steps are too few to gain anything (from {FEWEST_STEPS} on, or with quality custom)"
     if name.startswith(ADAPTIVE_SAMPLERS):
         return f"the sampler {name} chooses its own steps (any sampler with fixed steps works)"
+    return ""
+
+
+def unsupported_sigmas(model: ModelPatcher, sigmas: Tensor) -> str:
     if bool((sigmas[1:] > sigmas[:-1]).any()):
         return "the sigmas do not only fall (unsampling or restarts)"
-    if float(sigmas[0]) > 1.0 + ROUNDING:
+    if noise_of(model) is Noise.MIXED and float(sigmas[0]) > 1.0 + ROUNDING:
         return f"the sigmas start at {float(sigmas[0]):.1f}, above the 1 of pure noise in a flow model"
     return ""
 

@@ -20,6 +20,7 @@ from .attention import OVERRIDE, AttentionTap
 from .families import by_class, grid_of
 from .keys import chunk_keys, group_key
 from .memory import with_cache
+from .noise import Noise, noise_of
 from .progress import tell_end, tell_step
 from .refusals import (
     conflicting_node,
@@ -28,6 +29,7 @@ from .refusals import (
     unsupported_latent,
     unsupported_model,
     unsupported_sampling,
+    unsupported_sigmas,
 )
 from .settings import KEY, JanoSettings, RunHistory, fingerprint
 from .taps import Tap, tapped
@@ -68,7 +70,7 @@ def integrates_ode(sampler: object) -> bool:
 class ActiveRun:
     """A Run bound to the host's model; what `transformer_options["jano"]` holds while sampling.
 
-    `run` is None when the whole run is native.
+    `run` is None when the whole run is native. `sigma` is the host's, of the evaluation that is under way.
     """
 
     settings: JanoSettings
@@ -76,6 +78,8 @@ class ActiveRun:
     run: Run | None = None
     taps: list[Tap] = field(default_factory=list)
     num_front: Callable[[dict], int] = lambda conds: 0
+    noise: Noise = Noise.MIXED
+    sigma: float = 0.0
 
     def fall_back(self, reason: str) -> None:
         """Say once why something runs natively."""
@@ -124,7 +128,8 @@ def start(
         refusal = (
             unsupported_model(model, settings.by_level)
             or unsupported_latent(noise, latent_shapes)
-            or unsupported_sampling(sampler, sigmas, settings.preset)
+            or unsupported_sampling(sampler, settings.preset, len(sigmas) - 1)
+            or unsupported_sigmas(model, sigmas)
             or conflicting_node(guider.model_options, settings.by_level)
         )
         if refusal:
@@ -133,8 +138,10 @@ def start(
         analyzer = without_region_default(settings.analyzer, family.REGION)
         grid = grid_of(family, network, noise.shape, analyzer.region)
         level_map = settings.level_map and settings.level_map.to(model.load_device)
+        active.noise = noise_of(model)
+        flow_sigmas = [active.noise.flow_sigma(sigma) for sigma in sigmas.tolist()]
         active.run = Run(
-            analyzer, settings.scheduler, grid, noise.shape, sigmas.tolist(), active.report, level_map, corrects
+            analyzer, settings.scheduler, grid, noise.shape, flow_sigmas, active.report, level_map, corrects
         )
         if active.run.keeps_keys:
             active.taps = family.taps(network)
@@ -174,9 +181,11 @@ def predict_noise(executor: Callable, x: Tensor, timestep: Tensor, model_options
         run.give_up()
         return executor(x, timestep, model_options, seed)
     started = time.perf_counter()
-    run.begin(float(timestep.flatten()[0]))
-    x = run.shown(x)
-    denoised = run.settle(x, executor(x, timestep, model_options, seed))
+    active.sigma = float(timestep.flatten()[0])
+    scale = active.noise.scale(active.sigma)
+    run.begin(active.noise.flow_sigma(active.sigma))
+    x = run.shown(x, scale)
+    denoised = run.settle(x, executor(x, timestep, model_options, seed), scale)
     run.account.record.seconds += time.perf_counter() - started
     tell_step(active.settings.node_id, run.report, run.grid.tokens)
     return denoised
@@ -194,7 +203,7 @@ def calc_cond_batch(
     run = active.run if isinstance(active, ActiveRun) else None
     if run is None or not run.controlled:
         return executor(model, conds, x_in, timestep, model_options)
-    group = run.groups.numbered(group_key(conds, run.sigma, options))
+    group = run.groups.numbered(group_key(conds, active.sigma, options))
     forecast = run.recall(group)
     if forecast is not None:
         return list(forecast.chunk(len(conds)))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import comfy.sd
 import pytest
 from comfy.model_patcher import ModelPatcher
+from comfyui_jano.host.location import ROOT
 from comfyui_jano.tests.host import tiny
 
 
@@ -17,6 +19,12 @@ def flux() -> ModelPatcher:
 @pytest.fixture(scope="session")
 def wan() -> ModelPatcher:
     return tiny.wan()
+
+
+@pytest.fixture(scope="session")
+def trained() -> ModelPatcher:
+    """The demo's Flux."""
+    return comfy.sd.load_diffusion_model(str(ROOT / "demo" / "models" / "jano_tiny_flux.safetensors"))
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""Whole steps are skipped on every flow model that the host samples, whatever its blocks look like."""
+"""Whole steps are skipped on every model that the host samples, whatever its blocks look like."""
 
 from __future__ import annotations
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
 from comfy.context_windows import ContextFuseMethods, ContextSchedules
 from comfy.model_patcher import ModelPatcher
+from comfy.model_sampling import IMG_TO_IMG
 from comfy_extras.nodes_context_windows import ContextWindowsManualNode
 from comfyui_jano.jano.adapters.patch import analyze, schedule
 from comfyui_jano.jano.adapters.settings import report_of
@@ -43,16 +45,17 @@ def native_report(model: ModelPatcher, accelerated: ModelPatcher, caplog, **run:
     return report
 
 
-@pytest.mark.parametrize("quality", ["custom", "draft"])
-def test_a_model_that_is_no_flow_model(quality: str, caplog) -> None:
+@pytest.mark.parametrize("patch", [partial(schedule, quality="draft"), partial(analyze, analyzer=AnalyzerConfig())])
+def test_a_model_that_is_sampled_in_another_way(patch: Callable, caplog) -> None:
     model = tiny.unet()
-    report = native_report(model, schedule(model, quality), caplog, size=(16, 16), cfg=3.0)
-    assert report.fallbacks[0].startswith("UNetModel is not a flow model (supported: ")
+    model.add_object_patch("model_sampling", another_sampling(model))
+    report = native_report(model, patch(model), caplog, size=(16, 16))
+    assert report.fallbacks[0].startswith("UNetModel is sampled in a way that Jano does not know (supported: ")
 
 
-def test_an_analyzer_on_a_model_that_is_no_flow_model(caplog) -> None:
-    model = tiny.unet()
-    native_report(model, analyze(model, AnalyzerConfig()), caplog, size=(16, 16))
+def another_sampling(model: ModelPatcher) -> object:
+    """The model's own noise levels, read as Lotus' pictures are."""
+    return type("Another", (type(model.model.model_sampling), IMG_TO_IMG), {})(model.model.model_config)
 
 
 @pytest.mark.parametrize("make", [tiny.qwen, somebodys_flux], ids=["another transformer", "a subclass"])

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import comfy.sd
 import pytest
 import torch
 from comfy.model_patcher import ModelPatcher
 from comfyui_jano.demo.nodes.text import encode, load_table
 from comfyui_jano.demo.nodes.vocabulary import parse_prompt
-from comfyui_jano.host.location import ROOT
 from comfyui_jano.jano.adapters.patch import schedule
 from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.tests.host.tiny import sample
 from torch import Tensor
 
 STEPS, CFG = 20, 4.0
-
-
-@pytest.fixture(scope="module")
-def trained() -> ModelPatcher:
-    return comfy.sd.load_diffusion_model(str(ROOT / "demo" / "models" / "jano_tiny_flux.safetensors"))
 
 
 def said(text: str) -> list:

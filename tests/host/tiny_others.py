@@ -231,6 +231,8 @@ OTHERS = {
     "HiDream": other(host.HiDream, HIDREAM, conditioning_llama3=noise(1, 2, TOKENS, CONTEXT)),
     "Kandinsky 5": other(host.Kandinsky5, KANDINSKY, EVEN_CLIP),
     "Anima": other(host.Anima, ANIMA, (1, *ODD)),
+    "Cosmos Predict 2": other(host.CosmosT2IPredict2, {**ANIMA, "image_model": "cosmos_predict2"}, (1, *ODD)),
+    "SD 1.5": Other(tiny.unet, (16, 16)),
     "OmniGen 2": other(host.Omnigen2, OMNIGEN, attention_mask=all_read()),
     "Ernie-Image": other(host.ErnieImage, ERNIE),
     "Wan HuMo": wan(host.WAN21_HuMo, {"model_type": "humo"}, audio_embed=noise(1, 2, 8, 5, 1280), **REFERENCE),
