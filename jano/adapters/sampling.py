@@ -178,7 +178,8 @@ def predict_noise(executor: Callable, x: Tensor, timestep: Tensor, model_options
         return executor(x, timestep, model_options, seed)
     if tuple(x.shape) != run.latent_shape:
         active.fall_back("the sampler evaluates parts of the latent")
-        run.give_up()
+        run.drop()
+        active.run = None
         return executor(x, timestep, model_options, seed)
     started = time.perf_counter()
     active.sigma = float(timestep.flatten()[0])
