@@ -16,6 +16,7 @@ COMPARED_AT = (0.75, 0.6, 0.5, 0.4)
 HALF = "50% of the steps"
 NOT_DRAWN = ("Jano, swept",)
 OURS = "Jano"
+OVERVIEW = ("fewer steps", "EasyCache", "LazyCache", "whole-step forecast", "Jano as published", OURS)
 EQUAL = 0.5
 COLUMNS: dict[str, Callable[[Row], float | None]] = {
     "worst frame dB": lambda row: row["worst_frame_db"] if row["motion_db"] is not None else None,
@@ -36,8 +37,33 @@ def quality(out: Path) -> list[str]:
         return []
     checkpoint = {kind_of(row): row["model"] for row in rows}
     newest = [row for row in rows if row["model"] == checkpoint[kind_of(row)]]
-    ways = sorted({_way(row) for row in newest})
-    return [_of_way(out, way, [row for row in newest if _way(row) == way]) for way in ways]
+    ways = {way: [row for row in newest if _way(row) == way] for way in sorted({_way(row) for row in newest})}
+    return [_overview(ways), *(_of_way(out, way, found) for way, found in ways.items())]
+
+
+def _overview(ways: dict[tuple, list[Row]]) -> str:
+    """One line for each way of sampling: mean over its prompts of every arm's PSNR at equal FLOPs."""
+    arms = [arm for arm in OVERVIEW if any(row["arm"] == arm for rows in ways.values() for row in rows)]
+    lines = []
+    for way, rows in ways.items():
+        curves = _curves(_grouped(rows))
+        values = [between([point[:2] for point in curves.get(arm, [])], EQUAL) for arm in arms]
+        shown = ["" if value is None else f"{value:.1f}" for value in values]
+        lines.append([_title(way), str(len({row["prompt"] for row in rows})), *shown])
+    head = f"## Closeness to the full run at {EQUAL:.0%} of the FLOPs\n\nMean PSNR in dB, straight between measured points.\n"
+    return f"{head}\n{table(['', 'prompts', *arms], lines)}"
+
+
+def _grouped(rows: list[Row]) -> Groups:
+    groups: Groups = defaultdict(list)
+    for row in rows:
+        groups[row["arm"], row["setting"]].append(row)
+    return groups
+
+
+def _title(way: tuple) -> str:
+    kind, side, steps, sampler, cfg = way
+    return f"tiny {kind.capitalize()} at {side} pixels, {steps} steps, {sampler}, CFG {cfg:g}"
 
 
 def _way(row: Row) -> tuple:
@@ -51,11 +77,8 @@ def kind_of(row: Row) -> str:
 
 def _of_way(out: Path, way: tuple, rows: list[Row]) -> str:
     kind, side, steps, sampler, cfg = way
-    groups: Groups = defaultdict(list)
-    for row in rows:
-        groups[row["arm"], row["setting"]].append(row)
+    groups, title = _grouped(rows), _title(way)
     name = f"quality_{kind}_{side}_{steps}_{sampler}_{cfg:g}.png"
-    title = f"tiny {kind.capitalize()} at {side} pixels, {steps} steps, {sampler}, CFG {cfg:g}"
     curves = _curves(groups)
     drawn = {arm: points for arm, points in curves.items() if arm not in NOT_DRAWN}
     chart.curves(out / name, f"{title}: closeness to the full run", "share of the FLOPs", "PSNR in dB", drawn)
@@ -172,5 +195,5 @@ def _settings(groups: Groups) -> str:
         natively = sorted({reason for row in found for reason in row["native_because"]})
         shown = [f"{mean(_all(found, 'flops_fraction')):.3f}", f"{mean(values):.2f}", f"{worst_decile(values):.2f}"]
         more = [f"{mean([find(row) or 0.0 for row in found]):.4g}" for find in columns.values()]
-        rows.append([arm, setting, *shown, *more, "; ".join(natively)])
-    return table(["arm", "setting", "FLOPs", "PSNR dB", "worst decile", *columns, "native because"], rows)
+        rows.append([arm, setting, str(len(found)), *shown, *more, "; ".join(natively)])
+    return table(["arm", "setting", "prompts", "FLOPs", "PSNR dB", "worst decile", *columns, "native because"], rows)
