@@ -18,6 +18,10 @@ NOT_DRAWN = ("Jano, swept",)
 OURS = "Jano"
 OVERVIEW = ("fewer steps", "EasyCache", "LazyCache", "whole-step forecast", "Jano as published", OURS)
 EQUAL = 0.5
+OVERVIEW_HEAD = f"""## Closeness to the full run at {EQUAL:.0%} of the FLOPs
+
+Mean PSNR in dB, straight between measured points; with its share in brackets where an arm cannot spend so little.
+"""
 COLUMNS: dict[str, Callable[[Row], float | None]] = {
     "worst frame dB": lambda row: row["worst_frame_db"] if row["motion_db"] is not None else None,
     "motion dB": lambda row: row["motion_db"],
@@ -47,11 +51,18 @@ def _overview(ways: dict[tuple, list[Row]]) -> str:
     lines = []
     for way, rows in ways.items():
         curves = _curves(_grouped(rows))
-        values = [between([point[:2] for point in curves.get(arm, [])], EQUAL) for arm in arms]
-        shown = ["" if value is None else f"{value:.1f}" for value in values]
+        shown = [_about_equal([point[:2] for point in curves.get(arm, [])]) for arm in arms]
         lines.append([_title(way), str(len({row["prompt"] for row in rows})), *shown])
-    head = f"## Closeness to the full run at {EQUAL:.0%} of the FLOPs\n\nMean PSNR in dB, straight between measured points.\n"
-    return f"{head}\n{table(['', 'prompts', *arms], lines)}"
+    return f"{OVERVIEW_HEAD}\n{table(['', 'prompts', *arms], lines)}"
+
+
+def _about_equal(points: list[tuple[float, float]]) -> str:
+    """PSNR at equal FLOPs; of an arm that cannot spend so little, that of its cheapest point with its share."""
+    value = between(points, EQUAL)
+    if value is not None:
+        return f"{value:.1f}"
+    dearer = [(share, psnr) for share, psnr in points if share > EQUAL]
+    return "{1:.1f} ({0:.0%})".format(*min(dearer)) if dearer else ""
 
 
 def _grouped(rows: list[Row]) -> Groups:
