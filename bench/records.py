@@ -27,11 +27,12 @@ def digest(*paths: Path) -> str:
 
 
 class Lines:
-    """A file of JSON lines in which each row is found by its `key` fields."""
+    """A file of JSON lines in which each row is found by its `key` fields; rows of older versions lack some, and do not
+    count."""
 
     def __init__(self, path: Path, key: tuple[str, ...]) -> None:
         self._path, self._key = path, key
-        self._rows = {self._key_of(row): row for row in _read(path)}
+        self._rows = {self._key_of(row): row for row in _read(path) if set(key) <= row.keys()}
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self._rows.values())
