@@ -55,8 +55,8 @@ SCENES = {
             "EmptyHunyuanLatentVideo": {"width": 256, "height": 256, "length": 33},
         },
         "JanoDemoClipPrompt",
-        "green tree still, red tower moving left, night sky, grass",
-        {"seed": 3, "steps": 30, "cfg": 5.0},
+        "blue checked ball moving right, yellow tower still, striped wall, sand",
+        {"seed": 7, "steps": 30, "cfg": 5.0},
         long_steps=True,
     ),
 }
