@@ -13,12 +13,14 @@ from .schedule import StepClass
 class Account:
     """The step records of a report, written by the run that they are of; `batch` counts the pictures of its latent."""
 
-    def __init__(self, report: RunReport, grid: TokenGrid, batch: int) -> None:
-        self._report, self._grid, self._batch = report, grid, batch
+    def __init__(self, report: RunReport, grid: TokenGrid, batch: int, first_sigma: float = 1.0) -> None:
+        self._report, self._grid, self._batch, self._first_sigma = report, grid, batch, first_sigma
 
     @property
     def record(self) -> StepRecord:
-        """Of the step that is under way."""
+        """Of the step that is under way; calls before any evaluation belong to the first."""
+        if not self._report.steps:
+            self._report.steps.append(StepRecord(0, self._first_sigma, StepClass.FULL))
         return self._report.steps[-1]
 
     def begin(self, step: int, sigma: float) -> bool:

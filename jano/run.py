@@ -86,7 +86,7 @@ class Run:
         self._require_same_grid(level_map)
         self.level_map = level_map
         report.level_map = level_map and level_map.to(torch.device("cpu"))
-        self.account = Account(report, grid, latent_shape[0])
+        self.account = Account(report, grid, latent_shape[0], sigmas[0])
         self.cache, self.groups = KVCache(), GroupMemory(scheduler or SchedulerConfig())
         self.feedback = Feedback(scheduler, self.schedule, grid, sigmas, corrects, rate) if scheduler else None
         self.sigma, self.step = sigmas[0], 0

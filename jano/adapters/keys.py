@@ -13,10 +13,9 @@ def group_key(conds: list, sigma: float, options: dict) -> Hashable:
 
     It holds every side's conditionings that are on at `sigma`, with the ControlNets of each that are.
     """
-    sides = (tuple(cond for cond in side or () if _is_on(cond, sigma)) for side in conds)
-    return tuple(tuple((cond.get("uuid"), _controls(cond, sigma)) for cond in side) for side in sides), _replaced(
-        options
-    )
+    on = ([cond for cond in side or () if _is_on(cond, sigma)] for side in conds)
+    sides = tuple(tuple((cond.get("uuid"), _controls(cond, sigma)) for cond in side) for side in on)
+    return sides, _replaced(options)
 
 
 def chunk_keys(options: dict) -> Chunks:

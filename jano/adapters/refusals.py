@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ..presets import FEWEST_STEPS
 from ..run import Run
+from ..schedule import SAME_STEP
 from .families import family_of, supported
 from .noise import Noise, noise_of
 
@@ -62,6 +65,9 @@ def unsupported_sigmas(model: ModelPatcher, sigmas: Tensor) -> str:
         return "the sigmas do not only fall (unsampling or restarts)"
     if noise_of(model) is Noise.MIXED and float(sigmas[0]) > 1.0 + ROUNDING:
         return f"the sigmas start at {float(sigmas[0]):.1f}, above the 1 of pure noise in a flow model"
+    levels = [noise_of(model).flow_sigma(sigma) for sigma in sigmas.tolist()]
+    if any(0.0 < sigma - following <= SAME_STEP * sigma for sigma, following in pairwise(levels)):
+        return "two steps lie so close together that they cannot be told apart (use fewer steps, or another scheduler)"
     return ""
 
 

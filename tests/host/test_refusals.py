@@ -134,6 +134,13 @@ def test_sigmas_that_rise(flux: ModelPatcher, caplog) -> None:
     assert report.fallbacks == ["the sigmas do not only fall (unsampling or restarts)"]
 
 
+def test_steps_that_cannot_be_told_apart(caplog) -> None:
+    model = tiny.unet()
+    sigmas = torch.tensor([4500.0, 4400.0, *torch.linspace(100.0, 0.0, 12).tolist()])
+    report = native_report(model, schedule(model, "draft"), caplog, size=(16, 16), steps=13, sigmas=sigmas)
+    assert report.fallbacks[0].startswith("two steps lie so close together that they cannot be told apart")
+
+
 def test_a_map_of_another_size(flux: ModelPatcher, caplog) -> None:
     model = schedule(flux, "custom", level_map=level_map(flux, (16, 24)))
     report = native_report(flux, model, caplog)

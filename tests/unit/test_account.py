@@ -42,3 +42,10 @@ def test_what_a_forecast_spares_is_left_out(account: Account) -> None:
     assert (account.record.computed_tokens, account.record.all_tokens) == (0, 8)
     assert account.record.step_class is StepClass.SKIPPED
     assert not account.record.computed.any()
+
+
+def test_a_call_before_any_evaluation_belongs_to_the_first_step() -> None:
+    account = Account(RunReport("toy", 4), GRID, batch=2, first_sigma=0.9)
+    account.count_native(2)
+    assert account.begin(0, 0.9)
+    assert (account.record.step, account.record.sigma, account.record.all_tokens) == (0, 0.9, 4)
