@@ -38,6 +38,8 @@ RANKED = {
     "1/2/4, 25% active": ((1, 2, 4), {"static_threshold": 0.4, "moderate_threshold": 0.75}),
 }
 OVERRIDDEN = AnalyzerConfig().score
+# So long a settling time that a forecast is a straight line.
+STRAIGHT = 1e6
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,7 @@ def parts_of_ours() -> list[Setting]:
 
 def whole_step_forecasts() -> list[Setting]:
     """Every k-th step computed, a full line in between: the first order of the published whole-step forecasts."""
-    rival = {"slope": 1.0, "correct": False}
+    rival = {"settling": STRAIGHT, "correct": False}
     return [Setting("whole-step forecast", f"every {k}", with_intervals(k, k, k, **rival)) for k in (2, 3, 4)]
 
 

@@ -44,8 +44,9 @@ class SchedulerConfig:
 
     With a `tolerance`, or a `target_speedup` from which one is solved, the measured error of the forecasts decides
     (error_control.py). Without, a level with interval r is computed every r-th step (paper section 5.2).
-    `cooldown` is the share of full steps at the end. `slope` scales the forecast's first-order term; "hold" repeats the
-    last computed prediction. `correct` repairs afterwards what forecasts did (correction.py).
+    `cooldown` is the share of full steps at the end. `settling` is the log odds of sigma in which a forecast's rate of
+    change dies down by e (forecast.py); "hold" repeats the last computed prediction. `correct` repairs afterwards what
+    forecasts did (correction.py).
     """
 
     static_threshold: float = 0.4
@@ -55,7 +56,7 @@ class SchedulerConfig:
     active_interval: int = 1
     cooldown: float = 0.03
     forecast: str = "linear"
-    slope: float = 0.8
+    settling: float = 1.0
     tolerance: float = 0.0
     target_speedup: float = 0.0
     correct: bool = True
@@ -76,6 +77,7 @@ class SchedulerConfig:
         )
         _require(0.0 <= self.cooldown < 1.0, f"cooldown is a share of the steps, 0 to below 1, not {self.cooldown}.")
         _require(self.forecast in FORECASTS, f"forecast must be one of {', '.join(FORECASTS)}.")
+        _require(self.settling > 0.0, f"settling must be above 0, but it is {self.settling}.")
         _require(self.tolerance >= 0.0, f"tolerance must not be negative, but it is {self.tolerance}.")
         speedup = self.target_speedup
         _require(

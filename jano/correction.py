@@ -5,6 +5,9 @@ of them moved x by its share of that. The repair is not written into x, which be
 it: the model sees x + shift, and the sampler gets the prediction less the shift. Samplers that integrate an ODE mix x
 and predictions with weights that sum to one, so their x stays parallel to the repaired one, whatever their order; the
 last step hands the shift back.
+
+The model saw x before the repair. Its picture would have followed the repaired x; `followed` tells by how much, which
+saves asking it again.
 """
 
 from __future__ import annotations
@@ -12,7 +15,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .error_control import log_odds
+from .error_control import ODDS_FLOOR, log_odds
+
+RESPONSE = 0.6
+"""Share of a repair, in picture units, that the model's prediction follows. Asked again, the tiny Flux follows by 0.1
+to 0.9 of it; shares from 0.35 to 1 are worth 1 to 4 dB at half of the steps."""
+
+
+def followed(repair: Tensor, sigma: float) -> Tensor:
+    """How far the denoised prediction moves when x moves by `repair`: the picture's share of x is 1 - sigma."""
+    return repair * (RESPONSE / (1.0 - sigma + ODDS_FLOOR))
 
 
 class Correction:
@@ -47,16 +59,20 @@ class Correction:
         weight = torch.where(frozen, moved, 0.0)
         self._weight = weight if self._weight is None else self._weight + weight
 
-    def measured(self, step: int, error: Tensor, times: Tensor, computed: Tensor) -> None:
-        """The `computed` cells are known at `step`: `error` is their prediction less its forecast."""
+    def measured(self, step: int, error: Tensor, times: Tensor, computed: Tensor) -> Tensor | None:
+        """The `computed` cells are known at `step`: `error` is their prediction less its forecast.
+
+        Returns what is repaired now, None for nothing.
+        """
         if self._weight is None:
-            return
+            return None
         sigma = self._sigmas[step]
         span = times - log_odds(sigma)
         owed = computed & (self._weight != 0)
         repair = torch.where(owed, self._weight * sigma / torch.where(owed, span, 1.0), 0.0) * error
         self._shift = repair if self._shift is None else self._shift + repair
         self._weight = torch.where(computed, 0.0, self._weight)
+        return repair
 
     def drop(self) -> None:
         self._shift = self._weight = None

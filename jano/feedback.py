@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
 from .config import SchedulerConfig
-from .correction import Correction
+from .correction import Correction, followed
 from .error_control import ErrorControl
 from .forecast import PredictionHistory
 from .grid import TokenGrid
@@ -14,6 +16,9 @@ from .levels import Selection
 from .schedule import Schedule
 
 SMALLEST_ERROR = 1e-9
+UNREPAIRED = 3.0
+"""How many times smaller a tolerance is where forecasts cannot be repaired: a repair takes away half of what they do to
+the picture, and samplers that add noise amplify the rest."""
 
 
 class Feedback:
@@ -35,7 +40,12 @@ class Feedback:
         self._grid, self._sigmas = grid, sigmas
         self._history = PredictionHistory(config)
         self._correction = Correction(sigmas) if corrects and config.correct else None
-        self._control = control_of(config, schedule, sigmas, error_rate) if config.controlled else None
+        self._response = PredictionHistory(config)
+        self._repaired = False
+        self._control = None
+        if config.controlled:
+            tolerance = config.tolerance if self._correction else config.tolerance / UNREPAIRED
+            self._control = control_of(replace(config, tolerance=tolerance), schedule, sigmas, error_rate)
         self._spreads: list[float] = []
         self._measured_step = -1
 
@@ -63,34 +73,43 @@ class Feedback:
         `computed` tells what the model computed, None for all; the rest are forecasts. `remember` keeps the prediction
         for later forecasts.
         """
-        if self._measured_step != step:
-            self._measured_step = step
-            self._measure(denoised, step, sigma, computed)
+        fresh = None if computed is None else computed.cells.expand(1, 1, *denoised.shape[2:])
+        first, self._measured_step = self._measured_step != step, step
+        repair = self._measure(denoised, step, sigma, computed) if first else None
+        if self._correction is not None:
+            denoised = self._followed(denoised, repair, step, sigma, fresh)
         if remember:
-            fresh = None if computed is None else computed.cells.expand(1, 1, *denoised.shape[2:])
             self._history.record(denoised, sigma, self._sigmas[step], fresh)
         return denoised if self._correction is None else self._correction.returned(denoised, step)
 
-    def _measure(self, denoised: Tensor, step: int, sigma: float, computed: Selection | None) -> None:
-        """Compare the first evaluation of a step with its forecast."""
+    def _measure(self, denoised: Tensor, step: int, sigma: float, computed: Selection | None) -> Tensor | None:
+        """Compare the first evaluation of a step with its forecast; returns what that repairs."""
         anything = computed is None or not computed.empty
         error = denoised - self._history.forecast(sigma) if anything and self._history.times is not None else None
-        if self._correction is not None:
-            self._repair(error, step, computed, denoised.device)
-        if self._control is None:
-            return
-        if computed is not None:
+        if self._control is not None and computed is not None:
             self._control.passed(step)
-        else:
+        elif self._control is not None:
             known = error is not None and self._history.has_slope
             self._control.computed(step, self._share(error, denoised) if known else None)
+        return None if self._correction is None else self._repair(error, step, computed, denoised.device)
 
-    def _repair(self, error: Tensor | None, step: int, computed: Selection | None, device: torch.device) -> None:
+    def _repair(
+        self, error: Tensor | None, step: int, computed: Selection | None, device: torch.device
+    ) -> Tensor | None:
         cells = torch.ones((), dtype=torch.bool, device=device) if computed is None else computed.cells
-        if error is not None:
-            self._correction.measured(step, error, self._history.times, cells)
+        repair = None if error is None else self._correction.measured(step, error, self._history.times, cells)
         if computed is not None:
             self._correction.passed(step, self._history.times, ~cells)
+        return repair
+
+    def _followed(
+        self, denoised: Tensor, repair: Tensor | None, step: int, sigma: float, fresh: Tensor | None
+    ) -> Tensor:
+        """The prediction of the repaired x, which the model did not see; forecasts from it follow the repair too."""
+        response = torch.zeros_like(denoised) if repair is None else followed(repair, sigma).to(denoised)
+        self._response.record(response, sigma, self._sigmas[step], fresh)
+        self._repaired |= repair is not None
+        return denoised + self._response.forecast(sigma) if self._repaired else denoised
 
     def _share(self, error: Tensor, denoised: Tensor) -> float:
         """Root mean square of a forecast's error over that of the prediction (one device synchronisation)."""

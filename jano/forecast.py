@@ -10,14 +10,19 @@ from .error_control import log_odds
 from .schedule import SAME_STEP
 
 
-def slope_term(last: Tensor, previous: Tensor, last_time: Tensor, previous_time: Tensor, time: float) -> Tensor:
-    """First-order change of a prediction from `last_time` to `time`, from its last two computed values.
+def settling_term(
+    last: Tensor, previous: Tensor, last_time: Tensor, previous_time: Tensor, time: float, settling: float
+) -> Tensor:
+    """Change of a prediction from `last_time` to `time`, from its last two computed values.
 
-    Zero where a token has been computed only once (both times equal).
+    A damped trend (Gardner and McKenzie 1985) in continuous time: the rate of change dies down by a factor e in every
+    `settling` of log odds, so that a far forecast levels off where a line would run away. Zero where a token has been
+    computed only once (both times equal). Times fall while sampling.
     """
-    span = last_time - previous_time
-    weight = torch.where(span != 0, (time - last_time) / torch.where(span != 0, span, 1.0), 0.0)
-    return weight * (last - previous)
+    known = previous_time != last_time
+    seen = torch.expm1(torch.where(known, previous_time - last_time, settling) / settling)
+    ahead = -torch.expm1((time - last_time) / settling)
+    return torch.where(known, ahead / seen, 0.0) * (last - previous)
 
 
 class PredictionHistory:
@@ -28,7 +33,7 @@ class PredictionHistory:
     """
 
     def __init__(self, config: SchedulerConfig) -> None:
-        self._slope = config.slope if config.forecast == "linear" else 0.0
+        self._settling = config.settling if config.forecast == "linear" else 0.0
         self._last: Tensor | None = None
         self._previous: Tensor | None = None
         self._times: Tensor | None = None
@@ -63,7 +68,7 @@ class PredictionHistory:
 
     def forecast(self, sigma: float) -> Tensor:
         """Prediction of every cell at `sigma`."""
-        if self._slope == 0.0:
+        if self._settling == 0.0:
             return self._last.clone()
-        change = slope_term(self._last, self._previous, self._times, self._previous_times, log_odds(sigma))
-        return self._last + self._slope * change
+        times = self._times, self._previous_times, log_odds(sigma)
+        return self._last + settling_term(self._last, self._previous, *times, self._settling)

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from comfyui_jano.jano.correction import Correction
+from comfyui_jano.jano.correction import RESPONSE, Correction, followed
 from comfyui_jano.jano.error_control import log_odds
 from torch import Tensor
 
@@ -87,6 +87,23 @@ def test_only_cells_that_were_frozen_are_repaired() -> None:
     shift = correction.shifted(torch.zeros(1, 1, 1, 2)).flatten().tolist()
     assert shift[0] > 0.0
     assert shift[1] == 0.0
+
+
+def test_what_is_repaired_is_told_once() -> None:
+    correction, times = Correction(SIGMAS), torch.full((1, 1, 1, 2), log_odds(SIGMAS[0]))
+    assert correction.measured(1, torch.ones(1, 1, 1, 2), times, ALL) is None
+    correction.passed(1, times, ALL)
+    repair = correction.measured(2, torch.ones(1, 1, 1, 2), times, ALL)
+    assert torch.equal(correction.shifted(torch.zeros(1, 1, 1, 2)), repair)
+    assert not correction.measured(3, torch.ones(1, 1, 1, 2), times, ALL).any()
+
+
+def test_a_prediction_follows_a_repair_the_more_of_x_is_noise() -> None:
+    """A repair of 0.1 in x is 0.2 of the picture where the picture is half of x."""
+    repair = torch.full((1, 1, 1, 2), 0.1)
+    assert followed(repair, 0.5).flatten().tolist() == pytest.approx([0.2 * RESPONSE] * 2, rel=1e-2)
+    assert followed(repair, 0.0).flatten().tolist() == pytest.approx([0.1 * RESPONSE] * 2, rel=1e-2)
+    assert torch.isfinite(followed(repair, 1.0)).all()
 
 
 def test_without_forecasts_the_very_same_tensors_pass_through() -> None:

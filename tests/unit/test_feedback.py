@@ -3,6 +3,7 @@
 import pytest
 import torch
 from comfyui_jano.jano.config import SchedulerConfig
+from comfyui_jano.jano.correction import followed
 from comfyui_jano.jano.feedback import Feedback, control_of, region_errors
 from comfyui_jano.jano.grid import TokenGrid
 from comfyui_jano.jano.levels import Selection
@@ -47,6 +48,29 @@ def test_the_repair_follows_the_error_of_the_frozen_cell_alone() -> None:
     assert shift[1] > 0.0
 
 
+def test_the_prediction_follows_the_repair_that_the_model_did_not_see() -> None:
+    """Step 2 finds the right cell's forecast wrong: its prediction moves with the repair, and so do later forecasts."""
+    learner = feedback(tolerance=0.0)
+    settle(learner, 0, picture(1, 1))
+    settle(learner, 1, picture(1, 1), NONE)
+    given = settle(learner, 2, picture(1, 3))
+    shift = learner.shown(picture(0, 0))
+    after = settle(learner, 3, picture(1, 3), NONE)
+    expected = picture(1, 3) + followed(shift, SIGMAS[2])
+    assert torch.allclose(given + shift, expected)
+    assert torch.allclose(after + shift, expected)
+    assert expected[0, 0, 0, 1] > 3.0
+
+
+def test_a_second_evaluation_saw_the_repaired_x() -> None:
+    learner = feedback(tolerance=0.0)
+    settle(learner, 0, picture(1, 1))
+    settle(learner, 1, picture(1, 1), NONE)
+    settle(learner, 2, picture(1, 3))
+    shift = learner.shown(picture(0, 0))
+    assert torch.allclose(settle(learner, 2, picture(1, 4)) + shift, picture(1, 4))
+
+
 @pytest.mark.parametrize("settings", [{"corrects": False}, {"correct": False}])
 def test_without_repair_the_sampler_gets_the_forecasts_as_they_are(settings: dict) -> None:
     learner, x = feedback(**{"tolerance": 0.0, **settings}), picture(1, 2)
@@ -61,6 +85,15 @@ def test_large_errors_make_the_next_step_due_and_small_ones_do_not() -> None:
         learner = feedback(tolerance=0.01)
         for step in range(4):
             settle(learner, step, picture(1 + jump * step, 1))
+        assert learner.due(4) is due
+
+
+def test_less_is_tolerated_where_nothing_can_be_repaired() -> None:
+    """Errors between the tolerance and a third of it."""
+    for corrects, due in ((True, False), (False, True)):
+        learner = feedback(corrects, tolerance=0.05)
+        for step in range(4):
+            settle(learner, step, picture(1 + step, 1))
         assert learner.due(4) is due
 
 

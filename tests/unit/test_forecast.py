@@ -12,6 +12,7 @@ from comfyui_jano.jano.error_control import ODDS_FLOOR
 from comfyui_jano.jano.forecast import PredictionHistory
 from torch import Tensor
 
+STRAIGHT = 1e6
 BOTH, FIRST = torch.tensor([[[[True, True]]]]), torch.tensor([[[[True, False]]]])
 
 
@@ -27,8 +28,8 @@ def picture(first: float, second: float) -> Tensor:
     return torch.tensor([[[[first, second]]]], dtype=torch.float32)
 
 
-def history(slope: float = 1.0, forecast: str = "linear") -> PredictionHistory:
-    return PredictionHistory(SchedulerConfig(slope=slope, forecast=forecast))
+def history(settling: float = STRAIGHT, forecast: str = "linear") -> PredictionHistory:
+    return PredictionHistory(SchedulerConfig(settling=settling, forecast=forecast))
 
 
 def record(kept: PredictionHistory, value: Tensor, sigma: float, computed: Tensor | None = None) -> None:
@@ -43,11 +44,25 @@ def test_a_straight_line_goes_on() -> None:
     assert kept.forecast(S2).flatten().tolist() == pytest.approx([14, 0], abs=1e-4)
 
 
-def test_the_slope_is_damped() -> None:
-    kept = history(slope=0.5)
-    record(kept, picture(10, 0), S0)
-    record(kept, picture(12, 0), S1)
-    assert kept.forecast(S3).flatten().tolist() == pytest.approx([14, 0], abs=1e-4)
+def test_a_change_that_settles_is_foretold_exactly() -> None:
+    """Predictions that approach 8 and -1, by a factor e in every unit of log odds."""
+    kept = history(settling=1.0)
+    settled, start = torch.tensor([8.0, -1.0]), torch.tensor([3.0, 4.0])
+    at = [settled + (start - settled) * math.exp(-time) for time in range(4)]
+    record(kept, picture(*at[0].tolist()), S0)
+    record(kept, picture(*at[1].tolist()), S1)
+    assert torch.allclose(kept.forecast(S2).flatten(), at[2], atol=1e-4)
+    assert torch.allclose(kept.forecast(S3).flatten(), at[3], atol=1e-4)
+
+
+def test_a_far_forecast_levels_off() -> None:
+    kept = history(settling=0.5)
+    record(kept, picture(0, 0), S0)
+    record(kept, picture(1, 0), S1)
+    furthest = 1 + 1 / (math.e**2 - 1)
+    ahead = [kept.forecast(sigma).flatten()[0].item() for sigma in (S2, S3, sigma_at(-6))]
+    assert ahead == sorted(ahead)
+    assert ahead[-1] == pytest.approx(furthest, abs=1e-4)
 
 
 def test_hold_repeats_the_last_value() -> None:

@@ -96,7 +96,7 @@ def test_frozen_cells_keep_their_last_prediction() -> None:
 
 def test_a_linear_forecast_goes_on_with_the_slope() -> None:
     """Step 4 is the second one that computes the left cell: from then on it has a slope over the log odds of sigma."""
-    run = make(steps=12, chosen=level_map(), forecast="linear", slope=1.0)
+    run = make(steps=12, chosen=level_map(), forecast="linear", settling=1e6)
     left = [evaluate(run, step)[1][0] for step in range(8)]
     times = [log_odds(sigma) for sigma in run.sigmas[:8]]
     slope = 4 / (times[4] - times[0])
