@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import comfy.hooks
 import comfy.model_patcher
 import comfy.samplers
 import pytest
@@ -195,6 +196,19 @@ def test_a_controlnet_that_comes_and_goes_is_seen_at_once(flux: ModelPatcher) ->
     off = report.steps[on[-1].step + 1]
     assert calls
     assert [record.step_class for record in (on[0], on[1], off)] == [StepClass.FULL, StepClass.SKIPPED, StepClass.FULL]
+
+
+def test_a_lora_that_is_scheduled_over_the_steps_is_seen_at_once(flux: ModelPatcher) -> None:
+    hooks, frames = comfy.hooks.create_hook_lora({}, 1.0, 1.0), comfy.hooks.HookKeyframeGroup()
+    for strength, start in ((1.0, 0.0), (0.2, 0.7)):
+        frames.add(comfy.hooks.HookKeyframe(strength, start))
+    hooks.set_keyframes_on_hooks(frames)
+    changes = flux.model.model_sampling.percent_to_sigma(0.7)
+    report = run(schedule(flux, "custom", ANY_ERROR), positive=conditioning(1, hooks=hooks), steps=20)[1]
+    assert (report.verdict, report.fallbacks) == ("accelerated", [])
+    at = next(record.step for record in report.steps if record.sigma <= changes)
+    classes = [record.step_class for record in report.steps[at - 1 : at + 2]]
+    assert classes == [StepClass.SKIPPED, StepClass.FULL, StepClass.SKIPPED]
 
 
 def test_skip_layer_guidance_where_whole_steps_are_skipped(flux: ModelPatcher) -> None:
