@@ -200,10 +200,10 @@ def test_a_controlnet_that_comes_and_goes_is_seen_at_once(flux: ModelPatcher) ->
 
 def test_a_lora_that_is_scheduled_over_the_steps_is_seen_at_once(flux: ModelPatcher) -> None:
     hooks, frames = comfy.hooks.create_hook_lora({}, 1.0, 1.0), comfy.hooks.HookKeyframeGroup()
-    for strength, start in ((1.0, 0.0), (0.2, 0.7)):
+    for strength, start in ((1.0, 0.0), (0.2, 0.6)):
         frames.add(comfy.hooks.HookKeyframe(strength, start))
     hooks.set_keyframes_on_hooks(frames)
-    changes = flux.model.model_sampling.percent_to_sigma(0.7)
+    changes = flux.model.model_sampling.percent_to_sigma(0.6)
     report = run(schedule(flux, "custom", ANY_ERROR), positive=conditioning(1, hooks=hooks), steps=20)[1]
     assert (report.verdict, report.fallbacks) == ("accelerated", [])
     at = next(record.step for record in report.steps if record.sigma <= changes)
