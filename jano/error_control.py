@@ -24,6 +24,9 @@ MEMORY = 0.5
 """Share of the old error rate that a new measurement leaves."""
 STEPS_FOR_A_LINE = 2
 """Full steps before the first forecast of a run that goes on from another one, whose errors are known."""
+CAUTION = 2.0
+"""Factor on an error rate that another run measured, until this one has its own: its first line is short, and its model
+may be another one. On the tiny Wan handed from expert to expert it spends as much and errs a quarter less."""
 # Keeps the time of sigma 1 finite.
 ODDS_FLOOR = 1e-3
 BISECTIONS = 40

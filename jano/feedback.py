@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .config import SchedulerConfig
 from .correction import Correction, followed
-from .error_control import ErrorControl
+from .error_control import CAUTION, ErrorControl
 from .forecast import PredictionHistory
 from .grid import TokenGrid
 from .levels import Selection
@@ -40,7 +40,7 @@ class Feedback:
         self._grid, self._sigmas = grid, sigmas
         self._history = PredictionHistory(config)
         self._correction = Correction(sigmas) if corrects and config.correct else None
-        self._response = PredictionHistory(config)
+        self._response = PredictionHistory(config) if self._correction and config.controlled else None
         self._repaired = False
         self._control = None
         if config.controlled:
@@ -73,12 +73,12 @@ class Feedback:
         `computed` tells what the model computed, None for all; the rest are forecasts. `remember` keeps the prediction
         for later forecasts.
         """
-        fresh = None if computed is None else computed.cells.expand(1, 1, *denoised.shape[2:])
         first, self._measured_step = self._measured_step != step, step
         repair = self._measure(denoised, step, sigma, computed) if first else None
-        if self._correction is not None:
-            denoised = self._followed(denoised, repair, step, sigma, fresh)
+        if self._response is not None:
+            denoised = self._followed(denoised, repair, step, sigma, skipped=computed is not None)
         if remember:
+            fresh = None if computed is None else computed.cells.expand(1, 1, *denoised.shape[2:])
             self._history.record(denoised, sigma, self._sigmas[step], fresh)
         return denoised if self._correction is None else self._correction.returned(denoised, step)
 
@@ -102,13 +102,15 @@ class Feedback:
             self._correction.passed(step, self._history.times, ~cells)
         return repair
 
-    def _followed(
-        self, denoised: Tensor, repair: Tensor | None, step: int, sigma: float, fresh: Tensor | None
-    ) -> Tensor:
-        """The prediction of the repaired x, which the model did not see; forecasts from it follow the repair too."""
-        response = torch.zeros_like(denoised) if repair is None else followed(repair, sigma).to(denoised)
-        self._response.record(response, sigma, self._sigmas[step], fresh)
-        self._repaired |= repair is not None
+    def _followed(self, denoised: Tensor, repair: Tensor | None, step: int, sigma: float, skipped: bool) -> Tensor:
+        """The prediction of the repaired x, which the model did not see; forecasts from it follow the repair too.
+
+        Only where the errors decide: they keep repairs small enough for this, while fixed intervals do not.
+        """
+        if not skipped:
+            response = torch.zeros_like(denoised) if repair is None else followed(repair, sigma).to(denoised)
+            self._response.record(response, sigma, self._sigmas[step])
+            self._repaired |= repair is not None
         return denoised + self._response.forecast(sigma) if self._repaired else denoised
 
     def _share(self, error: Tensor, denoised: Tensor) -> float:
@@ -132,4 +134,5 @@ def control_of(
 ) -> ErrorControl:
     """By the tolerance, or by the number of steps that `target_speedup` leaves."""
     budget = round(schedule.num_steps / config.target_speedup) if config.target_speedup > 0 else 0
-    return ErrorControl(sigmas, schedule.cooldown_steps, config.tolerance, budget, schedule.warmup_steps, error_rate)
+    rate = None if error_rate is None else CAUTION * error_rate
+    return ErrorControl(sigmas, schedule.cooldown_steps, config.tolerance, budget, schedule.warmup_steps, rate)

@@ -29,11 +29,12 @@ def distance(one: Tensor, other: Tensor) -> float:
     return (one - other).square().mean().sqrt().item()
 
 
+@pytest.mark.parametrize("half", [{"active_interval": 2}, {"target_speedup": 2.0}], ids=["fixed", "controlled"])
 @pytest.mark.parametrize("sampler", ["euler", "heun", "dpmpp_2m", "uni_pc", "res_multistep"])
-def test_the_repair_brings_the_picture_closer(trained: ModelPatcher, sampler: str) -> None:
+def test_the_repair_brings_the_picture_closer(trained: ModelPatcher, sampler: str, half: dict) -> None:
     full, error = picture(trained, sampler=sampler), {}
     for correct in (True, False):
-        model = schedule(trained, "custom", {"target_speedup": 2.0, "correct": correct})
+        model = schedule(trained, "custom", {**half, "correct": correct})
         error[correct] = distance(picture(model, sampler=sampler), full)
     assert 0 < error[True] < error[False]
 

@@ -51,13 +51,13 @@ def test_the_second_expert_needs_no_warm_up(experts: tuple[ModelPatcher, ModelPa
     scheduled = schedule(first, "balanced")
     handed_over = high_noise(scheduled)
     level_map, exact = report_of(scheduled, handed_over).level_map, low_noise(second, handed_over)
-    for setting, spares in ((("balanced",), True), (("custom", {"target_speedup": 2.0}), False)):
+    for setting in (("balanced",), ("custom", {"target_speedup": 2.0})):
         alone, error_alone = second_run(schedule(second, *setting), handed_over, exact)
         mapped, error = second_run(schedule(second, *setting, level_map=level_map), handed_over, exact)
         assert mapped.steps[LINE].computed_share == 0
         assert alone.steps[LINE].computed_share == 1
-        assert (mapped.computed_token_fraction < alone.computed_token_fraction) is spares
-        assert error <= error_alone * (2.0 if spares else 0.5)  # closer at the same compute
+        assert mapped.computed_token_fraction <= alone.computed_token_fraction
+        assert error <= error_alone
         assert mapped.level_map.levels.equal(level_map.levels)
 
 
