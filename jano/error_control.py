@@ -25,9 +25,9 @@ MEMORY = 0.5
 STEPS_FOR_A_LINE = 2
 """Full steps before the first forecast of a run that goes on from another one, whose errors are known."""
 CAUTION = 2.0
-"""Factor on an error rate that another run measured, until this one has its own: its first line is short, and its model
-may be another one. Of five clips handed to a second tiny Wan, at equal compute, four are then as close as after their own
-warm-up (within 0.2 %), without it two; the mean error is level."""
+"""Factor on an error rate that another run measured, until this one has its own: its first line is short, and its
+model may be another one. Of five clips handed to a second tiny Wan, at equal compute, four are then as close as
+after their own warm-up (within 0.2 %), without it two; the mean error is level."""
 # Keeps the time of sigma 1 finite.
 ODDS_FLOOR = 1e-3
 BISECTIONS = 40
