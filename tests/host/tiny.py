@@ -125,6 +125,10 @@ def randomise(network: nn.Module, seed: int = 0) -> nn.Module:
             weight.data = 1 + 0.1 * noise if name.endswith("weight") else 0.1 * noise
         else:
             weight.data = noise * (1.0 / weight[0].numel() ** 0.5 if weight.ndim > 1 else 0.1)
+    loaded = network.state_dict().keys() - dict(network.named_parameters()).keys()
+    for name in sorted(loaded):  # buffers that a checkpoint fills: the host leaves SD3's positions uninitialised
+        buffer = network.get_buffer(name)
+        buffer.copy_(0.1 * torch.randn(buffer.shape, generator=generator))
     return network.requires_grad_(False)
 
 
