@@ -22,6 +22,7 @@ from ..demo.nodes.vocabulary import parse_prompt
 from ..host.location import ROOT
 from ..jano.adapters.families import family_of, grid_of
 from ..jano.grid import TokenGrid
+from .convolution import OneDnnConvolutions
 from .records import digest
 
 MODELS = ROOT / "demo" / "models"
@@ -108,7 +109,8 @@ class Demo:
 
     def picture(self, latent: Tensor) -> Tensor:
         """(frames, height, width, 3) in 0..1."""
-        picture = self.vae.decode(latent).float().cpu().clamp(0.0, 1.0)
+        with OneDnnConvolutions():
+            picture = self.vae.decode(latent).float().cpu().clamp(0.0, 1.0)
         return picture.flatten(0, -4)
 
     def prompts(self, count: int) -> list[str]:
