@@ -6,8 +6,8 @@ it: the model sees x + shift, and the sampler gets the prediction less the shift
 and predictions with weights that sum to one, so their x stays parallel to the repaired one, whatever their order; the
 last step hands the shift back.
 
-The model saw x before the repair. Its picture would have followed the repaired x; `response` tells by how much, which
-saves asking it again. For the same reason the measured error is too small: the picture has followed the unrepaired x.
+The model saw x before the repair. Its picture would have followed the repaired x; `followed` tells by how much, which
+saves asking it again.
 """
 
 from __future__ import annotations
@@ -20,29 +20,18 @@ from .error_control import ODDS_FLOOR, log_odds
 RESPONSE = 0.6
 """Share of a repair, in picture units, that the model's prediction follows. Asked again, the tiny Flux follows by 0.1
 to 0.9 of it. 0.6 is worth about 1 dB at half of the steps, 0.35 and 1 a little less."""
-MOST_UNSEEN = 0.1
-"""Largest part of an error that is taken for unseen; it fades to nothing at twice this. That is worth 1 dB over gaps
-of two and three steps. Over long ones the picture does not follow evenly, and larger repairs lose up to 1 dB."""
 
 
-def response(sigma: float, share: float = RESPONSE) -> float:
-    """How far the denoised prediction moves when x moves by one: the picture's share of x is 1 - sigma."""
-    return share / (1.0 - sigma + ODDS_FLOOR)
-
-
-def unseen(part: Tensor) -> Tensor:
-    """How much of an error does not show where the picture has followed `part` of it."""
-    return torch.minimum(part, 2.0 * MOST_UNSEEN - part).clamp(min=0.0)
+def followed(repair: Tensor, sigma: float) -> Tensor:
+    """How far the denoised prediction moves when x moves by `repair`: the picture's share of x is 1 - sigma."""
+    return repair * (RESPONSE / (1.0 - sigma + ODDS_FLOOR))
 
 
 class Correction:
-    """The shift of one run, (batch, channels, [frames,] height, width), and what forecasts since may add to it.
+    """The shift of one run, (batch, channels, [frames,] height, width), and what forecasts since may add to it."""
 
-    `share` of a repair is what predictions follow, 0 for predictions that are taken as they are.
-    """
-
-    def __init__(self, sigmas: list[float], share: float = 0.0) -> None:
-        self._sigmas, self._share = sigmas, share
+    def __init__(self, sigmas: list[float]) -> None:
+        self._sigmas = sigmas
         self._shift: Tensor | None = None
         self._weight: Tensor | None = None
 
@@ -73,16 +62,14 @@ class Correction:
     def measured(self, step: int, error: Tensor, times: Tensor, computed: Tensor) -> Tensor | None:
         """The `computed` cells are known at `step`: `error` is their prediction less its forecast.
 
-        With a weight w, forecasts wrong by e moved x by w e, and the prediction there by response * w e, so that only
-        (1 - response * w) e is seen. Returns what is repaired now, None for nothing.
+        Returns what is repaired now, None for nothing.
         """
         if self._weight is None:
             return None
         sigma = self._sigmas[step]
         span = times - log_odds(sigma)
         owed = computed & (self._weight != 0)
-        weight = torch.where(owed, self._weight * sigma / torch.where(owed, span, 1.0), 0.0)
-        repair = weight / (1.0 - unseen(response(sigma, self._share) * weight)) * error
+        repair = torch.where(owed, self._weight * sigma / torch.where(owed, span, 1.0), 0.0) * error
         self._shift = repair if self._shift is None else self._shift + repair
         self._weight = torch.where(computed, 0.0, self._weight)
         return repair

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .config import SchedulerConfig
-from .correction import RESPONSE, Correction, response
+from .correction import Correction, followed
 from .error_control import CAUTION, ErrorControl
 from .forecast import PredictionHistory
 from .grid import TokenGrid
@@ -39,8 +39,7 @@ class Feedback:
     ) -> None:
         self._grid, self._sigmas = grid, sigmas
         self._history = PredictionHistory(config)
-        share = RESPONSE if config.controlled else 0.0
-        self._correction = Correction(sigmas, share) if corrects and config.correct else None
+        self._correction = Correction(sigmas) if corrects and config.correct else None
         self._response = PredictionHistory(config) if self._correction and config.controlled else None
         self._repaired = False
         self._control = None
@@ -109,8 +108,8 @@ class Feedback:
         Only where the errors decide: they keep repairs small enough for this, while fixed intervals do not.
         """
         if not skipped:
-            followed = torch.zeros_like(denoised) if repair is None else (response(sigma) * repair).to(denoised)
-            self._response.record(followed, sigma, self._sigmas[step])
+            response = torch.zeros_like(denoised) if repair is None else followed(repair, sigma).to(denoised)
+            self._response.record(response, sigma, self._sigmas[step])
             self._repaired |= repair is not None
         return denoised + self._response.forecast(sigma) if self._repaired else denoised
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from comfyui_jano.jano.correction import MOST_UNSEEN, RESPONSE, Correction, response, unseen
+from comfyui_jano.jano.correction import RESPONSE, Correction, followed
 from comfyui_jano.jano.error_control import log_odds
 from torch import Tensor
 
@@ -99,35 +99,11 @@ def test_what_is_repaired_is_told_once() -> None:
 
 
 def test_a_prediction_follows_a_repair_the_more_of_x_is_noise() -> None:
-    """A move of x is twice that of the picture where the picture is half of x."""
-    assert response(0.5) == pytest.approx(2.0 * RESPONSE, rel=1e-2)
-    assert response(0.0) == pytest.approx(RESPONSE, rel=1e-2)
-    assert math.isfinite(response(1.0))
-
-
-FOLLOWED = 0.2
-
-
-def drifted(share: float) -> tuple[Tensor, Tensor]:
-    """Step 2 is forecast, and at step 3 the prediction has followed the drift: (x repaired, x as it ought to be)."""
-    correction, times = Correction(SIGMAS, share), torch.full((1, 1, 1, 2), log_odds(SIGMAS[1]))
-    x, full = (euler(START, denoised, None, 2) for denoised in (predicted(1), predicted(2)))
-    correction.passed(2, times, ALL)
-    seen = predicted(3) + response(SIGMAS[3], FOLLOWED) * (x - full)
-    correction.measured(3, seen - predicted(1), times, ALL)
-    return correction.shifted(x), full
-
-
-def test_an_error_is_larger_than_the_prediction_that_followed_it_shows() -> None:
-    repaired, full = drifted(FOLLOWED)
-    assert torch.allclose(repaired, full, atol=1e-6)
-    short, full = drifted(0.0)
-    assert (short - full).abs().max() > 0.001
-
-
-def test_over_long_gaps_an_error_is_taken_as_it_shows() -> None:
-    parts = torch.tensor([0.0, 0.5, 1.0, 1.5, 2.0, 9.0]) * MOST_UNSEEN
-    assert unseen(parts).tolist() == pytest.approx([0.0, 0.05, 0.1, 0.05, 0.0, 0.0])
+    """A repair of 0.1 in x is 0.2 of the picture where the picture is half of x."""
+    repair = torch.full((1, 1, 1, 2), 0.1)
+    assert followed(repair, 0.5).flatten().tolist() == pytest.approx([0.2 * RESPONSE] * 2, rel=1e-2)
+    assert followed(repair, 0.0).flatten().tolist() == pytest.approx([0.1 * RESPONSE] * 2, rel=1e-2)
+    assert torch.isfinite(followed(repair, 1.0)).all()
 
 
 def test_without_forecasts_the_very_same_tensors_pass_through() -> None:

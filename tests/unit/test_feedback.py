@@ -3,7 +3,7 @@
 import pytest
 import torch
 from comfyui_jano.jano.config import SchedulerConfig
-from comfyui_jano.jano.correction import response
+from comfyui_jano.jano.correction import followed
 from comfyui_jano.jano.feedback import Feedback, control_of, region_errors
 from comfyui_jano.jano.grid import TokenGrid
 from comfyui_jano.jano.levels import Selection
@@ -63,7 +63,7 @@ def test_the_prediction_follows_the_repair_that_the_model_did_not_see() -> None:
     given = settle(learner, 6, picture(1, 3))
     shift = learner.shown(picture(0, 0))
     after = settle(learner, 7, picture(1, 3), NONE)
-    expected = picture(1, 3) + response(SIGMAS[6]) * shift
+    expected = picture(1, 3) + followed(shift, SIGMAS[6])
     assert torch.allclose(given + shift, expected)
     assert torch.allclose(after + shift, expected)
     assert expected[0, 0, 0, 1] > 3.0
