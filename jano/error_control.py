@@ -16,7 +16,7 @@ ORDER = 1.5
 FADING = 0.5
 """Power of the odds of sigma with which the errors fade while sampling; without it a target spends too little early."""
 LONGEST_GAP = 6
-"""Steps after which the model is asked again however small its errors were."""
+"""Steps after which the model is asked again however small its errors were, unless a budget needs longer gaps."""
 FEWEST_FULL_STEPS, MOST_FULL_STEPS = 4, 5
 """Full steps before the first forecast: two predictions for a line and two measured errors, and from 25 steps on one
 more, which is worth 5 dB at 28 and costs as much at 20."""
@@ -90,7 +90,7 @@ class ErrorControl:
         if step < self.full_steps or step >= self._end or self.rate is None:
             return True
         bridge = self._extended(self._bridge, self._last, step)
-        return bridge.urgency > self.tolerance or bridge.gap >= LONGEST_GAP
+        return bridge.urgency > self.tolerance or bridge.gap >= self._longest_gap
 
     def computed(self, step: int, error: float | None) -> None:
         """The model was computed at `step`; `error` is its forecast's, as a share of the prediction, if it had one."""
@@ -110,6 +110,13 @@ class ErrorControl:
     @property
     def _end(self) -> int:
         return len(self.sigmas) - 1 - self.cooldown_steps
+
+    @property
+    def _longest_gap(self) -> int:
+        if not self.budget:
+            return LONGEST_GAP
+        free = max(0, self.budget - self.full_steps - self.cooldown_steps)
+        return max(LONGEST_GAP, math.ceil((self._end - self.full_steps + 1) / (free + 1)))
 
     def _extended(self, bridge: Bridge, last: int, step: int) -> Bridge:
         """`bridge` with one more forecast step."""
@@ -135,7 +142,7 @@ class ErrorControl:
         count, bridge = 0, Bridge()
         for step in range(last + 1, len(self.sigmas) - 1):
             bridge = self._extended(bridge, last, step)
-            over = bridge.urgency > tolerance or bridge.gap >= LONGEST_GAP
+            over = bridge.urgency > tolerance or bridge.gap >= self._longest_gap
             if step < self.full_steps or step >= self._end or over:
                 count, bridge, last = count + 1, Bridge(), step
         return count

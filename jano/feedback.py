@@ -133,6 +133,11 @@ def control_of(
     config: SchedulerConfig, schedule: Schedule, sigmas: list[float], error_rate: float | None = None
 ) -> ErrorControl:
     """By the tolerance, or by the number of steps that `target_speedup` leaves."""
-    budget = round(schedule.num_steps / config.target_speedup) if config.target_speedup > 0 else 0
+    budget = budget_of(config.target_speedup, schedule.num_steps)
     rate = None if error_rate is None else CAUTION * error_rate
     return ErrorControl(sigmas, schedule.cooldown_steps, config.tolerance, budget, schedule.warmup_steps, rate)
+
+
+def budget_of(target_speedup: float, num_steps: int) -> int:
+    """Steps that a target leaves to compute; 0 for no target."""
+    return round(num_steps / target_speedup) if target_speedup > 0 else 0

@@ -13,7 +13,7 @@ from .account import Account
 from .complexity import Features, normalised_scores
 from .config import AnalyzerConfig, SchedulerConfig
 from .error_control import STEPS_FOR_A_LINE, first_full_steps
-from .feedback import Feedback
+from .feedback import Feedback, budget_of
 from .forecast import PredictionHistory
 from .grid import TokenGrid
 from .kv_cache import Chunks, KVCache
@@ -84,6 +84,7 @@ class Run:
         self.schedule = Schedule.from_config(scheduler or SchedulerConfig(), num_steps, warmup)
         self._require_room(num_steps)
         self._require_same_grid(level_map)
+        self._note_unreachable(scheduler, num_steps)
         self.level_map = level_map
         report.level_map = level_map and level_map.to(torch.device("cpu"))
         self.account = Account(report, grid, latent_shape[0], sigmas[0])
@@ -105,6 +106,15 @@ class Run:
             raise Unaccelerated(
                 f"{num_steps} steps leave nothing between {self.schedule.warmup_steps} steps of warm-up and "
                 f"{self.schedule.cooldown_steps} of cool-down; use more steps"
+            )
+
+    def _note_unreachable(self, scheduler: SchedulerConfig | None, num_steps: int) -> None:
+        target = scheduler.target_speedup if scheduler else 0.0
+        always = self.schedule.warmup_steps + self.schedule.cooldown_steps
+        if target and budget_of(target, num_steps) < always:
+            self.report.add_fallback(
+                f"target_speedup {target:g} would leave {budget_of(target, num_steps)} of {num_steps} steps, but "
+                f"{always} are always computed"
             )
 
     def _require_same_grid(self, level_map: LevelMap | None) -> None:

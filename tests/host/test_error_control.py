@@ -53,10 +53,18 @@ def test_a_second_run_is_the_first_again(flux: ModelPatcher) -> None:
 
 
 def test_a_target_is_met(flux: ModelPatcher) -> None:
-    for speedup in (1.5, 2.0):
+    for speedup in (1.5, 2.0, 3.0, 4.0):
         model = schedule(calm(flux), "custom", {"target_speedup": speedup})
         report = report_of(model, sample(model, 28))
         assert 1 / speedup - 0.08 <= report.computed_token_fraction <= 1 / speedup + 0.02
+
+
+def test_a_target_that_few_steps_cannot_meet_is_told(flux: ModelPatcher) -> None:
+    model = schedule(calm(flux), "custom", {"target_speedup": 4.0})
+    report = report_of(model, sample(model, 12))
+    assert report.verdict == "accelerated"
+    assert report.fallbacks == ["target_speedup 4 would leave 3 of 12 steps, but 5 are always computed"]
+    assert report.computed_token_fraction == pytest.approx(5 / 12)
 
 
 def test_outside_an_inpainting_mask_nothing_is_repaired(flux: ModelPatcher) -> None:

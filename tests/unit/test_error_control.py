@@ -70,7 +70,7 @@ def test_a_model_that_errs_more_is_computed_more() -> None:
     assert calm < restless
 
 
-@pytest.mark.parametrize("budget", [8, 10, 12, 16, 20])
+@pytest.mark.parametrize("budget", [5, 6, 7, 8, 10, 12, 16, 20])
 @pytest.mark.parametrize("rate", [0.01, 1.0, 30.0])
 def test_a_budget_is_met_whatever_the_errors(budget: int, rate: float) -> None:
     """Within a step: gaps are whole steps, and one tolerance often opens two of them at once."""
