@@ -20,6 +20,9 @@ LONGEST_GAP = 6
 FEWEST_FULL_STEPS, MOST_FULL_STEPS = 4, 5
 """Full steps before the first forecast: two predictions for a line and two measured errors, and from 25 steps on one
 more, which is worth 5 dB at 28 and costs as much at 20."""
+FEWEST_OF_A_BUDGET, SHARE_OF_A_BUDGET = 3, 0.4
+"""A small budget spends at most this share on full steps, since the others then come closer together: worth 2 to 5 dB
+for 7 to 11 of 28 steps and 3 to 4 dB for 5 to 8 of 20."""
 MEMORY = 0.5
 """Share of the old error rate that a new measurement leaves."""
 STEPS_FOR_A_LINE = 2
@@ -33,9 +36,10 @@ ODDS_FLOOR = 1e-3
 BISECTIONS = 40
 
 
-def first_full_steps(num_steps: int) -> int:
-    """How many steps of a run are computed before anything is forecast."""
-    return max(FEWEST_FULL_STEPS, min(MOST_FULL_STEPS, num_steps // MOST_FULL_STEPS))
+def first_full_steps(num_steps: int, budget: int = 0) -> int:
+    """How many steps of a run are computed before anything is forecast; `budget` 0 is none."""
+    full = max(FEWEST_FULL_STEPS, min(MOST_FULL_STEPS, num_steps // MOST_FULL_STEPS))
+    return max(FEWEST_OF_A_BUDGET, min(full, round(SHARE_OF_A_BUDGET * budget))) if budget else full
 
 
 def log_odds(sigma: float) -> float:

@@ -80,7 +80,8 @@ class Run:
         warmup = 1 if level_map is not None else warmup_steps(analyzer.warmup, num_steps, analyzer.score)
         self.controlled = scheduler is not None and scheduler.controlled
         if self.controlled:
-            warmup = max(warmup, first_full_steps(num_steps) if rate is None else STEPS_FOR_A_LINE)
+            first = first_full_steps(num_steps, budget_of(scheduler.target_speedup, num_steps))
+            warmup = max(warmup, first if rate is None else STEPS_FOR_A_LINE)
         self.schedule = Schedule.from_config(scheduler or SchedulerConfig(), num_steps, warmup)
         self._require_room(num_steps)
         self._require_same_grid(level_map)

@@ -86,3 +86,8 @@ def test_errors_are_expected_to_fade_so_that_a_budget_is_spent_early() -> None:
 @pytest.mark.parametrize(("steps", "full"), [(9, 4), (20, 4), (25, 5), (50, 5)])
 def test_longer_runs_start_with_one_more_full_step(steps: int, full: int) -> None:
     assert first_full_steps(steps) == full
+
+
+@pytest.mark.parametrize(("steps", "budget", "full"), [(28, 14, 5), (28, 11, 4), (28, 8, 3), (20, 10, 4), (20, 8, 3)])
+def test_a_small_budget_starts_with_fewer_full_steps(steps: int, budget: int, full: int) -> None:
+    assert first_full_steps(steps, budget) == full
