@@ -75,9 +75,8 @@ class Bridge:
 class ErrorControl:
     """Decides step by step whether the model is computed or forecast.
 
-    `tolerance` is the urgency allowed per bridge, as a share of the prediction's root mean square, 0 for any. With
-    `budget`, a number of computed steps, a smaller one is solved anew after every measurement so that the budget is
-    met; it is exceeded where errors are above `tolerance`.
+    `tolerance` is the urgency allowed per bridge, as a share of the prediction's root mean square. With
+    `budget`, a number of computed steps, it is solved anew after every measurement so that the budget is met.
     """
 
     sigmas: list[float]
@@ -87,7 +86,6 @@ class ErrorControl:
     full_steps: int = FEWEST_FULL_STEPS
     rate: float | None = None
     _last: int = 0
-    _solved: float = math.inf
     _bridge: Bridge = field(default_factory=Bridge)
     _computed: int = 0
 
@@ -96,7 +94,7 @@ class ErrorControl:
         if step < self.full_steps or step >= self._end or self.rate is None:
             return True
         bridge = self._extended(self._bridge, self._last, step)
-        return bridge.urgency > self._allowed or bridge.gap >= self._longest_gap
+        return bridge.urgency > self.tolerance or bridge.gap >= self._longest_gap
 
     def computed(self, step: int, error: float | None) -> None:
         """The model was computed at `step`; `error` is its forecast's, as a share of the prediction, if it had one."""
@@ -107,7 +105,7 @@ class ErrorControl:
         self._last, self._bridge = step, Bridge()
         self._computed += 1
         if self.budget and self.rate is not None:
-            self._solved = self._solve(step)
+            self.tolerance = self._solved(step)
 
     def passed(self, step: int) -> None:
         """The model was forecast at `step`."""
@@ -116,10 +114,6 @@ class ErrorControl:
     @property
     def _end(self) -> int:
         return len(self.sigmas) - 1 - self.cooldown_steps
-
-    @property
-    def _allowed(self) -> float:
-        return min(self._solved, self.tolerance or math.inf) if self.budget else self.tolerance
 
     @property
     def _longest_gap(self) -> int:
@@ -138,7 +132,7 @@ class ErrorControl:
         time = log_odds(self.sigmas[step])
         return max(log_odds(self.sigmas[last]) - time, 0.0) ** ORDER * math.exp(FADING * time)
 
-    def _solve(self, step: int) -> float:
+    def _solved(self, step: int) -> float:
         """The smallest tolerance with which the rest of the run keeps to the budget."""
         low, high = 1e-6, 1e6
         for _ in range(BISECTIONS):

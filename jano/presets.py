@@ -63,8 +63,6 @@ WAN_REGION = (1, 4, 4)
 
 # Tolerances of the error control, shares of the prediction's root mean square; measured with `make bench` (quality).
 _TOLERANCE = {"fidelity": 0.02, "balanced": 0.06, "fast": 0.2, "draft": 0.8}
-# Where almost any error is tolerated, the steps that are left are better spread than found one by one: 2 to 4 dB.
-_TARGET = {"draft": 3.2}
 
 # Below this many steps nothing is gained: warm-up and cool-down are most of the run (jano-reference 2.1).
 FEWEST_STEPS = 9
@@ -74,4 +72,4 @@ def scheduler_preset(quality: str) -> SchedulerConfig:
     """Schedule of a quality name; raises ValueError for an unknown one."""
     if quality not in _TOLERANCE:
         raise ValueError(f"Jano: quality {quality!r} is unknown; choose one of {', '.join(_TOLERANCE)}.")
-    return SchedulerConfig(tolerance=_TOLERANCE[quality], target_speedup=_TARGET.get(quality, 0.0))
+    return SchedulerConfig(tolerance=_TOLERANCE[quality])

@@ -110,7 +110,7 @@ class Run:
             )
 
     def _note_unreachable(self, scheduler: SchedulerConfig | None, num_steps: int) -> None:
-        target = scheduler.target_speedup if scheduler and not scheduler.tolerance else 0.0
+        target = scheduler.target_speedup if scheduler else 0.0
         always = self.schedule.warmup_steps + self.schedule.cooldown_steps
         if target and budget_of(target, num_steps) < always:
             self.report.add_fallback(

@@ -15,10 +15,6 @@ def test_from_fidelity_to_draft_ever_more_error_is_tolerated() -> None:
     assert 0 < tolerances[0] < tolerances[1] < tolerances[2] < tolerances[3]
 
 
-def test_only_draft_fixes_what_is_computed() -> None:
-    assert [scheduler_preset(name).target_speedup > 0 for name in NAMED] == [False, False, False, True]
-
-
 def test_custom_starts_from_intervals() -> None:
     assert not SchedulerConfig().controlled
 
