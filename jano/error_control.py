@@ -42,6 +42,11 @@ def first_full_steps(num_steps: int, budget: int = 0) -> int:
     return max(FEWEST_OF_A_BUDGET, min(full, round(SHARE_OF_A_BUDGET * budget))) if budget else full
 
 
+def budget_of(target_speedup: float, num_steps: int) -> int:
+    """Steps that a target leaves to compute; 0 for no target."""
+    return round(num_steps / target_speedup) if target_speedup > 0 else 0
+
+
 def log_odds(sigma: float) -> float:
     """Time of a noise level: ln(sigma / (1 - sigma)), falling while sampling."""
     return math.log(max(sigma, ODDS_FLOOR) / (1.0 - sigma + ODDS_FLOOR))

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .config import SchedulerConfig
 from .correction import Correction, followed
-from .error_control import CAUTION, ErrorControl
+from .error_control import CAUTION, ErrorControl, budget_of
 from .forecast import PredictionHistory
 from .grid import TokenGrid
 from .levels import Selection
@@ -136,8 +136,3 @@ def control_of(
     budget = budget_of(config.target_speedup, schedule.num_steps)
     rate = None if error_rate is None else CAUTION * error_rate
     return ErrorControl(sigmas, schedule.cooldown_steps, config.tolerance, budget, schedule.warmup_steps, rate)
-
-
-def budget_of(target_speedup: float, num_steps: int) -> int:
-    """Steps that a target leaves to compute; 0 for no target."""
-    return round(num_steps / target_speedup) if target_speedup > 0 else 0

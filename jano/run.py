@@ -12,8 +12,8 @@ from torch import Tensor
 from .account import Account
 from .complexity import Features, normalised_scores
 from .config import AnalyzerConfig, SchedulerConfig
-from .error_control import STEPS_FOR_A_LINE, first_full_steps
-from .feedback import Feedback, budget_of
+from .error_control import STEPS_FOR_A_LINE, budget_of, first_full_steps
+from .feedback import Feedback
 from .forecast import PredictionHistory
 from .grid import TokenGrid
 from .kv_cache import Chunks, KVCache
