@@ -17,9 +17,10 @@ FADING = 0.5
 """Power of the odds of sigma with which the errors fade while sampling; without it a target spends too little early."""
 LONGEST_GAP = 6
 """Steps after which the model is asked again however small its errors were, unless a budget needs longer gaps."""
-FEWEST_FULL_STEPS, MOST_FULL_STEPS = 4, 5
-"""Full steps before the first forecast: two predictions for a line and two measured errors, and from 25 steps on one
-more, which is worth 5 dB at 28 and costs as much at 20."""
+FEWEST_FULL_STEPS, MOST_FULL_STEPS, FULL_STEPS_SHARE = 4, 8, 1 / 5
+"""Full steps before the first forecast: a fifth of the run between these bounds; two predictions for a line and two
+measured errors at least. Of 28 steps the fifth is worth 5 dB; of 50, 8 in place of 5 are worth 7 dB at equal cost on
+the tiny Wan, whose first steps lie close together and hide what errors will be."""
 FEWEST_OF_A_BUDGET, SHARE_OF_A_BUDGET = 3, 0.4
 """A small budget spends at most this share on full steps, since the others then come closer together: worth 2 to 5 dB
 for 7 to 11 of 28 steps and 3 to 4 dB for 5 to 8 of 20."""
@@ -38,7 +39,7 @@ BISECTIONS = 40
 
 def first_full_steps(num_steps: int, budget: int = 0) -> int:
     """How many steps of a run are computed before anything is forecast; `budget` 0 is none."""
-    full = max(FEWEST_FULL_STEPS, min(MOST_FULL_STEPS, num_steps // MOST_FULL_STEPS))
+    full = max(FEWEST_FULL_STEPS, min(MOST_FULL_STEPS, int(FULL_STEPS_SHARE * num_steps)))
     return max(FEWEST_OF_A_BUDGET, min(full, round(SHARE_OF_A_BUDGET * budget))) if budget else full
 
 

@@ -83,8 +83,8 @@ def test_errors_are_expected_to_fade_so_that_a_budget_is_spent_early() -> None:
     assert first.count("C") > second.count("C")
 
 
-@pytest.mark.parametrize(("steps", "full"), [(9, 4), (20, 4), (25, 5), (50, 5)])
-def test_longer_runs_start_with_one_more_full_step(steps: int, full: int) -> None:
+@pytest.mark.parametrize(("steps", "full"), [(9, 4), (20, 4), (25, 5), (28, 5), (35, 7), (50, 8)])
+def test_longer_runs_start_with_more_full_steps(steps: int, full: int) -> None:
     assert first_full_steps(steps) == full
 
 
