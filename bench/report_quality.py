@@ -135,11 +135,11 @@ def _hardness(groups: Groups) -> str:
 
 
 def between(points: Sequence[tuple[float, float]], x: float) -> float | None:
-    """The y of a broken line at x, the best of several points there; None outside."""
+    """The y of a broken line at x, the mean of several points there; None outside."""
     ascending = sorted(points)
     there = [y for x0, y in ascending if x0 == x]
     if there:
-        return max(there)
+        return mean(there)
     for (x0, y0), (x1, y1) in zip(ascending, ascending[1:], strict=False):
         if x0 <= x <= x1:
             return y0 + (y1 - y0) * (x - x0) / (x1 - x0)
