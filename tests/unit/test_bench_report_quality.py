@@ -9,6 +9,7 @@ CURVE = [(0.6, 40.0), (0.4, 30.0), (0.5, 34.0)]
 def test_between_measured_points_a_curve_is_straight_and_outside_there_is_none() -> None:
     assert between(CURVE, 0.45) == pytest.approx(32.0)
     assert between(CURVE, 0.3) is None
+    assert between([(0.4, 30.0), (0.5, 40.0), (0.5, 44.0)], 0.5) == pytest.approx(42.0)
 
 
 @pytest.mark.parametrize(("psnr", "share"), [(32.0, 0.45), (37.0, 0.55), (20.0, 0.4), (50.0, 1.0)])
