@@ -11,10 +11,14 @@ from torch.overrides import TorchFunctionMode
 
 
 class OneDnnConvolutions(TorchFunctionMode):
-    """While open, conv3d on the CPU calls oneDNN. The decoded clip differs by rounding (below 1e-5 of its range)."""
+    """While open, conv3d on the CPU calls oneDNN where all its arguments are given, as modules do.
+
+    A decoded clip differs by rounding (below 1e-5 of its range).
+    """
 
     def __torch_function__(self, func: Callable, types: tuple, args: tuple = (), kwargs: dict | None = None) -> object:
-        if func is F.conv3d and not kwargs and args[0].device.type == "cpu" and not isinstance(args[4], str):
+        written_out = func is F.conv3d and len(args) == 7 and all(isinstance(value, tuple) for value in args[3:6])
+        if written_out and args[0].device.type == "cpu":
             return onednn_conv3d(*args)
         return func(*args, **(kwargs or {}))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 
 ORDER = 1.5
 """Power of time with which a forecast's error grows; a damped line lies between hold (1) and a full line (2)."""
@@ -17,7 +18,7 @@ FADING = 0.5
 """Power of the odds of sigma with which the errors fade while sampling; without it a target spends too little early."""
 LONGEST_GAP = 6
 """Steps after which the model is asked again however small its errors were, unless a budget needs longer gaps."""
-FEWEST_FULL_STEPS, MOST_FULL_STEPS, FULL_STEPS_SHARE = 4, 8, 1 / 5
+FEWEST_FULL_STEPS, MOST_FULL_STEPS, STEPS_PER_FULL_STEP = 4, 8, 5
 """Full steps before the first forecast: a fifth of the run between these bounds; two predictions for a line and two
 measured errors at least. Of 28 steps the fifth is worth 5 dB; of 50, 8 in place of 5 are worth 7 dB at equal cost on
 the tiny Wan, whose first steps lie close together and hide what errors will be."""
@@ -39,7 +40,7 @@ BISECTIONS = 40
 
 def first_full_steps(num_steps: int, budget: int = 0) -> int:
     """How many steps of a run are computed before anything is forecast; `budget` 0 is none."""
-    full = max(FEWEST_FULL_STEPS, min(MOST_FULL_STEPS, int(FULL_STEPS_SHARE * num_steps)))
+    full = max(FEWEST_FULL_STEPS, min(MOST_FULL_STEPS, num_steps // STEPS_PER_FULL_STEP))
     return max(FEWEST_OF_A_BUDGET, min(full, round(SHARE_OF_A_BUDGET * budget))) if budget else full
 
 
@@ -121,7 +122,7 @@ class ErrorControl:
     def _end(self) -> int:
         return len(self.sigmas) - 1 - self.cooldown_steps
 
-    @property
+    @cached_property
     def _longest_gap(self) -> int:
         if not self.budget:
             return LONGEST_GAP
