@@ -71,11 +71,12 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a picture is sampled; the seed is the prompt's line number."""
+    """How a picture is sampled; the seed is the prompt's line number. After `last_step` the noise is left in."""
 
     steps: int
     sampler: str
     cfg: float
+    last_step: int | None = None
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ class Demo:
         noise = comfy.sample.prepare_noise(empty, seed)
         sides = self.kind.conditioning(text), self.kind.conditioning("")
         settings = (how.steps, how.cfg, how.sampler, "simple")
-        options = {"disable_pbar": True, "seed": seed, "callback": on_step}
+        options = {"disable_pbar": True, "seed": seed, "callback": on_step, "last_step": how.last_step}
         return comfy.sample.sample(model or self.model, noise, *settings, *sides, empty, **options)
 
 

@@ -7,6 +7,7 @@
     python bench/run.py quality --prompts 16 --steps 20 28 50 --sweep
     python bench/run.py quality --model wan --prompts 4
     python bench/run.py motion content                   # clips only, not among the parts run by default
+    python bench/run.py samplers                         # every sampler of the host, on both models
     python bench/run.py report                           # REPORT.md from what was measured before
 COMFYUI_PATH names another ComfyUI. On the CPU one thread computes (OMP_NUM_THREADS changes that).
 """
@@ -25,7 +26,7 @@ from host.location import HostError  # noqa: E402
 from host.pack import import_pack  # noqa: E402
 
 PARTS = ("speed", "attention", "scores", "quality")
-CLIP_PARTS = ("motion", "content")
+CLIP_PARTS = ("motion", "content", "samplers")
 PARTS_HELP = f"{', '.join((*PARTS, *CLIP_PARTS))} or report; {', '.join(PARTS)} if none is given"
 
 

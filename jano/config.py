@@ -46,7 +46,7 @@ class SchedulerConfig:
     (error_control.py). Without, a level with interval r is computed every r-th step (paper section 5.2).
     `cooldown` is the share of full steps at the end. `settling` is the log odds of sigma in which a forecast's rate of
     change dies down by e (forecast.py); "hold" repeats the last computed prediction. `correct` repairs afterwards what
-    forecasts did (correction.py).
+    forecasts did (correction.py): None with the samplers that gain by it.
     """
 
     static_threshold: float = 0.4
@@ -59,7 +59,7 @@ class SchedulerConfig:
     settling: float = 1.0
     tolerance: float = 0.0
     target_speedup: float = 0.0
-    correct: bool = True
+    correct: bool | None = None
 
     @property
     def controlled(self) -> bool:

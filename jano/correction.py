@@ -2,9 +2,10 @@
 
 A forecast that turned out wrong by `error` was wrong by about error * (elapsed / span) in the steps before, and each
 of them moved x by its share of that. The repair is not written into x, which belongs to the sampler, but kept beside
-it: the model sees x + shift, and the sampler gets the prediction less the shift. Samplers that integrate an ODE mix x
-and predictions with weights that sum to one, so their x stays parallel to the repaired one, whatever their order; the
-last step hands the shift back.
+it: the model sees x + shift, and the sampler gets the prediction less the shift. Samplers that mix x and predictions
+with weights that sum to one keep their x parallel to the repaired one; after the last step the whole shift is handed
+back, once. The weights of a step are exact for Euler; samplers of higher order weigh a prediction otherwise and gain
+less, some nothing: `bench/run.py samplers` measures which.
 
 The model saw x before the repair. Its picture would have followed the repaired x; `followed` tells by how much, which
 saves asking it again.
@@ -15,7 +16,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .error_control import ODDS_FLOOR, log_odds
+from .clock import ODDS_FLOOR, Moment
+from .error_control import share_moved
 
 RESPONSE = 0.6
 """Share of a repair, in picture units, that the model's prediction follows. Asked again, the tiny Flux follows by 0.1
@@ -28,51 +30,45 @@ def followed(repair: Tensor, sigma: float) -> Tensor:
 
 
 class Correction:
-    """The shift of one run, (batch, channels, [frames,] height, width), and what forecasts since may add to it."""
+    """The shift of one run, (batch, channels, [frames,] height, width), and what forecasts since may add to it.
 
-    def __init__(self, sigmas: list[float]) -> None:
-        self._sigmas = sigmas
-        self._shift: Tensor | None = None
+    It is that of a flow model's x; models with added noise have theirs 1 + sigma times larger.
+    """
+
+    def __init__(self) -> None:
+        self.shift: Tensor | None = None
         self._weight: Tensor | None = None
 
-    def shifted(self, x: Tensor, scale: float = 1.0) -> Tensor:
-        """What the model is shown in place of the sampler's x, which is `scale` times a flow model's."""
-        return x if self._shift is None else x + scale * self._shift.to(x)
-
-    def returned(self, denoised: Tensor, step: int) -> Tensor:
-        """What the sampler is given: in the last step the prediction that lands it on the repaired x."""
-        if self._shift is None:
-            return denoised
-        sigma, following = self._sigmas[step], self._sigmas[step + 1]
-        last = step == len(self._sigmas) - 2
-        return denoised + self._shift.to(denoised) * (following / (sigma - following) if last else -1.0)
-
-    def passed(self, step: int, times: Tensor, frozen: Tensor) -> None:
+    def passed(self, moment: Moment, times: Tensor, frozen: Tensor) -> None:
         """A step in which the `frozen` cells were forecast; `times` is the log odds of each cell's last computation.
 
         Both broadcast over the latent's channels.
         """
-        sigma, following = self._sigmas[step], self._sigmas[step + 1]
-        if following <= 0.0:
+        if moment.end <= 0.0:  # this step ends at its prediction, whatever x was
             return
-        moved = (times - log_odds(sigma)) * ((1.0 - following / sigma) / following)
+        # x / sigma is what a step carries on unchanged: the error's share of it is told in that measure.
+        moved = (times - moment.time) * (share_moved(moment) / moment.end)
         weight = torch.where(frozen, moved, 0.0)
         self._weight = weight if self._weight is None else self._weight + weight
 
-    def measured(self, step: int, error: Tensor, times: Tensor, computed: Tensor) -> Tensor | None:
-        """The `computed` cells are known at `step`: `error` is their prediction less its forecast.
+    def measured(self, moment: Moment, error: Tensor, times: Tensor, computed: Tensor) -> Tensor | None:
+        """The `computed` cells are known at `moment`: `error` is their prediction less its forecast.
 
         Returns what is repaired now, None for nothing.
         """
         if self._weight is None:
             return None
-        sigma = self._sigmas[step]
-        span = times - log_odds(sigma)
-        owed = computed & (self._weight != 0)
-        repair = torch.where(owed, self._weight * sigma / torch.where(owed, span, 1.0), 0.0) * error
-        self._shift = repair if self._shift is None else self._shift + repair
+        span = times - moment.time
+        owed = computed & (self._weight != 0) & (span > 0)
+        repair = torch.where(owed, self._weight * moment.start / torch.where(owed, span, 1.0), 0.0) * error
+        self.shift = repair if self.shift is None else self.shift + repair
         self._weight = torch.where(computed, 0.0, self._weight)
         return repair
 
-    def drop(self) -> None:
-        self._shift = self._weight = None
+    def begin_anew(self) -> None:
+        """The forecasts up to now will not be measured."""
+        self._weight = None
+
+    def went_back(self) -> None:
+        """The sampler took up an x of before, which the shift is not of."""
+        self.shift = self._weight = None

@@ -12,6 +12,8 @@ import math
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from .clock import ODDS_FLOOR, Clock, Moment
+
 ORDER = 1.5
 """Power of time with which a forecast's error grows; a damped line lies between hold (1) and a full line (2)."""
 FADING = 0.5
@@ -33,8 +35,6 @@ CAUTION = 2.0
 """Factor on an error rate that another run measured, until this one has its own: its first line is short, and its
 model may be another one. Of five clips handed to a second tiny Wan, at equal compute, four are then as close as
 after their own warm-up (within 0.2 %), without it two; the mean error is level."""
-# Keeps the time of sigma 1 finite.
-ODDS_FLOOR = 1e-3
 BISECTIONS = 40
 
 
@@ -49,17 +49,17 @@ def budget_of(target_speedup: float, num_steps: int) -> int:
     return round(num_steps / target_speedup) if target_speedup > 0 else 0
 
 
-def log_odds(sigma: float) -> float:
-    """Time of a noise level: ln(sigma / (1 - sigma)), falling while sampling."""
-    return math.log(max(sigma, ODDS_FLOOR) / (1.0 - sigma + ODDS_FLOOR))
-
-
-def picture_weight(sigma: float, next_sigma: float) -> float:
+def picture_weight(moment: Moment) -> float:
     """How far an error of the denoised prediction in one step moves the finished picture.
 
-    The step moves x by (1 - next / sigma) of the error, and x holds the picture scaled by (1 - next).
+    The step moves x by (1 - end / start) of the error, and x holds the picture scaled by (1 - end).
     """
-    return (1.0 - next_sigma / sigma) / max(1.0 - next_sigma, ODDS_FLOOR)
+    return share_moved(moment) / max(1.0 - moment.end, ODDS_FLOOR)
+
+
+def share_moved(moment: Moment) -> float:
+    """Share of the way from x to the prediction that a step goes; nothing where it does not leave its sigma."""
+    return 0.0 if moment.end >= moment.start else 1.0 - moment.end / moment.start
 
 
 @dataclass
@@ -86,7 +86,7 @@ class ErrorControl:
     `budget`, a number of computed steps, it is solved anew after every measurement so that the budget is met.
     """
 
-    sigmas: list[float]
+    clock: Clock
     cooldown_steps: int
     tolerance: float
     budget: int = 0
@@ -103,10 +103,13 @@ class ErrorControl:
         bridge = self._extended(self._bridge, self._last, step)
         return bridge.urgency > self.tolerance or bridge.gap >= self._longest_gap
 
+    def begin_anew(self, step: int) -> None:
+        """What was computed before `step` is no past of it: first a line, and a step that measures it."""
+        self.full_steps = max(self.full_steps, step + STEPS_FOR_A_LINE + 1)
+
     def computed(self, step: int, error: float | None) -> None:
         """The model was computed at `step`; `error` is its forecast's, as a share of the prediction, if it had one."""
-        span = log_odds(self.sigmas[self._last]) - log_odds(self.sigmas[step])
-        if error is not None and span > 0:
+        if error is not None and self._span(self._last, step) > 0:
             measured = error / self._growth(self._last, step)
             self.rate = measured if self.rate is None else MEMORY * self.rate + (1 - MEMORY) * measured
         self._last, self._bridge = step, Bridge()
@@ -120,7 +123,7 @@ class ErrorControl:
 
     @property
     def _end(self) -> int:
-        return len(self.sigmas) - 1 - self.cooldown_steps
+        return self.clock.num_steps - self.cooldown_steps
 
     @cached_property
     def _longest_gap(self) -> int:
@@ -131,13 +134,15 @@ class ErrorControl:
 
     def _extended(self, bridge: Bridge, last: int, step: int) -> Bridge:
         """`bridge` with one more forecast step."""
-        weight = picture_weight(self.sigmas[step], self.sigmas[step + 1])
-        return bridge.over(self.rate * self._growth(last, step) * weight)
+        return bridge.over(self.rate * self._growth(last, step) * picture_weight(self.clock.moment(step)))
 
     def _growth(self, last: int, step: int) -> float:
         """Error of a forecast at `step`, from predictions up to `last`, where the error rate is one."""
-        time = log_odds(self.sigmas[step])
-        return max(log_odds(self.sigmas[last]) - time, 0.0) ** ORDER * math.exp(FADING * time)
+        return max(self._span(last, step), 0.0) ** ORDER * math.exp(FADING * self.clock.moment(step).time)
+
+    def _span(self, last: int, step: int) -> float:
+        """Time between the starts of two steps."""
+        return self.clock.moment(last).time - self.clock.moment(step).time
 
     def _solved(self, step: int) -> float:
         """The smallest tolerance with which the rest of the run keeps to the budget."""
@@ -151,7 +156,7 @@ class ErrorControl:
     def _planned(self, last: int, tolerance: float) -> int:
         """Computed steps after `last` if errors go on as measured."""
         count, bridge = 0, Bridge()
-        for step in range(last + 1, len(self.sigmas) - 1):
+        for step in range(last + 1, self.clock.num_steps):
             bridge = self._extended(bridge, last, step)
             over = bridge.urgency > tolerance or bridge.gap >= self._longest_gap
             if step < self.full_steps or step >= self._end or over:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from .clock import Clock, Moment
 from .config import SchedulerConfig
 from .correction import Correction, followed
 from .error_control import CAUTION, ErrorControl, budget_of
@@ -16,6 +18,11 @@ from .levels import Selection
 from .schedule import Schedule
 
 SMALLEST_ERROR = 1e-9
+TURNED = 0.1
+"""Relative change of the guidance's strength between two computed steps that is a change of what is asked; schedules
+that turn it a little at every step stay below, and count as errors of the forecast."""
+ASIDE = 1e-4
+"""Share (of squares) of the way that guidance went aside of a line, above which it is not CFG; in 16 bit CFG has 1e-6."""
 UNREPAIRED = 3.0
 """How many times smaller a tolerance is where forecasts cannot be repaired: a repair takes away half of what they do to
 the picture, and samplers that add noise amplify the rest."""
@@ -33,21 +40,21 @@ class Feedback:
         config: SchedulerConfig,
         schedule: Schedule,
         grid: TokenGrid,
-        sigmas: list[float],
+        clock: Clock,
         corrects: bool,
         error_rate: float | None = None,
     ) -> None:
-        self._grid, self._sigmas = grid, sigmas
-        self._history = PredictionHistory(config)
-        self._correction = Correction(sigmas) if corrects and config.correct else None
-        self._response = PredictionHistory(config) if self._correction and config.controlled else None
-        self._repaired = False
+        self._config, self._grid = config, grid
+        self._correction = Correction() if corrects else None
         self._control = None
         if config.controlled:
             tolerance = config.tolerance if self._correction else config.tolerance / UNREPAIRED
-            self._control = control_of(replace(config, tolerance=tolerance), schedule, sigmas, error_rate)
+            self._control = control_of(replace(config, tolerance=tolerance), schedule, clock, error_rate)
         self._spreads: list[float] = []
         self._measured_step = -1
+        self._question: Hashable = None
+        self._strength: float | None = None
+        self._forget()
 
     @property
     def spread(self) -> float:
@@ -59,59 +66,91 @@ class Feedback:
         """What was measured of the forecasts, for a run that goes on."""
         return None if self._control is None else self._control.rate
 
+    @property
+    def shift(self) -> Tensor | None:
+        """How far the x that the model is to see lies from the sampler's, in a flow model's measure; None: nowhere."""
+        return None if self._correction is None else self._correction.shift
+
     def due(self, step: int) -> bool:
         """Whether the model must be computed at `step`, by the measured errors."""
         return self._control.due(step)
 
-    def shown(self, x: Tensor, scale: float = 1.0) -> Tensor:
-        """What the model sees in place of the sampler's `x`, which is `scale` times a flow model's."""
-        return x if self._correction is None else self._correction.shifted(x, scale)
+    def went_back(self, moment: Moment) -> None:
+        """The sampler takes up an earlier x: what was learnt since is no past of what follows."""
+        self._forget()
+        self._measured_step = -1
+        if self._correction is not None:
+            self._correction.went_back()
+        if self._control is not None:
+            self._control.begin_anew(moment.step)
 
-    def settled(self, denoised: Tensor, step: int, sigma: float, computed: Selection | None, remember: bool) -> Tensor:
+    def settled(
+        self,
+        denoised: Tensor,
+        moment: Moment,
+        computed: Selection | None,
+        question: Hashable = None,
+        strength: float | None = None,
+    ) -> Tensor:
         """Learn from a prediction, and return what the sampler is given in its place.
 
-        `computed` tells what the model computed, None for all; the rest are forecasts. `remember` keeps the prediction
-        for later forecasts.
+        `computed` tells what the model computed, None for all; the rest are forecasts. `question` is what the guidance
+        asked for, and `strength` how far it went (None where it is not known): a change of either is no error of the
+        forecasts.
         """
-        first, self._measured_step = self._measured_step != step, step
-        repair = self._measure(denoised, step, sigma, computed) if first else None
+        if computed is None or not computed.empty:
+            if question != self._question or turned(strength, self._strength):
+                self._forget()
+            self._question, self._strength = question, self._strength if strength is None else strength
+        first, self._measured_step = self._measured_step != moment.step, moment.step
+        repair = self._measure(denoised, moment, computed) if first else None
         if self._response is not None:
-            denoised = self._followed(denoised, repair, step, sigma, skipped=computed is not None)
-        if remember:
+            denoised = self._followed(denoised, repair, moment, skipped=computed is not None)
+        if computed is None or not computed.empty:
             fresh = None if computed is None else computed.cells.expand(1, 1, *denoised.shape[2:])
-            self._history.record(denoised, sigma, self._sigmas[step], fresh)
-        return denoised if self._correction is None else self._correction.returned(denoised, step)
+            self._history.record(denoised, moment, fresh)
+        return denoised if self.shift is None else denoised - self.shift.to(denoised)
 
-    def _measure(self, denoised: Tensor, step: int, sigma: float, computed: Selection | None) -> Tensor | None:
+    def _forget(self) -> None:
+        """Forecasts, and what they are to be repaired of, begin anew; the shift that x has is kept."""
+        self._history = PredictionHistory(self._config)
+        self._response = PredictionHistory(self._config) if self._correction and self._config.controlled else None
+        self._repaired = False
+        if self._correction is not None:
+            self._correction.begin_anew()
+
+    def _measure(self, denoised: Tensor, moment: Moment, computed: Selection | None) -> Tensor | None:
         """Compare the first evaluation of a step with its forecast; returns what that repairs."""
         anything = computed is None or not computed.empty
-        error = denoised - self._history.forecast(sigma) if anything and self._history.times is not None else None
+        known = anything and self._history.times is not None
+        error = denoised - self._history.forecast(moment) if known else None
         if self._control is not None and computed is not None:
-            self._control.passed(step)
+            self._control.passed(moment.step)
         elif self._control is not None:
-            known = error is not None and self._history.has_slope
-            self._control.computed(step, self._share(error, denoised) if known else None)
-        return None if self._correction is None else self._repair(error, step, computed, denoised.device)
+            share = self._share(error, denoised) if known and self._history.has_slope else None
+            self._control.computed(moment.step, share)
+        return None if self._correction is None else self._repair(error, moment, computed, denoised.device)
 
     def _repair(
-        self, error: Tensor | None, step: int, computed: Selection | None, device: torch.device
+        self, error: Tensor | None, moment: Moment, computed: Selection | None, device: torch.device
     ) -> Tensor | None:
-        cells = torch.ones((), dtype=torch.bool, device=device) if computed is None else computed.cells
-        repair = None if error is None else self._correction.measured(step, error, self._history.times, cells)
-        if computed is not None:
-            self._correction.passed(step, self._history.times, ~cells)
+        uniform = computed is None or computed.empty
+        cells = torch.full((), computed is None, device=device) if uniform else computed.cells
+        repair = None if error is None else self._correction.measured(moment, error, self._history.times, cells)
+        if computed is not None and self._history.times is not None:
+            self._correction.passed(moment, self._history.times, ~cells)
         return repair
 
-    def _followed(self, denoised: Tensor, repair: Tensor | None, step: int, sigma: float, skipped: bool) -> Tensor:
+    def _followed(self, denoised: Tensor, repair: Tensor | None, moment: Moment, skipped: bool) -> Tensor:
         """The prediction of the repaired x, which the model did not see; forecasts from it follow the repair too.
 
         Only where the errors decide: they keep repairs small enough for this, while fixed intervals do not.
         """
         if not skipped:
-            response = torch.zeros_like(denoised) if repair is None else followed(repair, sigma).to(denoised)
-            self._response.record(response, sigma, self._sigmas[step])
+            response = torch.zeros_like(denoised) if repair is None else followed(repair, moment.sigma).to(denoised)
+            self._response.record(response, moment)
             self._repaired |= repair is not None
-        return denoised + self._response.forecast(sigma) if self._repaired else denoised
+        return denoised + self._response.forecast(moment) if self._repaired else denoised
 
     def _share(self, error: Tensor, denoised: Tensor) -> float:
         """Root mean square of a forecast's error over that of the prediction (one device synchronisation)."""
@@ -119,6 +158,28 @@ class Feedback:
         low, high = torch.quantile(regions, torch.tensor([0.1, 0.9])).tolist()
         self._spreads.append(high / max(low, SMALLEST_ERROR))
         return regions.square().mean().sqrt().item()
+
+
+def guidance_strength(guided: Tensor, predictions: list[Tensor]) -> float | None:
+    """How far guidance went from the last towards the first of the `predictions` that it asked for: the scale of CFG.
+
+    None where it did something else with them, or asked for one (one device synchronisation otherwise).
+    """
+    if len(predictions) < 2:
+        return None
+    last = predictions[-1].to(guided)
+    apart, gone = predictions[0].to(guided) - last, guided - last
+    strength = (gone * apart).sum() / apart.square().sum()
+    aside = (gone - strength * apart).square().sum() / gone.square().sum()
+    strength, aside = torch.stack((strength, aside)).tolist()
+    return strength if aside < ASIDE else None
+
+
+def turned(strength: float | None, before: float | None) -> bool:
+    """Whether the guidance was turned up or down; not where that is not known."""
+    if strength is None or before is None:
+        return False
+    return abs(strength - before) > TURNED * max(abs(strength), abs(before))
 
 
 def region_errors(error: Tensor, grid: TokenGrid) -> Tensor:
@@ -130,9 +191,9 @@ def region_errors(error: Tensor, grid: TokenGrid) -> Tensor:
 
 
 def control_of(
-    config: SchedulerConfig, schedule: Schedule, sigmas: list[float], error_rate: float | None = None
+    config: SchedulerConfig, schedule: Schedule, clock: Clock, error_rate: float | None = None
 ) -> ErrorControl:
     """By the tolerance, or by the number of steps that `target_speedup` leaves."""
     budget = budget_of(config.target_speedup, schedule.num_steps)
     rate = None if error_rate is None else CAUTION * error_rate
-    return ErrorControl(sigmas, schedule.cooldown_steps, config.tolerance, budget, schedule.warmup_steps, rate)
+    return ErrorControl(clock, schedule.cooldown_steps, config.tolerance, budget, schedule.warmup_steps, rate)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
+from .clock import SAME_STEP, Moment, log_odds
 from .config import SchedulerConfig
-from .error_control import log_odds
-from .schedule import SAME_STEP
 
 
 def settling_term(
@@ -38,6 +39,8 @@ class PredictionHistory:
         self._previous: Tensor | None = None
         self._times: Tensor | None = None
         self._previous_times: Tensor | None = None
+        self._latest = math.inf
+        self._has_slope = False
 
     @property
     def times(self) -> Tensor:
@@ -46,29 +49,39 @@ class PredictionHistory:
 
     @property
     def has_slope(self) -> bool:
-        return self._previous is not self._last
+        """Whether cells were computed in more than one step."""
+        return self._has_slope
 
-    def record(self, x0: Tensor, sigma: float, step_sigma: float, computed: Tensor | None = None) -> None:
+    @property
+    def is_ready(self) -> bool:
+        """Whether a forecast has what it needs: two steps for a line, one to hold."""
+        return self.has_slope or (self._settling == 0.0 and self._last is not None)
+
+    def record(self, x0: Tensor, moment: Moment, computed: Tensor | None = None) -> None:
         """Keep a prediction; `computed` (bool, broadcast over batch and channels) marks the cells that are new.
 
-        `step_sigma` is where this step starts: a later evaluation of one step replaces an earlier one, since a slope
-        between two sigmas that lie close together would be all noise.
+        A later evaluation of one step replaces an earlier one, since a slope between two sigmas that lie close together
+        would be all noise.
         """
-        times = torch.full_like(x0[:1, :1], log_odds(sigma))
+        times = torch.full_like(x0[:1, :1], moment.time, dtype=torch.float32)
+        step_begins = log_odds(moment.start * (1 + SAME_STEP))
+        self._has_slope |= self._last is not None and self._latest > step_begins
+        self._latest = moment.time
         if self._last is None:
             self._last = self._previous = x0.clone()
             self._times = self._previous_times = times
             return
         fresh = torch.ones_like(times, dtype=torch.bool) if computed is None else computed
-        moved = fresh & (self._times > log_odds(step_sigma * (1 + SAME_STEP)))
-        self._previous = torch.where(moved, self._last, self._previous)
-        self._previous_times = torch.where(moved, self._times, self._previous_times)
+        moved = fresh & (self._times > step_begins)
+        replaced = fresh & ~moved & (self._previous_times == self._times)  # still in its first step
+        self._previous = torch.where(moved, self._last, torch.where(replaced, x0, self._previous))
+        self._previous_times = torch.where(moved, self._times, torch.where(replaced, times, self._previous_times))
         self._last = torch.where(fresh, x0, self._last)
         self._times = torch.where(fresh, times, self._times)
 
-    def forecast(self, sigma: float) -> Tensor:
-        """Prediction of every cell at `sigma`."""
+    def forecast(self, moment: Moment) -> Tensor:
+        """Prediction of every cell at `moment`."""
         if self._settling == 0.0:
             return self._last.clone()
-        times = self._times, self._previous_times, log_odds(sigma)
+        times = self._times, self._previous_times, moment.time
         return self._last + settling_term(self._last, self._previous, *times, self._settling)

@@ -33,6 +33,10 @@ class TokenGrid:
         region = tuple(max(1, round(cells / size)) for cells, size in zip(region_cells, patch, strict=True))
         return cls(latent, patch, region)
 
+    def covers_as(self, other: TokenGrid) -> bool:
+        """Whether both lay the same tokens over the same cells, whatever their regions."""
+        return (self.latent, self.patch) == (other.latent, other.patch)
+
     @cached_property
     def tokens(self) -> THW:
         return tuple(ceil_div(size, part) for size, part in zip(self.latent, self.patch, strict=True))

@@ -20,6 +20,11 @@ class Selection:
     tokens: Tensor
     cells: Tensor
 
+    @classmethod
+    def none(cls) -> Selection:
+        """Nothing is computed; on the CPU, where it costs no device anything."""
+        return cls(torch.empty(0, dtype=torch.long), torch.zeros((1,) * 3, dtype=torch.bool))
+
     @property
     def empty(self) -> bool:
         return self.tokens.numel() == 0

@@ -10,16 +10,17 @@ import torch
 from torch import Tensor
 
 from .account import Account
+from .clock import Clock
 from .complexity import Features, normalised_scores
 from .config import AnalyzerConfig, SchedulerConfig
 from .error_control import STEPS_FOR_A_LINE, budget_of, first_full_steps
-from .feedback import Feedback
+from .feedback import Feedback, guidance_strength
 from .forecast import PredictionHistory
 from .grid import TokenGrid
 from .kv_cache import Chunks, KVCache
 from .levels import LevelMap, Selection, classify
 from .report import RunReport
-from .schedule import ALL_LEVELS, Level, Schedule, StepClass, share_of_steps, step_index
+from .schedule import ALL_LEVELS, Level, Schedule, StepClass, share_of_steps
 from .whole_steps import GroupMemory
 
 
@@ -46,6 +47,7 @@ class Unaccelerated(ValueError):
 
 
 NOTHING_SAVED = "no step could be forecast within this quality's tolerance (fast and draft tolerate more)"
+WENT_BACK = "the sampler goes back to earlier noise levels, and nothing can be forecast across such a jump"
 
 
 def warmup_steps(share: float, num_steps: int, score: str) -> int:
@@ -74,24 +76,24 @@ class Run:
         corrects: bool = False,
     ) -> None:
         self.analyzer, self.scheduler = analyzer, scheduler
-        self.grid, self.latent_shape, self.sigmas, self.report = grid, tuple(latent_shape), sigmas, report
-        num_steps = len(sigmas) - 1
+        self.grid, self.latent_shape, self.report = grid, tuple(latent_shape), report
+        self.clock = Clock(tuple(sigmas))
+        num_steps = self.clock.num_steps
         rate = level_map and level_map.error_rate
-        warmup = 1 if level_map is not None else warmup_steps(analyzer.warmup, num_steps, analyzer.score)
         self.controlled = scheduler is not None and scheduler.controlled
-        if self.controlled:
-            first = first_full_steps(num_steps, budget_of(scheduler.target_speedup, num_steps))
-            warmup = max(warmup, first if rate is None else STEPS_FOR_A_LINE)
+        level_map = self._fitting(level_map)
+        drawing = 1 if level_map is not None else warmup_steps(analyzer.warmup, num_steps, analyzer.score)
+        warmup = self._first_full_steps(rate) if self.controlled else drawing
         self.schedule = Schedule.from_config(scheduler or SchedulerConfig(), num_steps, warmup)
+        self._map_steps = max(drawing, warmup)
         self._require_room(num_steps)
-        self._require_same_grid(level_map)
         self._note_unreachable(scheduler, num_steps)
         self.level_map = level_map
         report.level_map = level_map and level_map.to(torch.device("cpu"))
         self.account = Account(report, grid, latent_shape[0], sigmas[0])
         self.cache, self.groups = KVCache(), GroupMemory(scheduler or SchedulerConfig())
-        self.feedback = Feedback(scheduler, self.schedule, grid, sigmas, corrects, rate) if scheduler else None
-        self.sigma, self.step = sigmas[0], 0
+        self.feedback = Feedback(scheduler, self.schedule, grid, self.clock, corrects, rate) if scheduler else None
+        self.moment = self.clock.at(sigmas[0])
         self._selected: Selection | None = None
         self._frozen_by: Selection | None = None
         self._gave_up = False
@@ -99,8 +101,17 @@ class Run:
         self._histories: dict[Hashable, PredictionHistory] = {}
         self._last_step: dict[Hashable, int] = {}
         self._counted = 0
+        self._asked: list[Hashable] = []
+        self._computed: list[Tensor] = []
         self._selections: dict[frozenset, Selection] = {}
         report.num_steps, report.num_tokens, report.accelerates = num_steps, grid.num_tokens, scheduler is not None
+
+    def _first_full_steps(self, error_rate: float | None) -> int:
+        """Steps before the first forecast of a whole step: fewer where a run before has measured its errors."""
+        if error_rate is not None:
+            return STEPS_FOR_A_LINE
+        num_steps = self.clock.num_steps
+        return first_full_steps(num_steps, budget_of(self.scheduler.target_speedup, num_steps))
 
     def _require_room(self, num_steps: int) -> None:
         if self.schedule.warmup_steps >= num_steps or (self.scheduler and not self.schedule.interleaved):
@@ -118,58 +129,89 @@ class Run:
                 f"{always} are always computed"
             )
 
-    def _require_same_grid(self, level_map: LevelMap | None) -> None:
-        if level_map is not None and level_map.grid.tokens != self.grid.tokens:
-            raise Unaccelerated(
-                f"the level map is for {level_map.grid.tokens} tokens (frames, height, width) but this latent has "
-                f"{self.grid.tokens}; use a map made at this size"
-            )
+    def _fitting(self, level_map: LevelMap | None) -> LevelMap | None:
+        """The map that was handed over, if it is of this latent. Whole steps need none and draw their own instead."""
+        if level_map is None or level_map.grid.covers_as(self.grid):
+            return level_map
+        if self.controlled:
+            return None
+        theirs, own = level_map.grid, self.grid
+        raise Unaccelerated(
+            f"the level map is for {theirs.latent} latent cells (frames, height, width) in tokens of {theirs.patch}, but "
+            f"this latent has {own.latent} in tokens of {own.patch}; use a map made at this size with this model"
+        )
 
     # --- once per model evaluation
 
     def begin(self, sigma: float) -> None:
         """A model evaluation at `sigma` starts: find its step and which levels are due."""
-        self.sigma, self.step = sigma, step_index(self.sigmas, sigma)
-        if self.level_map is None and self.step >= self.schedule.warmup_steps and not self._gave_up:
+        previous, self.moment = self.moment, self.clock.at(sigma)
+        if self.moment.is_before(previous):
+            self._go_back()
+        if self.level_map is None and self.moment.step >= self._map_steps and not self._gave_up:
             self._classify()
-        if self.account.begin(self.step, sigma):
-            self._selected = self._select() if self._caches and self.level_map is not None else None
+        if self.account.begin(self.moment.step, sigma):
+            self._selected = self._select() if self._caches else None
         self._frozen_by = None
+        self._asked, self._computed = [], []
         self.groups.begin()
+
+    def _go_back(self) -> None:
+        """The sampler takes up an earlier x: nothing that was kept is a past of what follows."""
+        if self.scheduler is None:
+            return
+        self.report.add_fallback(WENT_BACK)
+        self._selected = None
+        self._forget()
+        if self.feedback is not None:
+            self.feedback.went_back(self.moment)
 
     def _select(self) -> Selection | None:
         """The tokens of this step, None for all: the same for every evaluation of it."""
-        if not self.controlled:
-            return self._selection(self.schedule.due(self.step))
-        return None if self.feedback.due(self.step) else self._selection(frozenset())
+        if self.controlled:
+            return None if self.feedback.due(self.moment.step) else Selection.none()
+        return None if self.level_map is None else self._selection(self.schedule.due(self.moment.step))
 
     def shown(self, x: Tensor, scale: float = 1.0) -> Tensor:
         """What the model sees in place of the sampler's `x`: repaired of what earlier forecasts did to it.
 
         `scale` is how many times larger `x` is than that of a flow model at this sigma.
         """
-        return x if self.feedback is None else self.feedback.shown(x, scale)
+        return x if self.shift is None else x + scale * self.shift.to(x)
 
-    def settle(self, x: Tensor, denoised: Tensor, scale: float = 1.0) -> Tensor:
-        """After an evaluation on `x` as shown: measure the forecast, repair, and return what the sampler is given."""
-        self.observe(x / scale, denoised)
-        if not self._caches:
+    @property
+    def shift(self) -> Tensor | None:
+        """What the finished x is to be moved by, in a flow model's measure; None: not at all."""
+        return self.feedback and self.feedback.shift
+
+    def settle(self, x: Tensor, denoised: Tensor, scale: float = 1.0, cfg: float | None = None) -> Tensor:
+        """After an evaluation on `x` as shown: measure the forecast, repair, and return what the sampler is given.
+
+        `cfg` is the guider's own word for its strength, where that cannot be measured.
+        """
+        if self._frozen_by is None:
+            self.observe(x / scale, denoised)
+        if self.feedback is None:
             return denoised
-        denoised = self.feedback.settled(denoised, self.step, self.sigma, self._frozen_by, self._remembers)
+        strength = guidance_strength(denoised, self._computed)
+        strength = cfg if strength is None else strength
+        denoised = self.feedback.settled(denoised, self.moment, self._frozen_by, frozenset(self._asked), strength)
         self.report.spread = self.feedback.spread
         return denoised
 
     def observe(self, x: Tensor, denoised: Tensor) -> None:
-        """Keep the guided prediction of a warm-up step; a later evaluation of the same step replaces it."""
-        warming_up = self.level_map is None and self.step < self.schedule.warmup_steps
-        if warming_up and self.sigma > 0 and not self._gave_up:
-            self._features[self.step] = ((x - denoised) / self.sigma, denoised.clone())
+        """Keep the guided prediction of a first step; a later evaluation of the same step replaces it."""
+        drawing = self.level_map is None and self.moment.step < self._map_steps
+        if drawing and self.moment.sigma > 0 and not self._gave_up:
+            self._features[self.moment.step] = ((x - denoised) / self.moment.sigma, denoised.clone())
 
     def _classify(self) -> None:
         """Build the level map from the warm-up (one device synchronisation a run)."""
         if len(self._features) < 2:
             self.report.add_fallback("the sampler evaluated too few of the first steps to draw a level map")
-            self.give_up()
+            self._map_steps = 0
+            if not self.controlled:
+                self.give_up()
             return
         observed = [self._features[step] for step in sorted(self._features)]
         velocity, denoised = (torch.stack(parts).float() for parts in zip(*observed, strict=True))
@@ -185,19 +227,20 @@ class Run:
 
     def recall(self, key: Hashable) -> Tensor | None:
         """Forecast predictions of a group, stacked along the batch; None where they must be computed."""
-        group = None if self._selected is None else self.groups.recall(key, self.step)
+        self._asked.append(key)
+        group = None if self._selected is None else self.groups.recall(key, self.moment.step)
         if group is None:
             self._counted = self.account.record.all_tokens
             return None
         self.account.spare(group.tokens)
         self._frozen_by = self._selected
-        return group.history.forecast(self.sigma)
+        return group.history.forecast(self.moment)
 
     def keep(self, key: Hashable, predictions: Tensor) -> None:
         """Predictions of a group, stacked along the batch, were computed because there was nothing to recall."""
-        if self._remembers:
-            tokens = self.account.record.all_tokens - self._counted
-            self.groups.keep(key, predictions, self.step, (self.sigma, self.sigmas[self.step]), tokens)
+        if self._caches:
+            self._computed += predictions.split(self.latent_shape[0])
+            self.groups.keep(key, predictions, self.moment, self.account.record.all_tokens - self._counted)
 
     # --- once per call of the transformer
 
@@ -207,6 +250,7 @@ class Run:
 
     def plan(self, chunks: Chunks) -> Call:
         """What to compute for these conditioning chunks; those without fresh K/V are computed in full."""
+        self._asked += chunks
         if self._selected is None:
             return Call(Mode.STORE if self._next_is_partial() else Mode.FULL, chunks)
         if not all(self._is_fresh(chunk) for chunk in chunks):
@@ -219,11 +263,12 @@ class Run:
         tokens = None if call.selection is None else call.selection.tokens
         self.account.count(self._step_class(call.mode), len(call.chunks), tokens)
         if call.mode in (Mode.PARTIAL, Mode.SKIP):
-            frozen = torch.cat([self._histories[chunk].forecast(self.sigma) for chunk in call.chunks])
+            frozen = torch.cat([self._histories[chunk].forecast(self.moment) for chunk in call.chunks])
             x0 = frozen if x0 is None else torch.where(call.selection.cells, x0, frozen)
         if call.mode is not Mode.FULL:
-            self._last_step.update(dict.fromkeys(call.chunks, self.step))
+            self._last_step.update(dict.fromkeys(call.chunks, self.moment.step))
         if call.mode is not Mode.SKIP:
+            self._computed += x0.chunk(len(call.chunks))
             self._remember(call, x0)
         self.report.cache_bytes_peak = max(self.report.cache_bytes_peak, self.cache.num_bytes)
         return x0
@@ -239,10 +284,17 @@ class Run:
         return NOTHING_SAVED if self.controlled and not self._gave_up and not spared else ""
 
     def give_up(self) -> None:
-        """Compute the rest of the run in full; only the account goes on."""
+        """Compute the rest of the run in full; the account goes on, and x keeps what it was repaired of."""
         self._gave_up = True
         self._selected = None
-        self.drop()
+        self._forget()
+
+    def _forget(self) -> None:
+        """Let go of what forecasts and frozen tokens need."""
+        self.cache.drop()
+        self._histories.clear()
+        self._last_step.clear()
+        self.groups.drop()
 
     def drop(self) -> None:
         """Let go of every tensor; a small CPU copy of the level map stays in the report."""
@@ -250,28 +302,21 @@ class Run:
             rate = self.feedback and self.feedback.error_rate
             self.report.level_map = replace(self.level_map.to(torch.device("cpu")), error_rate=rate)
         self.level_map = None
-        self.cache.drop()
-        self._histories.clear()
+        self._forget()
         self._features.clear()
         self._selections.clear()
-        self._last_step.clear()
-        self.groups.drop()
+        self._asked, self._computed = [], []
         self.feedback = None
 
     @property
     def _caches(self) -> bool:
         return self.scheduler is not None and not self._gave_up
 
-    @property
-    def _remembers(self) -> bool:
-        """Whether predictions of this step may be needed for a forecast."""
-        return self._caches and self.step < self.schedule.interleaved.stop
-
     def _next_is_partial(self) -> bool:
         """Whether the step after this one will need the keys and values that this one computes."""
         if not self._caches:
             return False
-        following = self.schedule.due(self.step + 1)
+        following = self.schedule.due(self.moment.step + 1)
         return following != ALL_LEVELS and (self.level_map is None or self._selection(following) is not None)
 
     def _selection(self, due: frozenset) -> Selection | None:
@@ -285,19 +330,19 @@ class Run:
 
     def _is_fresh(self, chunk: Hashable) -> bool:
         """Whether this chunk's keys and values were kept up to the step before; otherwise they are too old."""
-        return self._last_step.get(chunk, -2) >= self.step - 1
+        return self._last_step.get(chunk, -2) >= self.moment.step - 1
 
     def _remember(self, call: Call, x0: Tensor) -> None:
-        if not self._remembers:
+        if not self._caches:
             return
         computed = None if call.selection is None else call.selection.cells.expand(1, 1, *x0.shape[2:])
         for chunk, rows in zip(call.chunks, x0.chunk(len(call.chunks)), strict=True):
             history = self._histories.setdefault(chunk, PredictionHistory(self.scheduler))
-            history.record(rows, self.sigma, self.sigmas[self.step], computed)
+            history.record(rows, self.moment, computed)
 
     def _step_class(self, mode: Mode) -> StepClass:
         if mode is Mode.PARTIAL:
-            return StepClass.MODERATE if Level.MODERATE in self.schedule.due(self.step) else StepClass.ACTIVE
+            return StepClass.MODERATE if Level.MODERATE in self.schedule.due(self.moment.step) else StepClass.ACTIVE
         return {Mode.FULL: StepClass.FULL, Mode.STORE: StepClass.STORE, Mode.SKIP: StepClass.SKIPPED}[mode]
 
 

@@ -8,9 +8,6 @@ from math import ceil
 
 from .config import SchedulerConfig
 
-# Relative difference up to which two sigmas are the same step: samplers compute theirs with rounding errors.
-SAME_STEP = 1e-4
-
 
 class Level(IntEnum):
     """Convergence level of a token (paper section 5.1)."""
@@ -76,12 +73,3 @@ class Schedule:
 def share_of_steps(share: float, num_steps: int) -> int:
     """A share of the steps as a count, rounded up, so that any share above 0 gives at least one step."""
     return ceil(share * num_steps - 1e-9)
-
-
-def step_index(sigmas: list[float], sigma: float) -> int:
-    """Index of the step that a model evaluation at `sigma` belongs to.
-
-    `sigmas` is the run's whole descending list, its last entry ends the run. Midpoint evaluations of second-order
-    samplers fall into the step that they start from; found by value because evaluations cannot be counted.
-    """
-    return max(0, sum(1 for start in sigmas[:-1] if start >= sigma - SAME_STEP * sigma) - 1)

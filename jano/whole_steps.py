@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from .clock import Moment
 from .config import SchedulerConfig
 from .forecast import PredictionHistory
 
@@ -40,18 +41,18 @@ class GroupMemory:
         return key, self._asked[key]
 
     def recall(self, key: Hashable, step: int) -> Group | None:
-        """The group, if it was asked for up to the step before: otherwise its predictions are too old."""
+        """The group, if it was asked for up to the step before (otherwise its predictions are too old) and has a line."""
         group = self._groups.get(key)
-        if group is None or group.last_step < step - 1:
+        if group is None or group.last_step < step - 1 or not group.history.is_ready:
             return None
         group.last_step = step
         return group
 
-    def keep(self, key: Hashable, predictions: Tensor, step: int, sigmas: tuple[float, float], tokens: int) -> None:
-        """Computed predictions, at (sigma of this evaluation, sigma of its step)."""
-        group = self._groups.setdefault(key, Group(PredictionHistory(self._config), step, tokens))
-        group.last_step, group.tokens = step, tokens
-        group.history.record(predictions, *sigmas)
+    def keep(self, key: Hashable, predictions: Tensor, moment: Moment, tokens: int) -> None:
+        """Predictions that were computed at `moment`, from this many tokens."""
+        group = self._groups.setdefault(key, Group(PredictionHistory(self._config), moment.step, tokens))
+        group.last_step, group.tokens = moment.step, tokens
+        group.history.record(predictions, moment)
 
     def drop(self) -> None:
         self._groups.clear()

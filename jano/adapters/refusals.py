@@ -8,9 +8,9 @@ from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
+from ..clock import SAME_STEP
 from ..presets import FEWEST_STEPS
 from ..run import Run
-from ..schedule import SAME_STEP
 from .families import family_of, supported
 from .noise import Noise, noise_of
 

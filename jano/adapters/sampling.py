@@ -14,6 +14,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
+from ..config import SchedulerConfig
 from ..report import RunReport
 from ..run import Call, Mode, Run, Unaccelerated, without_region_default
 from .attention import OVERRIDE, AttentionTap
@@ -37,8 +38,8 @@ from .tokens import TokenRows
 
 log = logging.getLogger(__name__)
 
-# Samplers that only mix x with predictions, by weights that sum to one.
-ODE_SAMPLERS = frozenset(
+# Samplers whose pictures are closer with forecasts repaired than without, as `bench/run.py samplers` measures.
+REPAIRED_SAMPLERS = frozenset(
     f"sample_{name}"
     for name in (
         *("euler", "heun", "heunpp2", "dpm_2", "lms", "dpmpp_2m", "ipndm", "ipndm_v", "deis"),
@@ -52,6 +53,7 @@ def install(model: ModelPatcher) -> None:
     for kind, wrapper in (
         (WrappersMP.OUTER_SAMPLE, outer_sample),
         (WrappersMP.PREPARE_SAMPLING, prepare_sampling),
+        (WrappersMP.SAMPLER_SAMPLE, sampler_sample),
         (WrappersMP.PREDICT_NOISE, predict_noise),
         (WrappersMP.CALC_COND_BATCH, calc_cond_batch),
         (WrappersMP.APPLY_MODEL, apply_model),
@@ -60,10 +62,18 @@ def install(model: ModelPatcher) -> None:
         model.add_wrapper_with_key(kind, KEY, wrapper)
 
 
-def integrates_ode(sampler: object) -> bool:
-    """Whether forecasts can be repaired afterwards with this sampler (correction.py)."""
+def repairs(scheduler: SchedulerConfig | None, sampler: object) -> bool:
+    """Whether forecasts are repaired afterwards: as the user set it, or where this sampler gains by it."""
+    if scheduler is None or scheduler.correct is not None:
+        return scheduler is not None and scheduler.correct
     options = getattr(sampler, "extra_options", {})
-    return sampler_name(sampler) in ODE_SAMPLERS and not options.get("s_churn")
+    return sampler_name(sampler) in REPAIRED_SAMPLERS and not options.get("s_churn")
+
+
+def told_strength(guider: object) -> float | None:
+    """The scale of CFG in the guider's own word, where it has a single one."""
+    cfg = getattr(guider, "cfg", None)
+    return cfg if isinstance(cfg, (int, float)) else None
 
 
 @dataclass
@@ -81,6 +91,14 @@ class ActiveRun:
     noise: Noise = Noise.MIXED
     sigma: float = 0.0
 
+    @property
+    def shift(self) -> Tensor | None:
+        return self.run and self.run.shift
+
+    def repaired(self, x: Tensor, scale: float = 1.0) -> Tensor:
+        """`x`, or a prediction, of the sampler with what it does not know of; `scale` as in Run.shown."""
+        return x if self.shift is None else x + scale * self.shift.to(x)
+
     def fall_back(self, reason: str) -> None:
         """Say once why something runs natively."""
         if self.report.add_fallback(reason):
@@ -96,7 +114,7 @@ def outer_sample(executor: Callable, noise: Tensor, latent_image: Tensor, sample
     original = guider.model_options
     guider.model_options = comfy.model_patcher.create_model_options_clone(original)
     denoise_mask = args[0] if args else kw.get("denoise_mask")
-    corrects = denoise_mask is None and integrates_ode(sampler)
+    corrects = denoise_mask is None and repairs(settings.scheduler, sampler)
     active = start(settings, guider, noise, sampler, sigmas, kw.get("latent_shapes"), corrects)
     guider.model_options["transformer_options"][KEY] = active
     try:
@@ -170,6 +188,24 @@ def prepare_sampling(executor: Callable, model: ModelPatcher, noise_shape: tuple
     return executor(model, noise_shape, conds, *args, **kw)
 
 
+def sampler_sample(
+    executor: Callable, guider: object, sigmas: Tensor, extra_args: dict, callback: Callable | None, *args, **kw
+):
+    """SAMPLER_SAMPLE wrapper: the finished x, and what is shown on the way, are the repaired ones."""
+    active = extra_args["model_options"].get("transformer_options", {}).get(KEY)
+    if not isinstance(active, ActiveRun) or active.run is None:
+        return executor(guider, sigmas, extra_args, callback, *args, **kw)
+
+    def repaired(step: int, denoised: Tensor, x: Tensor, total_steps: int) -> None:
+        callback(step, active.repaired(denoised), active.repaired(x, active.noise.scale(active.sigma)), total_steps)
+
+    samples = executor(guider, sigmas, extra_args, callback and repaired, *args, **kw)
+    if active.shift is None:
+        return samples
+    end = active.noise.scale(float(sigmas[-1])) * active.shift.to(samples)
+    return samples + guider.inner_model.model_sampling.inverse_noise_scaling(sigmas[-1], end)
+
+
 def predict_noise(executor: Callable, x: Tensor, timestep: Tensor, model_options: dict, seed: int | None = None):
     """PREDICT_NOISE wrapper: one guided model evaluation."""
     active = model_options.get("transformer_options", {}).get(KEY)
@@ -186,7 +222,8 @@ def predict_noise(executor: Callable, x: Tensor, timestep: Tensor, model_options
     scale = active.noise.scale(active.sigma)
     run.begin(active.noise.flow_sigma(active.sigma))
     x = run.shown(x, scale)
-    denoised = run.settle(x, executor(x, timestep, model_options, seed), scale)
+    denoised = executor(x, timestep, model_options, seed)
+    denoised = run.settle(x, denoised, scale, told_strength(executor.class_obj))
     run.account.record.seconds += time.perf_counter() - started
     tell_step(active.settings.node_id, run.report, run.grid.tokens)
     return denoised

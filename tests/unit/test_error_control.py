@@ -1,28 +1,29 @@
 """When a step is worth computing, on error rates given by hand."""
 
 import pytest
+from comfyui_jano.jano.clock import Clock, Moment, log_odds
 from comfyui_jano.jano.error_control import (
     LONGEST_GAP,
     ORDER,
     Bridge,
     ErrorControl,
     first_full_steps,
-    log_odds,
     picture_weight,
 )
 
 SIGMAS = [1 - step / 24 for step in range(25)]
+CLOCK = Clock(tuple(SIGMAS))
 
 
 def drive(control: ErrorControl, rate: float = 1.0) -> str:
     """A run whose forecasts err by rate * span^ORDER: C for computed, - for forecast."""
     letters, last = "", 0
-    for step in range(len(control.sigmas) - 1):
+    for step in range(control.clock.num_steps):
         if not control.due(step):
             control.passed(step)
             letters += "-"
             continue
-        span = log_odds(control.sigmas[last]) - log_odds(control.sigmas[step])
+        span = log_odds(SIGMAS[last]) - log_odds(SIGMAS[step])
         control.computed(step, rate * span**ORDER if step >= 2 else None)
         letters, last = letters + "C", step
     return letters
@@ -35,13 +36,13 @@ def test_time_falls_with_sigma_and_ends_finite() -> None:
 
 
 def test_an_error_in_the_last_step_is_an_error_of_the_picture() -> None:
-    assert picture_weight(0.3, 0.0) == 1.0
+    assert picture_weight(Moment(0, 0.3, 0.3, 0.0)) == 1.0
 
 
 def test_an_euler_step_moves_x_by_its_share_of_the_error_and_x_shows_the_picture_scaled() -> None:
     sigma, following = 0.8, 0.6
     moved = (sigma - following) / sigma
-    assert picture_weight(sigma, following) == pytest.approx(moved / (1 - following))
+    assert picture_weight(Moment(0, sigma, sigma, following)) == pytest.approx(moved / (1 - following))
 
 
 def test_urgency_counts_the_steps_waited() -> None:
@@ -50,23 +51,23 @@ def test_urgency_counts_the_steps_waited() -> None:
 
 
 def test_without_tolerance_every_step_is_computed() -> None:
-    assert drive(ErrorControl(SIGMAS, 1, 0.0)) == "C" * 24
+    assert drive(ErrorControl(CLOCK, 1, 0.0)) == "C" * 24
 
 
 def test_however_small_the_errors_the_model_is_asked_again() -> None:
-    letters = drive(ErrorControl(SIGMAS, 1, 1e9))
+    letters = drive(ErrorControl(CLOCK, 1, 1e9))
     assert letters.startswith("CCCC" + "-" * (LONGEST_GAP - 1) + "C")
     assert letters.endswith("C")
 
 
 def test_a_greater_tolerance_computes_less() -> None:
-    counts = [drive(ErrorControl(SIGMAS, 1, tolerance)).count("C") for tolerance in (0.003, 0.03, 0.3, 3.0)]
+    counts = [drive(ErrorControl(CLOCK, 1, tolerance)).count("C") for tolerance in (0.003, 0.03, 0.3, 3.0)]
     assert counts == sorted(counts, reverse=True)
     assert counts[0] > counts[-1]
 
 
 def test_a_model_that_errs_more_is_computed_more() -> None:
-    calm, restless = (drive(ErrorControl(SIGMAS, 1, 0.05), rate).count("C") for rate in (0.1, 3.0))
+    calm, restless = (drive(ErrorControl(CLOCK, 1, 0.05), rate).count("C") for rate in (0.1, 3.0))
     assert calm < restless
 
 
@@ -74,11 +75,11 @@ def test_a_model_that_errs_more_is_computed_more() -> None:
 @pytest.mark.parametrize("rate", [0.01, 1.0, 30.0])
 def test_a_budget_is_met_whatever_the_errors(budget: int, rate: float) -> None:
     """Within a step: gaps are whole steps, and one tolerance often opens two of them at once."""
-    assert budget - 2 <= drive(ErrorControl(SIGMAS, 1, 0.0, budget), rate).count("C") <= budget
+    assert budget - 2 <= drive(ErrorControl(CLOCK, 1, 0.0, budget), rate).count("C") <= budget
 
 
 def test_errors_are_expected_to_fade_so_that_a_budget_is_spent_early() -> None:
-    letters = drive(ErrorControl(SIGMAS, 1, 0.0, 14))
+    letters = drive(ErrorControl(CLOCK, 1, 0.0, 14))
     first, second = letters[:12], letters[12:]
     assert first.count("C") > second.count("C")
 

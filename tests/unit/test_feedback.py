@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from comfyui_jano.jano.clock import Clock
 from comfyui_jano.jano.config import SchedulerConfig
 from comfyui_jano.jano.correction import followed
-from comfyui_jano.jano.feedback import Feedback, control_of, region_errors
+from comfyui_jano.jano.feedback import TURNED, Feedback, control_of, guidance_strength, region_errors, turned
 from comfyui_jano.jano.grid import TokenGrid
 from comfyui_jano.jano.levels import Selection
 from comfyui_jano.jano.schedule import Schedule
@@ -12,7 +13,7 @@ from torch import Tensor
 
 GRID = TokenGrid(latent=(1, 1, 2), patch=(1, 1, 1), region=(1, 1, 1))
 STEPS = 20
-SIGMAS = [1 - step / STEPS for step in range(STEPS + 1)]
+CLOCK = Clock(tuple(1 - step / STEPS for step in range(STEPS + 1)))
 LEFT = Selection(torch.tensor([0]), torch.tensor([[[True, False]]]))
 NONE = Selection(torch.tensor([], dtype=torch.long), torch.zeros(1, 1, 2, dtype=torch.bool))
 
@@ -23,18 +24,24 @@ def picture(left: float, right: float) -> Tensor:
 
 def feedback(corrects: bool = True, **config: object) -> Feedback:
     chosen = SchedulerConfig(**{"tolerance": 0.1, "forecast": "hold", **config})
-    return Feedback(chosen, Schedule.from_config(chosen, STEPS, 4), GRID, SIGMAS, corrects)
+    return Feedback(chosen, Schedule.from_config(chosen, STEPS, 4), GRID, CLOCK, corrects)
 
 
-def settle(learner: Feedback, step: int, value: Tensor, computed: Selection | None = None) -> Tensor:
-    return learner.settled(value, step, SIGMAS[step], computed, True)
+def settle(
+    learner: Feedback, step: int, value: Tensor, computed: Selection | None = None, question: str = "", **more: object
+) -> Tensor:
+    return learner.settled(value, CLOCK.moment(step), computed, question, **more)
+
+
+def shift_of(learner: Feedback) -> Tensor:
+    return picture(0, 0) if learner.shift is None else learner.shift
 
 
 def test_nothing_is_changed_before_anything_was_forecast() -> None:
-    learner, x = feedback(), picture(1, 2)
+    learner = feedback()
     for step in range(4):
         value = picture(step, 2 * step)
-        assert learner.shown(x) is x
+        assert learner.shift is None
         assert settle(learner, step, value) is value
 
 
@@ -43,7 +50,7 @@ def test_the_repair_follows_the_error_of_the_frozen_cell_alone() -> None:
     settle(learner, 0, picture(1, 1))
     settle(learner, 1, picture(2, 1), LEFT)
     settle(learner, 2, picture(3, 3))
-    shift = learner.shown(picture(0, 0)).flatten().tolist()
+    shift = shift_of(learner).flatten().tolist()
     assert shift[0] == 0.0
     assert shift[1] > 0.0
 
@@ -61,9 +68,9 @@ def test_the_prediction_follows_the_repair_that_the_model_did_not_see() -> None:
     learner = controlled_until(4)
     settle(learner, 5, picture(1, 1), NONE)
     given = settle(learner, 6, picture(1, 3))
-    shift = learner.shown(picture(0, 0))
+    shift = shift_of(learner)
     after = settle(learner, 7, picture(1, 3), NONE)
-    expected = picture(1, 3) + followed(shift, SIGMAS[6])
+    expected = picture(1, 3) + followed(shift, CLOCK.sigmas[6])
     assert torch.allclose(given + shift, expected)
     assert torch.allclose(after + shift, expected)
     assert expected[0, 0, 0, 1] > 3.0
@@ -73,7 +80,7 @@ def test_a_second_evaluation_saw_the_repaired_x() -> None:
     learner = controlled_until(4)
     settle(learner, 5, picture(1, 1), NONE)
     settle(learner, 6, picture(1, 3))
-    shift = learner.shown(picture(0, 0))
+    shift = shift_of(learner)
     assert torch.allclose(settle(learner, 6, picture(1, 4)) + shift, picture(1, 4))
 
 
@@ -82,16 +89,15 @@ def test_at_fixed_intervals_predictions_stay_as_the_model_gave_them() -> None:
     settle(learner, 0, picture(1, 1))
     settle(learner, 1, picture(1, 1), NONE)
     given = settle(learner, 2, picture(1, 3))
-    assert torch.allclose(given + learner.shown(picture(0, 0)), picture(1, 3))
+    assert torch.allclose(given + shift_of(learner), picture(1, 3))
 
 
-@pytest.mark.parametrize("settings", [{"corrects": False}, {"correct": False}])
-def test_without_repair_the_sampler_gets_the_forecasts_as_they_are(settings: dict) -> None:
-    learner, x = feedback(**{"tolerance": 0.0, **settings}), picture(1, 2)
+def test_without_repair_the_sampler_gets_the_forecasts_as_they_are() -> None:
+    learner = feedback(corrects=False, tolerance=0.0)
     for step, computed in ((0, None), (1, NONE), (2, None)):
         value = picture(step, step)
         assert settle(learner, step, value, computed) is value
-    assert learner.shown(x) is x
+    assert learner.shift is None
 
 
 def test_large_errors_make_the_next_step_due_and_small_ones_do_not() -> None:
@@ -135,4 +141,91 @@ def test_a_batch_counts_with_its_worst_picture_per_region() -> None:
 
 def test_a_target_leaves_a_budget_of_steps() -> None:
     config = SchedulerConfig(target_speedup=2.0)
-    assert control_of(config, Schedule.from_config(config, STEPS, 4), SIGMAS).budget == 10
+    assert control_of(config, Schedule.from_config(config, STEPS, 4), CLOCK).budget == 10
+
+
+# --- a change of what is asked
+
+
+def test_a_change_of_the_question_is_no_error_of_the_forecast() -> None:
+    """Step 6 asks for something else than steps 0 to 4: the forecast of step 5 stays as it is, and nothing is learnt."""
+    learner = controlled_until(4)
+    rate = learner.error_rate
+    settle(learner, 5, picture(1, 1), NONE)
+    value = picture(50, 3)
+    assert settle(learner, 6, value, question="another") is value
+    assert learner.shift is None
+    assert learner.error_rate == rate
+
+
+def test_after_a_change_of_the_question_repairs_go_on() -> None:
+    learner = controlled_until(4)
+    for step in (6, 7):
+        settle(learner, step, picture(50, 3), question="another")
+    settle(learner, 8, picture(50, 3), NONE)
+    settle(learner, 9, picture(50, 5), question="another")
+    left, right = shift_of(learner).flatten().tolist()
+    assert left == pytest.approx(0.0, abs=1e-6)
+    assert right > 0.0
+
+
+def test_what_was_repaired_before_the_change_stays() -> None:
+    learner = controlled_until(4)
+    settle(learner, 5, picture(1, 1), NONE)
+    settle(learner, 6, picture(1, 3))
+    shift = shift_of(learner)
+    settle(learner, 7, picture(70, 7), question="another")
+    assert torch.equal(shift_of(learner), shift)
+    assert shift.any()
+
+
+def test_guidance_that_is_turned_is_another_question() -> None:
+    learner = controlled_until(4)
+    settle(learner, 5, picture(1, 1), strength=4.0)
+    settle(learner, 6, picture(1, 1), NONE)
+    settle(learner, 7, picture(9, 9), strength=1.5)
+    assert learner.shift is None
+
+
+def test_repairs_add_up() -> None:
+    """Two forecasts, each found wrong by the same: the second repair comes on top of the first."""
+    learner = controlled_until(4)
+    shifts = []
+    for step in (5, 7):
+        settle(learner, step, picture(1, step), NONE)
+        settle(learner, step + 1, picture(1, step + 2))
+        shifts.append(shift_of(learner)[0, 0, 0, 1].item())
+    assert 0.0 < shifts[0] < shifts[1]
+
+
+def test_an_x_of_before_is_not_shifted() -> None:
+    learner = controlled_until(4)
+    settle(learner, 5, picture(1, 1), NONE)
+    settle(learner, 6, picture(1, 3))
+    assert learner.shift is not None
+    learner.went_back(CLOCK.moment(3))
+    assert learner.shift is None
+    assert settle(learner, 3, value := picture(5, 5)) is value
+
+
+def test_after_going_back_there_must_be_a_line_again() -> None:
+    learner = controlled_until(8)
+    assert not learner.due(9)
+    learner.went_back(CLOCK.moment(7))
+    assert [learner.due(step) for step in (7, 8, 9, 10)] == [True, True, True, False]
+
+
+def test_the_strength_of_guidance_is_the_scale_of_cfg() -> None:
+    cond, uncond = torch.randn(2, 1, 4, 8, 8)
+    guided = uncond + 3.5 * (cond - uncond)
+    assert guidance_strength(guided, [cond, uncond]) == pytest.approx(3.5, rel=1e-4)
+    assert guidance_strength(cond, [cond]) is None
+    assert guidance_strength(cond, [cond, cond]) is None
+    assert guidance_strength(guided * 1.5, [cond, uncond]) is None
+
+
+def test_small_changes_of_the_strength_are_schedules_of_it() -> None:
+    assert not turned(4.0, 4.0 * (1 - 0.9 * TURNED))
+    assert turned(4.0, 4.0 * (1 - 1.1 * TURNED))
+    assert not turned(None, 4.0)
+    assert not turned(4.0, None)

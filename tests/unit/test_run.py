@@ -5,12 +5,12 @@ What "the transformer" predicts for a step is the step's number, so that frozen 
 
 import pytest
 import torch
+from comfyui_jano.jano.clock import log_odds
 from comfyui_jano.jano.config import AnalyzerConfig, SchedulerConfig
-from comfyui_jano.jano.error_control import log_odds
 from comfyui_jano.jano.grid import TokenGrid
 from comfyui_jano.jano.levels import LevelMap
 from comfyui_jano.jano.report import RunReport
-from comfyui_jano.jano.run import Mode, Run, Unaccelerated, warmup_steps, without_region_default
+from comfyui_jano.jano.run import WENT_BACK, Mode, Run, Unaccelerated, warmup_steps, without_region_default
 from comfyui_jano.jano.schedule import Level
 from torch import Tensor
 
@@ -34,7 +34,7 @@ def make(steps: int = 10, chosen: LevelMap | None = None, accelerate: bool = Tru
 
 def evaluate(run: Run, step: int, chunks: tuple = ("c",), value: Tensor | None = None) -> tuple[str, list[float]]:
     """One evaluation at the start of a step: the letter of its mode, and both cells of the prediction."""
-    run.begin(run.sigmas[step])
+    run.begin(run.clock.sigmas[step])
     call = run.plan(chunks)
     predicted = torch.full((len(chunks), *SHAPE[1:]), float(step)) if value is None else value
     denoised = run.finish(call, None if call.mode is Mode.SKIP else predicted)
@@ -44,7 +44,7 @@ def evaluate(run: Run, step: int, chunks: tuple = ("c",), value: Tensor | None =
 
 def evaluate_whole(run: Run, step: int, value: Tensor | None = None, calls: int = 1) -> str:
     """The same where whole steps are forecast; `calls` of the transformer make up one evaluation."""
-    run.begin(run.sigmas[step])
+    run.begin(run.clock.sigmas[step])
     recalled = run.recall("group")
     predicted = torch.full(SHAPE, float(step)) if value is None else value
     if recalled is None:
@@ -98,7 +98,7 @@ def test_a_linear_forecast_goes_on_with_the_slope() -> None:
     """Step 4 is the second one that computes the left cell: from then on it has a slope over the log odds of sigma."""
     run = make(steps=12, chosen=level_map(), forecast="linear", settling=1e6)
     left = [evaluate(run, step)[1][0] for step in range(8)]
-    times = [log_odds(sigma) for sigma in run.sigmas[:8]]
+    times = [log_odds(sigma) for sigma in run.clock.sigmas[:8]]
     slope = 4 / (times[4] - times[0])
     assert left == pytest.approx([0, 0, 0, 0] + [4 + slope * (time - times[4]) for time in times[4:]], abs=1e-3)
 
@@ -115,7 +115,7 @@ def test_a_skipped_step_needs_no_prediction() -> None:
 def test_a_conditioning_that_comes_later_is_stored_first() -> None:
     run = make(chosen=level_map())
     assert [evaluate(run, step)[0] for step in (0, 1)] == ["S", "P"]
-    run.begin(run.sigmas[2])
+    run.begin(run.clock.sigmas[2])
     assert run.plan(("late",)).mode is Mode.STORE
     assert run.plan(("c",)).mode is Mode.PARTIAL
     assert run.plan(("c", "late")).mode is Mode.STORE
@@ -125,7 +125,7 @@ def test_keys_and_values_from_two_steps_ago_are_too_old() -> None:
     run = make(chosen=level_map())
     evaluate(run, 0, ("c", "sometimes"))
     evaluate(run, 1)
-    run.begin(run.sigmas[2])
+    run.begin(run.clock.sigmas[2])
     assert run.plan(("c",)).mode is Mode.PARTIAL
     assert run.plan(("sometimes",)).mode is Mode.STORE
 
@@ -133,7 +133,7 @@ def test_keys_and_values_from_two_steps_ago_are_too_old() -> None:
 def test_every_conditioning_has_its_own_frozen_prediction() -> None:
     run = make(chosen=level_map())
     evaluate(run, 0, ("a", "b"), torch.tensor([10.0, 10.0, 20.0, 20.0]).reshape(2, 1, 1, 2))
-    run.begin(run.sigmas[1])
+    run.begin(run.clock.sigmas[1])
     call = run.plan(("b", "a"))
     cells = run.finish(call, torch.full((2, 1, 1, 2), 5.0))
     assert cells.flatten().tolist() == [20, 5, 10, 5]
@@ -155,7 +155,7 @@ def test_a_second_evaluation_of_a_step_computes_the_same_tokens() -> None:
     for sigma in (0.9, 0.85, 0.8, 0.8, 0.75):
         run.begin(sigma)
         call = run.plan(("c",))
-        letters.append((run.step, MODES[call.mode]))
+        letters.append((run.moment.step, MODES[call.mode]))
         run.finish(call, torch.zeros(SHAPE))
     assert letters == [(1, "P"), (1, "P"), (2, "P"), (2, "P"), (2, "P")]
     assert [record.evaluations for record in run.report.steps] == [1, 2, 3]
@@ -169,7 +169,7 @@ def test_the_map_is_drawn_from_the_warm_up() -> None:
     for step, restless in enumerate((0.0, 5.0, -3.0)):
         evaluate(run, step, value=torch.tensor([0.0, restless]).reshape(SHAPE))
     assert run.level_map is None
-    run.begin(run.sigmas[3])
+    run.begin(run.clock.sigmas[3])
     assert run.level_map.levels.tolist() == [int(Level.STATIC), int(Level.ACTIVE)]
     assert run.plan(("c",)).mode is Mode.PARTIAL
 
@@ -179,7 +179,7 @@ def test_the_last_evaluation_of_a_warm_up_step_counts() -> None:
     evaluate(run, 0, value=torch.tensor([99.0, 0.0]).reshape(SHAPE))
     for step, restless in enumerate((0.0, 5.0, -3.0)):
         evaluate(run, step, value=torch.tensor([0.0, restless]).reshape(SHAPE))
-    run.begin(run.sigmas[3])
+    run.begin(run.clock.sigmas[3])
     assert run.level_map.levels.tolist() == [int(Level.STATIC), int(Level.ACTIVE)]
 
 
@@ -219,7 +219,9 @@ def test_no_room_between_warm_up_and_cool_down_is_refused() -> None:
 
 def test_a_map_of_another_size_is_refused() -> None:
     other = TokenGrid(latent=(1, 2, 1), patch=(1, 1, 1), region=(1, 1, 1))
-    with pytest.raises(Unaccelerated, match=r"^the level map is for \(1, 2, 1\) tokens .* this latent has \(1, 1, 2\)"):
+    with pytest.raises(
+        Unaccelerated, match=r"^the level map is for \(1, 2, 1\) latent cells .* this latent has \(1, 1, 2\)"
+    ):
         make(chosen=level_map(grid=other))
 
 
@@ -287,9 +289,75 @@ def test_a_skipped_step_counts_the_calls_that_it_spared() -> None:
 
 def test_a_group_that_was_not_asked_for_in_the_step_before_is_computed() -> None:
     run = make(steps=20, tolerance=100.0)
-    for step in range(5):
+    for step in range(4):
         evaluate_whole(run, step)
+    run.begin(run.clock.sigmas[4])
     assert run.recall("another") is None
+    run.keep("another", torch.zeros(SHAPE))
+    run.begin(run.clock.sigmas[5])
+    assert run.recall("group") is None
+
+
+def test_whole_steps_need_no_map() -> None:
+    """The sampler passes over the steps that would draw one, and the one handed over is of another latent."""
+    other = LevelMap(
+        TokenGrid((1, 2, 1), (1, 1, 1), (1, 1, 1)), torch.tensor([1, 3], dtype=torch.uint8), torch.zeros(2)
+    )
+    run = make(steps=20, tolerance=100.0, chosen=other)
+    evaluated = [evaluate_whole(run, step) for step in (0, *range(4, 20))]
+    assert evaluated.count("-") >= 8
+    assert run.report.level_map is None
+
+
+def test_an_analyzer_that_looks_longer_does_not_hold_up_whole_steps() -> None:
+    patient = AnalyzerConfig(warmup=0.8, score="contrast")
+    scheduler = SchedulerConfig(**HOLD, tolerance=100.0)
+    run = Run(patient, scheduler, GRID, SHAPE, torch.linspace(1, 0, 21).tolist(), RunReport("toy", 20))
+    letters = "".join(evaluate_whole(run, step, torch.tensor([[[[step**2 * 1.0, 0.0]]]])) for step in range(20))
+    assert letters == "FFFF-----F-----F--FF"
+    assert run.level_map is not None
+
+
+def test_a_sampler_that_goes_back_is_computed_and_told() -> None:
+    run = make(steps=20, tolerance=100.0)
+    letters = "".join(evaluate_whole(run, step) for step in (0, 1, 2, 1, 2, 3, 2, 3, 4, 3, 4, 5, 4, 5, 6))
+    assert letters == "F" * 15
+    assert run.report.fallbacks == [WENT_BACK]
+
+
+def test_after_a_single_jump_back_forecasts_begin_anew() -> None:
+    run = make(steps=20, tolerance=100.0)
+    letters = "".join(evaluate_whole(run, step) for step in (*range(10), *range(6, 20)))
+    assert letters == "FFFF-----F" + "FFF-----F---FF"
+
+
+def test_giving_up_keeps_what_was_repaired() -> None:
+    run = Run(
+        OWN_MAP,
+        SchedulerConfig(**HOLD, tolerance=100.0),
+        GRID,
+        SHAPE,
+        torch.linspace(1, 0, 21).tolist(),
+        RunReport("toy", 20),
+        corrects=True,
+    )
+    for step in range(10):
+        evaluate_whole(run, step)
+    shift = run.shift.clone()
+    assert shift.any()
+    run.give_up()
+    assert evaluate_whole(run, 10) == "F"
+    assert torch.equal(run.shift, shift)
+
+
+def test_predictions_of_the_cool_down_are_recorded() -> None:
+    """Equal steps of a straight line: its error is nil in every step of the cool-down, and so the rate falls."""
+    run = make(steps=20, tolerance=1.0, cooldown=0.3, forecast="linear", settling=1e6)
+    rates = []
+    for step in range(20):
+        evaluate_whole(run, step, torch.tensor([[[[log_odds(run.clock.sigmas[step]) + (step == 5) * 0.5, 1.0]]]]))
+        rates.append(run.feedback.error_rate)
+    assert rates[19] < rates[14]
 
 
 def test_the_spread_of_the_errors_over_the_regions_is_reported() -> None:

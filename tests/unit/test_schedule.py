@@ -2,7 +2,7 @@
 
 import pytest
 from comfyui_jano.jano.config import SchedulerConfig
-from comfyui_jano.jano.schedule import ALL_LEVELS, Level, Schedule, share_of_steps, step_index
+from comfyui_jano.jano.schedule import ALL_LEVELS, Level, Schedule, share_of_steps
 
 S, M, A = Level.STATIC, Level.MODERATE, Level.ACTIVE
 ONE_TWO_FOUR = {"active_interval": 1, "moderate_interval": 2, "static_interval": 4}
@@ -49,24 +49,3 @@ def test_the_computed_fraction_adds_up_shares_over_steps() -> None:
 )
 def test_a_share_of_the_steps_is_rounded_up(share: float, steps: int, count: int) -> None:
     assert share_of_steps(share, steps) == count
-
-
-SIGMAS = [1.0, 0.75, 0.5, 0.25, 0.0]
-
-
-@pytest.mark.parametrize(
-    ("sigma", "step"),
-    [(1.0, 0), (0.9999, 0), (0.9, 0), (0.75, 1), (0.634, 1), (0.5, 2), (0.25, 3), (0.1, 3), (0.0, 3), (1.2, 0)],
-)
-def test_an_evaluation_belongs_to_the_step_that_it_starts_from(sigma: float, step: int) -> None:
-    assert step_index(SIGMAS, sigma) == step
-
-
-@pytest.mark.parametrize("error", [-1e-6, 1e-6])
-def test_rounding_errors_of_a_sampler_do_not_move_an_evaluation(error: float) -> None:
-    assert [step_index(SIGMAS, sigma * (1 + error)) for sigma in SIGMAS[:-1]] == [0, 1, 2, 3]
-
-
-def test_steps_close_together_are_told_apart() -> None:
-    sigmas = [0.0020, 0.0014, 0.0009, 0.0005, 0.0003, 0.0]  # how Karras' schedule ends
-    assert [step_index(sigmas, sigma) for sigma in sigmas[:-1]] == [0, 1, 2, 3, 4]

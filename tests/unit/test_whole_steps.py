@@ -1,21 +1,27 @@
 """What is remembered of groups of conditionings between steps."""
 
 import torch
+from comfyui_jano.jano.clock import Moment
 from comfyui_jano.jano.config import SchedulerConfig
 from comfyui_jano.jano.whole_steps import GroupMemory
 
 ONES = torch.ones(1, 1, 1, 2)
 
 
+def at(step: int) -> Moment:
+    sigma = 1.0 - 0.1 * step
+    return Moment(step, sigma, sigma, sigma - 0.1)
+
+
 def kept(memory: GroupMemory, key: str, step: int) -> None:
-    memory.keep(key, ONES * step, step, (1.0 - 0.1 * step, 1.0 - 0.1 * step), tokens=4)
+    memory.keep(key, ONES * step, at(step), tokens=4)
 
 
 def test_a_group_is_recalled_while_every_step_asks_for_it() -> None:
     memory = GroupMemory(SchedulerConfig(forecast="hold"))
     kept(memory, "a", 0)
     for step in (1, 2, 3):
-        assert memory.recall("a", step).history.forecast(0.5).tolist() == [[[[0.0, 0.0]]]]
+        assert memory.recall("a", step).history.forecast(at(5)).tolist() == [[[[0.0, 0.0]]]]
     assert memory.recall("a", 5) is None
 
 
@@ -34,10 +40,18 @@ def test_a_group_is_told_from_the_same_one_asked_for_again_in_one_evaluation() -
     assert memory.numbered("a") == first
 
 
+def test_a_group_without_a_line_is_computed_once_more() -> None:
+    memory = GroupMemory(SchedulerConfig())
+    kept(memory, "a", 4)
+    assert memory.recall("a", 5) is None
+    kept(memory, "a", 5)
+    assert memory.recall("a", 6) is not None
+
+
 def test_what_a_group_costs_is_what_it_cost_last() -> None:
     memory = GroupMemory(SchedulerConfig())
     kept(memory, "a", 0)
-    memory.keep("a", ONES, 1, (0.9, 0.9), tokens=7)
+    memory.keep("a", ONES, at(1), tokens=7)
     assert memory.recall("a", 2).tokens == 7
 
 
