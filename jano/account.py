@@ -15,21 +15,26 @@ class Account:
 
     def __init__(self, report: RunReport, grid: TokenGrid, batch: int, first_sigma: float = 1.0) -> None:
         self._report, self._grid, self._batch, self._first_sigma = report, grid, batch, first_sigma
+        self._current: StepRecord | None = None
 
     @property
     def record(self) -> StepRecord:
         """Of the step that is under way; calls before any evaluation belong to the first."""
-        if not self._report.steps:
-            self._report.steps.append(StepRecord(0, self._first_sigma, StepClass.FULL))
-        return self._report.steps[-1]
+        if self._current is None:
+            self._current = StepRecord(0, self._first_sigma, StepClass.FULL)
+            self._report.steps.append(self._current)
+        return self._current
 
     def begin(self, step: int, sigma: float) -> bool:
-        """An evaluation of `step` starts; whether it is the step's first."""
-        steps = self._report.steps
-        if not steps or steps[-1].step != step:
-            steps.append(StepRecord(step, sigma, StepClass.FULL))
-        self.record.evaluations += 1
-        return self.record.evaluations == 1
+        """An evaluation of `step` starts; whether it is the step's first, or the first since the sampler went on."""
+        going_on = self._current is not None and self._current.step == step
+        if not going_on:
+            self._current = next((record for record in self._report.steps if record.step == step), None)
+        if self._current is None:
+            self._current = StepRecord(step, sigma, StepClass.FULL)
+            self._report.steps.append(self._current)
+        self._current.evaluations += 1
+        return not going_on or self._current.evaluations == 1
 
     def count(self, step_class: StepClass, rows: int, tokens: Tensor | None) -> None:
         """A call for `rows` conditioning chunks that computes these tokens (indices), all if None."""

@@ -103,10 +103,6 @@ class ErrorControl:
         bridge = self._extended(self._bridge, self._last, step)
         return bridge.urgency > self.tolerance or bridge.gap >= self._longest_gap
 
-    def begin_anew(self, step: int) -> None:
-        """What was computed before `step` is no past of it: first a line, and a step that measures it."""
-        self.full_steps = max(self.full_steps, step + STEPS_FOR_A_LINE + 1)
-
     def computed(self, step: int, error: float | None) -> None:
         """The model was computed at `step`; `error` is its forecast's, as a share of the prediction, if it had one."""
         if error is not None and self._span(self._last, step) > 0:

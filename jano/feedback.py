@@ -22,7 +22,8 @@ TURNED = 0.1
 """Relative change of the guidance's strength between two computed steps that is a change of what is asked; schedules
 that turn it a little at every step stay below, and count as errors of the forecast."""
 ASIDE = 1e-4
-"""Share (of squares) of the way that guidance went aside of a line, above which it is not CFG; in 16 bit CFG has 1e-6."""
+"""Share (of squares) of the way that guidance went aside of a line, above which it is not CFG, whose rounding in 16 bit
+is 1e-6."""
 UNREPAIRED = 3.0
 """How many times smaller a tolerance is where forecasts cannot be repaired: a repair takes away half of what they do to
 the picture, and samplers that add noise amplify the rest."""
@@ -75,14 +76,12 @@ class Feedback:
         """Whether the model must be computed at `step`, by the measured errors."""
         return self._control.due(step)
 
-    def went_back(self, moment: Moment) -> None:
+    def went_back(self) -> None:
         """The sampler takes up an earlier x: what was learnt since is no past of what follows."""
         self._forget()
         self._measured_step = -1
         if self._correction is not None:
             self._correction.went_back()
-        if self._control is not None:
-            self._control.begin_anew(moment.step)
 
     def settled(
         self,

@@ -97,6 +97,7 @@ class Run:
         self._selected: Selection | None = None
         self._frozen_by: Selection | None = None
         self._gave_up = False
+        self._resumes = 0  # after a jump back: first a line, and a step that measures it
         self._features: dict[int, tuple[Tensor, Tensor]] = {}
         self._histories: dict[Hashable, PredictionHistory] = {}
         self._last_step: dict[Hashable, int] = {}
@@ -137,8 +138,8 @@ class Run:
             return None
         theirs, own = level_map.grid, self.grid
         raise Unaccelerated(
-            f"the level map is for {theirs.latent} latent cells (frames, height, width) in tokens of {theirs.patch}, but "
-            f"this latent has {own.latent} in tokens of {own.patch}; use a map made at this size with this model"
+            f"the level map is for {theirs.latent} latent cells (frames, height, width) in tokens of {theirs.patch}, "
+            f"but this latent has {own.latent} in tokens of {own.patch}; use a map made at this size with this model"
         )
 
     # --- once per model evaluation
@@ -162,12 +163,14 @@ class Run:
             return
         self.report.add_fallback(WENT_BACK)
         self._selected = None
+        self._resumes = self.moment.step + STEPS_FOR_A_LINE + 1
         self._forget()
-        if self.feedback is not None:
-            self.feedback.went_back(self.moment)
+        self.feedback.went_back()
 
     def _select(self) -> Selection | None:
         """The tokens of this step, None for all: the same for every evaluation of it."""
+        if self.moment.step < self._resumes:
+            return None
         if self.controlled:
             return None if self.feedback.due(self.moment.step) else Selection.none()
         return None if self.level_map is None else self._selection(self.schedule.due(self.moment.step))
@@ -280,8 +283,8 @@ class Run:
 
     def why_native(self) -> str:
         """After the last step: why the measured errors allowed no saving; empty when they did or never decided."""
-        spared = self.report.computed_token_fraction < 1.0
-        return NOTHING_SAVED if self.controlled and not self._gave_up and not spared else ""
+        told = self._gave_up or self.report.fallbacks or self.report.computed_token_fraction < 1.0
+        return NOTHING_SAVED if self.controlled and not told else ""
 
     def give_up(self) -> None:
         """Compute the rest of the run in full; the account goes on, and x keeps what it was repaired of."""

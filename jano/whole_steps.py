@@ -41,7 +41,7 @@ class GroupMemory:
         return key, self._asked[key]
 
     def recall(self, key: Hashable, step: int) -> Group | None:
-        """The group, if it was asked for up to the step before (otherwise its predictions are too old) and has a line."""
+        """The group, if it has a line and was asked for up to the step before; older predictions are too old."""
         group = self._groups.get(key)
         if group is None or group.last_step < step - 1 or not group.history.is_ready:
             return None
