@@ -5,14 +5,24 @@ from __future__ import annotations
 import pytest
 import torch
 from comfy.model_patcher import ModelPatcher
-from comfyui_jano.jano.adapters.patch import schedule
+from comfyui_jano.jano.adapters.patch import analyze, schedule
 from comfyui_jano.jano.adapters.settings import report_of
+from comfyui_jano.jano.config import AnalyzerConfig
+from comfyui_jano.jano.error_control import STEPS_FOR_A_LINE
 from comfyui_jano.jano.schedule import StepClass
+from comfyui_jano.tests.host.test_trained_flux import said
 from comfyui_jano.tests.host.tiny import sample
 
 ANY_ERROR = {"tolerance": 1e6}
 NO_ERROR = {"tolerance": 1e-9}
 CALM = 0.02
+TRAINED = {
+    "cfg": 4.0,
+    "size": (16, 16),
+    "seed": 3,
+    "positive": said("green tree, brick tower, day sky, sand"),
+    "negative": said(""),
+}
 SAMPLERS = ("euler", "heun", "dpmpp_2m", "uni_pc", "res_multistep", "euler_ancestral", "dpmpp_sde")
 
 
@@ -89,3 +99,41 @@ def test_of_a_clip(wan: ModelPatcher) -> None:
     report = report_of(model, sample(model, 20, size=(3, 9, 8)))
     assert report.verdict == "accelerated"
     assert report.spread >= 1.0
+
+
+# --- what is only shown decides nothing
+
+
+@pytest.mark.parametrize("warmup", [0.3, 0.8])
+def test_an_analyzer_that_looks_longer_holds_nothing_up(trained: ModelPatcher, warmup: float) -> None:
+    plain = report_of(model := schedule(trained, "balanced"), sample(model, 20, **TRAINED))
+    patient = schedule(analyze(trained, AnalyzerConfig(warmup=warmup)), "balanced")
+    report = report_of(patient, sample(patient, 20, **TRAINED))
+    assert report.computed_token_fraction == plain.computed_token_fraction
+    assert report.level_map is not None
+
+
+def test_a_level_map_of_another_size_hands_over_its_errors_alone(trained: ModelPatcher) -> None:
+    first = schedule(trained, "balanced")
+    other = report_of(first, sample(first, 20, **{**TRAINED, "size": (24, 16)})).level_map
+    model = schedule(trained, "draft", level_map=other)
+    report = report_of(model, sample(model, 20, **TRAINED))
+    assert report.verdict == "accelerated"
+    assert report.fallbacks == []
+    assert report.steps[STEPS_FOR_A_LINE].computed_share == 0.0
+    assert report.level_map.grid.latent == (1, 16, 16)
+
+
+def test_sigmas_that_stay_where_they_are_need_no_map(trained: ModelPatcher) -> None:
+    sigmas = torch.cat((torch.full((5,), 1.0), torch.linspace(1.0, 0.0, 21)))
+    model = schedule(trained, "fast")
+    assert report_of(model, sample(model, 25, sigmas=sigmas, **TRAINED)).verdict == "accelerated"
+
+
+def test_errors_that_the_cool_down_measures_are_those_of_a_step(trained: ModelPatcher) -> None:
+    """However many steps of cool-down there are: the rate that is handed over stays of one order."""
+    rates = []
+    for cooldown in (0.05, 0.3):
+        model = schedule(trained, "custom", {"tolerance": 0.06, "cooldown": cooldown})
+        rates.append(report_of(model, sample(model, 20, **TRAINED)).level_map.error_rate)
+    assert 0.5 < rates[1] / rates[0] < 2.0
