@@ -48,6 +48,7 @@ class Unaccelerated(ValueError):
 
 NOTHING_SAVED = "no step could be forecast within this quality's tolerance (fast and draft tolerate more)"
 WENT_BACK = "the sampler goes back to earlier noise levels, and nothing can be forecast across such a jump"
+NOTHING_ASKED = "a target_speedup this close to 1 leaves no step out"
 
 
 def warmup_steps(share: float, num_steps: int, score: str) -> int:
@@ -124,7 +125,7 @@ class Run:
         target = scheduler.target_speedup if scheduler else 0.0
         always = self.schedule.warmup_steps + self.schedule.cooldown_steps
         if target and budget_of(target, num_steps) < always:
-            self.report.add_fallback(
+            self.report.notes.append(
                 f"target_speedup {target:g} would leave {budget_of(target, num_steps)} of {num_steps} steps, but "
                 f"{always} are always computed"
             )
@@ -280,8 +281,9 @@ class Run:
 
     def why_native(self) -> str:
         """After the last step: why the measured errors allowed no saving; empty when they did or never decided."""
-        spared = self.report.computed_token_fraction < 1.0
-        return NOTHING_SAVED if self.controlled and not self._gave_up and not spared else ""
+        if not self.controlled or self._gave_up or self.report.computed_token_fraction < 1.0:
+            return ""
+        return NOTHING_ASKED if self.scheduler.target_speedup else NOTHING_SAVED
 
     def give_up(self) -> None:
         """Compute the rest of the run in full; the account goes on, and x keeps what it was repaired of."""
