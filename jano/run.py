@@ -216,6 +216,8 @@ class Run:
             return
         observed = [self._features[step] for step in sorted(self._features)]
         velocity, denoised = (torch.stack(parts).float() for parts in zip(*observed, strict=True))
+        if not bool(velocity.isfinite().all()):
+            self.report.notes.append("the model predicted values that are not finite numbers")
         if velocity.ndim == 5:  # pictures: (S, B, C, H, W)
             velocity, denoised = velocity.unsqueeze(3), denoised.unsqueeze(3)
         batch = [Features(v, d) for v, d in zip(velocity.unbind(1), denoised.unbind(1), strict=True)]
