@@ -44,12 +44,19 @@ def complaint(config: type, known: Mapping[str, object]) -> str:
     """
     for field in fields(config):
         if field.name in known and not _fits(known[field.name], field.type):
-            return f"Jano: {field.name} must be {KINDS[field.type][1]}, not {known[field.name]!r}."
+            return f"Jano: {field.name} must be {KINDS[field.type][1]}, not {shown(known[field.name])}."
     for names, holds, sentence in config.RULES:
         values = [known.get(name) for name in names]
         if known.keys() >= set(names) and not holds(*values):
             return f"Jano: {sentence.format(*values)}"
     return ""
+
+
+def shown(value: object) -> str:
+    """A value as a sentence names it: small ones as they are, others by their type."""
+    if isinstance(value, tuple):
+        return f"({', '.join(map(shown, value))})"
+    return f"{value!r:.40}" if value is None or isinstance(value, str | Real) else f"a {type(value).__name__}"
 
 
 def _fits(value: object, kind: str) -> bool:

@@ -6,7 +6,7 @@ import comfy.sd
 import torch
 from comfy.model_patcher import ModelPatcher
 
-from ..config import AnalyzerConfig
+from ..config import AnalyzerConfig, shown
 from ..levels import LevelMap
 from ..presets import schedule_of
 from .inputs import level_map_of, model_of
@@ -25,7 +25,7 @@ def load_model(path: str, weight_dtype: str) -> ModelPatcher:
     """The stock loading of a diffusion model file; `weight_dtype` as in the stock loader, ValueError for another."""
     if weight_dtype not in list(WEIGHT_DTYPES):
         known = ", ".join(WEIGHT_DTYPES)
-        raise ValueError(f"Jano: weight_dtype {weight_dtype!r} is unknown; choose one of {known}.")
+        raise ValueError(f"Jano: weight_dtype {shown(weight_dtype)} is unknown; choose one of {known}.")
     return comfy.sd.load_diffusion_model(path, model_options=dict(WEIGHT_DTYPES[weight_dtype]))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import comfy.supported_models as host
 import torch
 from comfy.model_patcher import ModelPatcher
+from comfy.nested_tensor import NestedTensor
 from comfyui_jano.tests.host import tiny
 from comfyui_jano.tests.host.tiny import CONTEXT, ODD, POOLED, WAN, patcher
 from torch import Tensor
@@ -187,6 +188,21 @@ ERNIE = {
     "text_in_dim": CONTEXT,
 }
 
+# With a context of twice the caption's channels the host leaves the (large) connectors out.
+LTXAV = {
+    "image_model": "ltxav",
+    "cross_attention_dim": 64,
+    "audio_cross_attention_dim": 64,
+    "attention_head_dim": 64,
+    "audio_attention_head_dim": 64,
+    "num_attention_heads": 1,
+    "audio_num_attention_heads": 1,
+    "caption_channels": CONTEXT // 2,
+    "num_layers": 1,
+    "connector_num_layers": 1,
+    "connector_attention_head_dim": 32,
+    "connector_num_attention_heads": 1,
+}
 PIXART = {
     "image_model": "pixart_sigma",
     "hidden_size": 96,
@@ -300,3 +316,9 @@ KNOWN = {
 
 def flow_rvs() -> ModelPatcher:
     return patcher(host.WAN21_FlowRVS({**WAN, "model_type": "flow_rvs"}))
+
+
+def audio_with_video() -> tuple[ModelPatcher, NestedTensor]:
+    """LTX-2, and an empty latent of its two parts."""
+    model = patcher(host.LTXAV(dict(LTXAV)))
+    return model, NestedTensor((torch.zeros(1, 128, 2, 4, 3), torch.zeros(1, 8, 6, 16)))

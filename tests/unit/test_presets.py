@@ -21,9 +21,9 @@ def test_custom_starts_from_intervals() -> None:
     assert not SchedulerConfig().controlled
 
 
-@pytest.mark.parametrize("name", ["ultra", 3, {}])
-def test_an_unknown_quality_is_refused_in_a_sentence(name: object) -> None:
-    sentence = f"Jano: quality {name!r} is unknown; choose one of fidelity, balanced, fast, draft, custom."
+@pytest.mark.parametrize(("name", "said"), [("ultra", "'ultra'"), (3, "3"), ({}, "a dict")])
+def test_an_unknown_quality_is_refused_in_a_sentence(name: object, said: str) -> None:
+    sentence = f"Jano: quality {said} is unknown; choose one of fidelity, balanced, fast, draft, custom."
     assert schedule_complaint(name, {}) == sentence
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         schedule_of(name, {})
