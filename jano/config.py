@@ -17,6 +17,7 @@ KINDS = {
     "float": (Real, "a number"),
     "int": (Integral, "a whole number"),
     "bool": (bool, "true or false"),
+    "bool | None": ((bool, type(None)), "true, false or nothing"),
     "str": (str, "a name"),
     "tuple[int, int, int]": (tuple, "three whole numbers"),
 }
@@ -62,7 +63,7 @@ def shown(value: object) -> str:
 def _fits(value: object, kind: str) -> bool:
     if isinstance(value, tuple):
         return kind.startswith("tuple") and len(value) == 3 and all(_fits(part, "int") for part in value)
-    return isinstance(value, KINDS[kind][0]) and (kind == "bool" or not isinstance(value, bool))
+    return isinstance(value, KINDS[kind][0]) and (kind.startswith("bool") or not isinstance(value, bool))
 
 
 class Settings:

@@ -209,7 +209,8 @@ class Run:
     def _classify(self) -> None:
         """Build the level map from the warm-up (one device synchronisation a run)."""
         if len(self._features) < 2:
-            self.report.add_fallback("the sampler evaluated too few of the first steps to draw a level map")
+            told = self.report.notes if self.controlled else self.report.fallbacks
+            told.append("the sampler evaluated too few of the first steps to draw a level map")
             self._map_steps = 0
             if not self.controlled:
                 self.give_up()

@@ -52,7 +52,9 @@ class JanoConvergenceMap(io.ComfyNode):
         report = report_of(model, samples)
         level_map = report.level_map
         if level_map is None:
-            picture = notice(f"No level map: {'; '.join(report.fallbacks) or 'this run drew none'}.", image)
+            picture = notice(
+                f"No level map: {'; '.join(report.fallbacks + report.notes) or 'this run drew none'}.", image
+            )
         else:
             picture = level_overlay(level_map, image)
         sheet = level_sheet(level_map, image) if level_map is not None and picture.shape[0] > 1 else picture[:1]
