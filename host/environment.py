@@ -32,11 +32,11 @@ PROBE = "import importlib.util as u, sys; print(*[n for n in sys.argv[1:] if u.f
 IMPORT = "import sys; [__import__(n) for n in sys.argv[1:]]"
 
 
-def ensure_venv(venv: Path) -> None:
-    """A virtual environment in which pip runs, of the Python running now if it has to be created."""
+def ensure_venv(venv: Path, python: str | Path = sys.executable) -> None:
+    """A virtual environment in which pip runs, of ``python`` if it has to be created."""
     if not _works(venv):
-        say(f"creating {venv.name} with Python {'.'.join(map(str, sys.version_info[:3]))}")
-        _create(sys.executable, venv)
+        say(f"creating {venv.name} with {python}")
+        _create(python, venv)
 
 
 def fill_venv(venv: Path, requirements: Path) -> None:

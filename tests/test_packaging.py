@@ -7,11 +7,12 @@ at the end), write the contract anew with `JANO_WRITE_CONTRACT=1 make test` and 
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import logging
 import os
 import re
-import tomllib
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -33,7 +34,8 @@ def load_pack() -> bool:
 
 @pytest.fixture(scope="module")
 def pyproject() -> dict:
-    return tomllib.loads((ROOT / "pyproject.toml").read_text())
+    toml = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")  # pytest brings it
+    return toml.loads((ROOT / "pyproject.toml").read_text())
 
 
 @pytest.fixture(scope="module")
