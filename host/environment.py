@@ -67,13 +67,6 @@ def install(venv: Path, stage: str, label: str, arguments: Sequence[str]) -> Non
     stamp.write_text(request)
 
 
-def download_source(venv: Path, requirement: str, folder: Path) -> None:
-    """Put a package's source distribution into ``folder``, as pip names it. HostError if pip cannot."""
-    package = requirement.partition("==")[0]
-    options = ["--no-deps", "--no-binary", package, "--ignore-requires-python", "--dest", str(folder)]
-    _pip(venv, f"the download of {requirement}", "download", "--no-input", *options, requirement)
-
-
 def drop_torn_packages(site_packages: Path) -> list[str]:
     """Forget every package whose files are not all there, so that pip installs it again. Returns their names."""
     torn = [info for info in sorted(site_packages.glob("*.dist-info")) if not is_whole(info)]
