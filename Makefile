@@ -9,7 +9,7 @@ PYTHON ?= python3
 PROVISION = $(PYTHON) -m host.provision
 HOST_PYTHON = "$$($(PYTHON) -m host.location)"
 
-.PHONY: host demo test bench lint clean
+.PHONY: host demo test pythons bench lint clean
 
 host:
 	@$(PROVISION)
@@ -19,8 +19,13 @@ demo:
 	@$(HOST_PYTHON) demo/run.py
 
 test:
-	@$(PROVISION) --needs pytest playwright --browser
+	@$(PROVISION) --needs pytest playwright vermin --browser
 	@$(HOST_PYTHON) -m pytest $(PYTEST_ARGS)
+
+# The unit tests and the pack's import on each Python from 3.10 to 3.13 that is found: 3 minutes and 6 GB for each.
+pythons:
+	@$(PROVISION)
+	@$(PYTHON) -m host.pythons
 
 bench:
 	@$(PROVISION)

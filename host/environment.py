@@ -32,11 +32,11 @@ PROBE = "import importlib.util as u, sys; print(*[n for n in sys.argv[1:] if u.f
 IMPORT = "import sys; [__import__(n) for n in sys.argv[1:]]"
 
 
-def ensure_venv(venv: Path) -> None:
-    """A virtual environment in which pip runs, of the Python running now if it has to be created."""
+def ensure_venv(venv: Path, python: str | Path = sys.executable) -> None:
+    """A virtual environment in which pip runs, of ``python`` if it has to be created."""
     if not _works(venv):
-        say(f"creating {venv.name} with Python {'.'.join(map(str, sys.version_info[:3]))}")
-        _create(sys.executable, venv)
+        say(f"creating {venv.name} with {python}")
+        _create(python, venv)
 
 
 def fill_venv(venv: Path, requirements: Path) -> None:
@@ -65,13 +65,6 @@ def install(venv: Path, stage: str, label: str, arguments: Sequence[str]) -> Non
     say(f"installing {label}")
     _pip(venv, label, "install", "--no-input", *arguments)
     stamp.write_text(request)
-
-
-def download_source(venv: Path, requirement: str, folder: Path) -> None:
-    """Put a package's source distribution into ``folder``, as pip names it. HostError if pip cannot."""
-    package = requirement.partition("==")[0]
-    options = ["--no-deps", "--no-binary", package, "--ignore-requires-python", "--dest", str(folder)]
-    _pip(venv, f"the download of {requirement}", "download", "--no-input", *options, requirement)
 
 
 def drop_torn_packages(site_packages: Path) -> list[str]:

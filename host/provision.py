@@ -19,13 +19,13 @@ from .archive import SOURCES, source_of, unpack_comfyui
 from .browser import ensure_browser
 from .environment import (
     DEV_REQUIREMENTS,
-    download_source,
     ensure_overlay,
     ensure_venv,
     fill_venv,
     import_complaint,
     missing_modules,
 )
+from .index import download
 from .location import COMFYUI_HOME, REFERENCE_VENV, REFERENCE_VERSION, USAGE, Host, HostError, chosen_host, is_comfyui
 from .progress import say
 
@@ -77,12 +77,12 @@ def python_complaint(version: Sequence[int]) -> str | None:
 
 def _install_reference(host: Host) -> None:
     ensure_venv(REFERENCE_VENV)
-    unpack_comfyui(host.version, host.folder, partial(download_source, REFERENCE_VENV))
+    unpack_comfyui(host.version, host.folder, partial(download, REFERENCE_VENV))
     fill_venv(REFERENCE_VENV, host.folder / "requirements.txt")
 
 
 def _install_other(host: Host) -> None:
-    unpack_comfyui(host.version, host.folder, partial(download_source, REFERENCE_VENV))
+    unpack_comfyui(host.version, host.folder, partial(download, REFERENCE_VENV))
     ensure_overlay(host.python.parents[1], REFERENCE_VENV, host.folder / "requirements.txt")
 
 

@@ -32,6 +32,9 @@ class Features:
 
 Score = Callable[[Features, TokenGrid, float], Tensor]
 
+PAIRS_AT_ONCE = 1 << 24
+"""Distances between cells that are held at once (64 MiB): a region as large as a picture has billions of pairs."""
+
 
 def interval(num_steps: int) -> int:
     """Interval k of the second differences (equations 13 and 14); the authors' code takes half the steps."""
@@ -121,9 +124,12 @@ def _cells_by_region(f: Tensor, grid: TokenGrid) -> tuple[Tensor, Tensor]:
 
 def _pair_distance_change(cells: Tensor, valid: Tensor) -> Tensor:
     """Mean over pairs along dim -2 of |d_{t+k} - d_t|, d = L2 over channels: (S, R, a, b, C), (R, a, b) -> (R,)."""
-    change = interval_difference(torch.cdist(cells.float(), cells.float()))  # (R, a, b, b)
-    pairs = valid[..., :, None] & valid[..., None, :]
-    return (change * pairs).sum((1, 2, 3)) / pairs.sum((1, 2, 3)).clamp(min=1)
+    cells, total = cells.float(), cells.new_zeros(valid.shape[0], dtype=torch.float32)
+    at_once = max(1, PAIRS_AT_ONCE // cells[..., 0].numel())
+    for some, here in zip(cells.split(at_once, -2), valid.split(at_once, -1), strict=True):
+        change = interval_difference(torch.cdist(some, cells))  # (R, a, at once, b)
+        total += (change * (here[..., :, None] & valid[..., None, :])).sum((1, 2, 3))
+    return total / valid.sum(-1).square().sum(1).clamp(min=1)
 
 
 def curvature_score(features: Features, grid: TokenGrid, temporal_weight: float) -> Tensor:
@@ -170,9 +176,18 @@ SCORE_FUNCTIONS: dict[str, Score] = {
 
 
 def normalised_scores(batch: list[Features], grid: TokenGrid, config: AnalyzerConfig) -> Tensor:
-    """(batch, num_regions) scores in 0..1, each picture by its own range."""
-    score, normalise = SCORE_FUNCTIONS[config.score], NORMALISE[config.normalisation]
-    scores = [score(features, grid, config.temporal_weight) for features in batch]
+    """(batch, num_regions) scores in 0..1, each picture by its own range.
+
+    A region whose score is not finite (the model said NaN there, or more than fits) has the highest.
+    """
+    return torch.stack(
+        [_normalised(SCORE_FUNCTIONS[config.score](f, grid, config.temporal_weight), grid, config) for f in batch]
+    )
+
+
+def _normalised(scores: Tensor, grid: TokenGrid, config: AnalyzerConfig) -> Tensor:
+    finite = scores.isfinite()
+    scores = torch.where(finite, scores, torch.where(finite, scores, 0.0).max())
     if config.fill_holes:
-        scores = [fill_holes(each, grid) for each in scores]
-    return torch.stack([normalise(each) for each in scores])
+        scores = fill_holes(scores, grid)
+    return torch.where(finite, NORMALISE[config.normalisation](scores), 1.0)

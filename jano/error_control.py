@@ -104,8 +104,11 @@ class ErrorControl:
         return bridge.urgency > self.tolerance or bridge.gap >= self._longest_gap
 
     def computed(self, step: int, error: float | None) -> None:
-        """The model was computed at `step`; `error` is its forecast's, as a share of the prediction, if it had one."""
-        if error is not None and self._span(self._last, step) > 0:
+        """The model was computed at `step`; `error` is its forecast's, as a share of the prediction, if it had one.
+
+        One that is not finite says nothing: without any other the model is computed at every step.
+        """
+        if error is not None and math.isfinite(error) and self._span(self._last, step) > 0:
             measured = error / self._growth(self._last, step)
             self.rate = measured if self.rate is None else MEMORY * self.rate + (1 - MEMORY) * measured
         self._last, self._bridge = step, Bridge()

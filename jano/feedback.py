@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import replace
+from math import isfinite
 
 import torch
 from torch import Tensor
@@ -60,7 +61,8 @@ class Feedback:
     @property
     def spread(self) -> float:
         """Median over the computed steps of the 90th over the 10th percentile of the regions' errors; 0 without."""
-        return sorted(self._spreads)[len(self._spreads) // 2] if self._spreads else 0.0
+        spreads = sorted(filter(isfinite, self._spreads))
+        return spreads[len(spreads) // 2] if spreads else 0.0
 
     @property
     def error_rate(self) -> float | None:

@@ -29,9 +29,10 @@ class TokenGrid:
 
     @classmethod
     def with_region_cells(cls, latent: THW, patch: THW, region_cells: THW) -> TokenGrid:
-        """Regions given in latent cells, rounded to whole tokens and at least one token."""
-        region = tuple(max(1, round(cells / size)) for cells, size in zip(region_cells, patch, strict=True))
-        return cls(latent, patch, region)
+        """Regions given in latent cells, rounded to whole tokens: at least one token, at most the latent."""
+        tokens = (ceil_div(size, part) for size, part in zip(latent, patch, strict=True))
+        wanted = (max(1, round(cells / size)) for cells, size in zip(region_cells, patch, strict=True))
+        return cls(latent, patch, tuple(min(most, part) for most, part in zip(tokens, wanted, strict=True)))
 
     def covers_as(self, other: TokenGrid) -> bool:
         """Whether both lay the same tokens over the same cells, whatever their regions."""

@@ -96,12 +96,13 @@ def fill_holes(scores: Tensor, grid: TokenGrid) -> Tensor:
     rim = scores.reshape(-1, 1, *grid.regions[1:])
     filled = rim.clone()
     filled[..., 1:-1, 1:-1] = scores.max()
-    while True:  # the level sinks from the edges inwards until rims hold it
+    for _ in range(grid.num_regions):  # the level sinks from the edges inwards until rims hold it
         lowest = -torch.maximum(max_pool2d(-filled, (3, 1), 1, (1, 0)), max_pool2d(-filled, (1, 3), 1, (0, 1)))
         sunk = torch.maximum(lowest, rim)
         if torch.equal(sunk, filled):
-            return filled.reshape(scores.shape)
+            break
         filled = sunk
+    return filled.reshape(scores.shape)
 
 
 def classify(scores: Tensor, grid: TokenGrid, config: SchedulerConfig) -> LevelMap:

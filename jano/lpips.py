@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, max_pool2d
 
 FILE = "lpips/lpips_alex.safetensors"
 SMALLEST = 35  # pixels: below, the last pooling of AlexNet has nothing left
-# The names that the authors' package gives AlexNet's convolutions: (name, stride, padding, pooled before).
+# The names that the authors' package gives AlexNet's convolutions: (name, shape, stride, padding, pooled before).
 LAYERS = (
-    ("net.slice1.0", 4, 2, False),
-    ("net.slice2.3", 1, 2, True),
-    ("net.slice3.6", 1, 1, True),
-    ("net.slice4.8", 1, 1, False),
-    ("net.slice5.10", 1, 1, False),
+    ("net.slice1.0", (64, 3, 11, 11), 4, 2, False),
+    ("net.slice2.3", (192, 64, 5, 5), 1, 2, True),
+    ("net.slice3.6", (384, 192, 3, 3), 1, 1, True),
+    ("net.slice4.8", (256, 384, 3, 3), 1, 1, False),
+    ("net.slice5.10", (256, 256, 3, 3), 1, 1, False),
 )
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 
 Weights = dict[str, Tensor]
+REMEDY = "save lpips.LPIPS(net='alex') into it as safetensors"
 
 
-def require_weights(weights: Weights) -> None:
-    """ValueError unless every parameter is there, under the names of the authors' package."""
-    wanted = [f"{name}.{part}" for name, *_ in LAYERS for part in ("weight", "bias")]
-    wanted += [f"lin{layer}.model.1.weight" for layer in range(len(LAYERS))]
-    missing = [name for name in wanted if name not in weights]
-    if missing:
-        raise ValueError(f"models/{FILE} lacks {missing[0]}; save lpips.LPIPS(net='alex') into it as safetensors.")
+def complaint(weights: Weights) -> str:
+    """What is wrong with these weights, in a sentence without its end; empty where they are of the authors' shapes."""
+    for name, shape in _shapes():
+        if name not in weights:
+            return f"models/{FILE} lacks {name}; {REMEDY}"
+        if tuple(weights[name].shape) != shape:
+            return f"{name} in models/{FILE} has the shape {tuple(weights[name].shape)}, not {shape}; {REMEDY}"
+        if not bool(weights[name].isfinite().all()):
+            return f"{name} in models/{FILE} holds values that are not finite; {REMEDY}"
+    return ""
+
+
+def _shapes() -> Iterator[tuple[str, tuple[int, ...]]]:
+    for layer, (name, shape, *_) in enumerate(LAYERS):
+        yield f"{name}.weight", shape
+        yield f"{name}.bias", shape[:1]
+        yield f"lin{layer}.model.1.weight", (1, shape[0], 1, 1)
 
 
 def lpips(reference: Tensor, image: Tensor, weights: Weights) -> Tensor:
@@ -41,7 +54,7 @@ def _features(picture: Tensor, weights: Weights) -> list[Tensor]:
     shift, scale = (torch.tensor(values).view(1, 3, 1, 1) for values in (SHIFT, SCALE))
     x = (picture.float().movedim(-1, 1) * 2 - 1 - shift) / scale
     found = []
-    for name, stride, padding, pooled in LAYERS:
+    for name, _, stride, padding, pooled in LAYERS:
         x = max_pool2d(x, 3, 2) if pooled else x
         x = conv2d(x, weights[f"{name}.weight"], weights[f"{name}.bias"], stride, padding).relu()
         found.append(x / (x.square().sum(1, keepdim=True).sqrt() + 1e-10))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .config import AnalyzerConfig, SchedulerConfig
+from .config import AnalyzerConfig, SchedulerConfig, complaint, shown
 
 QUALITIES = ("fidelity", "balanced", "fast", "draft", "custom")
 
@@ -68,8 +68,21 @@ _TOLERANCE = {"fidelity": 0.02, "balanced": 0.06, "fast": 0.2, "draft": 0.8}
 FEWEST_STEPS = 9
 
 
-def scheduler_preset(quality: str) -> SchedulerConfig:
-    """Schedule of a quality name; raises ValueError for an unknown one."""
-    if quality not in _TOLERANCE:
-        raise ValueError(f"Jano: quality {quality!r} is unknown; choose one of {', '.join(_TOLERANCE)}.")
+def schedule_of(quality: str, custom: dict[str, object]) -> SchedulerConfig:
+    """Schedule of a quality name, for "custom" by these settings; ValueError with a sentence for what makes none."""
+    if quality == "custom":
+        return SchedulerConfig(**custom)
+    if quality not in list(_TOLERANCE):
+        raise ValueError(_unknown(quality))
     return SchedulerConfig(tolerance=_TOLERANCE[quality])
+
+
+def schedule_complaint(quality: str | None, custom: dict[str, object]) -> str:
+    """What is wrong with a quality and the settings of "custom", as far as they are known; empty for nothing."""
+    if quality == "custom":
+        return complaint(SchedulerConfig, custom)
+    return "" if quality in (None, *_TOLERANCE) else _unknown(quality)
+
+
+def _unknown(quality: object) -> str:
+    return f"Jano: quality {shown(quality)} is unknown; choose one of {', '.join(QUALITIES)}."

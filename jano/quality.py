@@ -12,19 +12,20 @@ from torch.nn.functional import conv2d
 from .lpips import FILE, SMALLEST, Weights, lpips
 
 WINDOW = 11
+STRIP = 256  # rows
 NO_LPIPS = f"not computed: put its weights into models/{FILE} (the node's help says how)"
 
 
 @dataclass(frozen=True)
 class Comparison:
     """How close every frame of a picture or clip is to its reference: PSNR in dB, SSIM (None where too small for it),
-    largest difference of a channel (0..1), LPIPS (None without its weights, or where too small); each (frames,)."""
+    largest difference of a channel (0..1), LPIPS; each (frames,). Where LPIPS is None, `no_lpips` says why."""
 
     psnr: Tensor
     ssim: Tensor | None
     largest: Tensor
     lpips: Tensor | None = None
-    has_weights: bool = False
+    no_lpips: str = NO_LPIPS
 
     @property
     def worst_frame(self) -> int:
@@ -40,43 +41,53 @@ class Comparison:
                 "not computed: smaller than 11 pixels" if self.ssim is None else self._spread(self.ssim, "{:.4f}"),
             ),
             ("Largest difference", f"{float(self.largest.max()):.1%} of the range"),
-            ("LPIPS (AlexNet)", self._lpips_text()),
+            (
+                "LPIPS (AlexNet)",
+                self.no_lpips if self.lpips is None else self._spread(self.lpips, "{:.4f}", worst=Tensor.argmax),
+            ),
         ]
         return "\n".join(["| Jano compare | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
 
-    def _lpips_text(self) -> str:
-        if self.lpips is not None:
-            return self._spread(self.lpips, "{:.4f}", worst=Tensor.argmax)
-        return f"not computed: smaller than {SMALLEST} pixels" if self.has_weights else NO_LPIPS
-
     def _spread(self, values: Tensor, form: str, worst: Callable[[Tensor], Tensor] = Tensor.argmin) -> str:
         """The mean over the frames, and the worst one of several."""
-        frame = int(worst(values))
-        mean, least = form.format(float(values.mean())), form.format(float(values[frame]))
-        if values.isinf().all():
+        frame, differing = int(worst(values)), values[values.isfinite()]
+        if differing.numel() == 0:
             return "infinite: the pictures are equal"
+        mean, least = form.format(float(differing.mean())), form.format(float(values[frame]))
         if values.numel() == 1:
             return mean
-        return f"{mean} on average over {values.numel()} frames, {least} at worst (frame {frame + 1})"
+        equal = values.numel() - differing.numel()
+        rest = f" ({equal} more are equal)" if equal else ""
+        return f"{mean} on average over {differing.numel()} frames{rest}, {least} at worst (frame {frame + 1})"
 
 
-def compare(reference: Tensor, image: Tensor, weights: Weights | None = None) -> Comparison:
-    """Compare two pictures or clips of the same shape; `weights` are LPIPS'. ValueError with a sentence for the user
-    where the shapes differ."""
+def compare(reference: Tensor, image: Tensor, weights: Weights | None = None, no_weights: str = NO_LPIPS) -> Comparison:
+    """Compare two pictures or clips of the same shape; `weights` are LPIPS', `no_weights` says why there are none.
+
+    ValueError with a sentence for the user where the shapes differ, or a value is not finite.
+    """
     a, b = reference[..., :3].cpu(), image[..., :3].cpu()
+    for name, pictures in (("reference", a), ("image", b)):
+        if not bool(pictures.isfinite().all()):
+            raise ValueError(
+                f"Jano Compare: the {name} holds values that are not finite numbers, so it was not sampled or decoded "
+                "right and cannot be compared."
+            )
     if a.shape != b.shape:
         raise ValueError(
             f"Jano Compare needs two pictures of one size, but the reference has {_size(a)} and the image {_size(b)}; "
             "decode both from latents of the same size and length."
         )
-    too_small = min(a.shape[1:3]) < WINDOW
+    smallest = min(a.shape[1:3])
+    if weights is not None and smallest < SMALLEST:
+        weights, no_weights = None, f"not computed: smaller than {SMALLEST} pixels"
     frames = list(zip(a.split(1), b.split(1), strict=True))  # frame by frame: a clip in double takes gigabytes
     return Comparison(
         torch.cat([psnr(*pair) for pair in frames]),
-        None if too_small else torch.cat([ssim(*pair) for pair in frames]),
+        None if smallest < WINDOW else torch.cat([ssim(*pair) for pair in frames]),
         torch.stack([(one - other).abs().max() for one, other in frames]),
-        lpips(a, b, weights) if weights is not None and min(a.shape[1:3]) >= SMALLEST else None,
-        weights is not None,
+        None if weights is None else lpips(a, b, weights),
+        no_weights,
     )
 
 
@@ -92,15 +103,22 @@ def psnr(reference: Tensor, image: Tensor) -> Tensor:
 
 def ssim(reference: Tensor, image: Tensor) -> Tensor:
     """Structural similarity of every frame: (frames,). Wang et al. 2004: Gaussian window of 11, sigma 1.5, per channel
-    on the valid area, K1 = 0.01, K2 = 0.03."""
-    a, b = (picture.double().movedim(-1, 1).flatten(0, 1).unsqueeze(1) for picture in (reference, image))
+    on the valid area, K1 = 0.01, K2 = 0.03. Taken in strips of rows: a picture of 64 megapixels would take 12 GB."""
+    a, b = (picture.movedim(-1, 1).flatten(0, 1).unsqueeze(1) for picture in (reference, image))
+    height, edge = a.shape[-2], WINDOW - 1
+    strips = [slice(top, top + STRIP + edge) for top in range(0, height - edge, STRIP)]
+    total = sum(_similarity(a[..., rows, :].double(), b[..., rows, :].double()).sum((1, 2, 3)) for rows in strips)
+    per_channel = total / ((height - edge) * (a.shape[-1] - edge))
+    return per_channel.reshape(reference.shape[0], -1).mean(1)
+
+
+def _similarity(a: Tensor, b: Tensor) -> Tensor:
     mean_a, mean_b = _window_mean(a), _window_mean(b)
     var_a, var_b = _window_mean(a * a) - mean_a**2, _window_mean(b * b) - mean_b**2
     covariance = _window_mean(a * b) - mean_a * mean_b
     c1, c2 = 0.01**2, 0.03**2
     index = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
-    index = index / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))
-    return index.mean((1, 2, 3)).reshape(reference.shape[0], -1).mean(1)
+    return index / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))
 
 
 def _window_mean(x: Tensor, size: int = WINDOW, sigma: float = 1.5) -> Tensor:

@@ -45,7 +45,7 @@ def computed_masks(level_map: LevelMap | None, samples: Tensor, image: Tensor | 
     In the size and length of `image` if one is given, else in latent cells.
     """
     if level_map is None:
-        active = torch.ones((1, 1, *samples.shape[2:])[-3:])
+        active = torch.ones((1, 1, 1, *samples.shape[2:])[-3:])
     else:
         active = level_map.grid.cells(level_map.mask(frozenset({Level.ACTIVE})).float())
     if image is not None:

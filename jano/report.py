@@ -35,7 +35,8 @@ class StepRecord:
 
 @dataclass
 class RunReport:
-    """The account of one sampling run. `fallbacks` holds each reason for native computation once.
+    """The account of one sampling run. `fallbacks` holds each reason for native computation once, `notes` what else
+    the user should know of a run that is accelerated.
 
     `spread` is the 90th over the 10th percentile of the forecast errors seen over the regions; 0 when not measured.
     """
@@ -45,6 +46,7 @@ class RunReport:
     num_tokens: int = 0
     steps: list[StepRecord] = field(default_factory=list)
     fallbacks: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     level_map: LevelMap | None = None
     cache_bytes_peak: int = 0
     accelerates: bool = True
@@ -104,6 +106,7 @@ class RunReport:
             "speedup_measured": self.speedup and round(self.speedup, 3),
             "level_share": self.level_share,
             "fallbacks": list(self.fallbacks),
+            "notes": list(self.notes),
         }
 
     def as_dict(self) -> dict:
@@ -120,6 +123,7 @@ class RunReport:
             "cache_bytes_peak": self.cache_bytes_peak,
             "forecast_error_spread": round(self.spread, 2),
             "fallbacks": list(self.fallbacks),
+            "notes": list(self.notes),
             "timeline": [
                 {
                     "step": record.step,
@@ -137,30 +141,42 @@ class RunReport:
         """One line for the log."""
         if self.verdict != "accelerated":
             because = f" because {'; '.join(self.fallbacks)}" if self.fallbacks else ""
-            return f"Jano: {self.verdict}, {self.num_steps} steps{because}."
+            return f"Jano: {self.verdict}, {self.num_steps} steps{because}.{self._noted()}"
         speed = f", about {self.speedup:.2f}x" if self.speedup else ""
+        in_part = f" Native in part: {'; '.join(self.fallbacks)}." if self.fallbacks else ""
+        computed = f"{self.computed_token_fraction:.0%} of the token-steps computed"
+        return f"Jano: accelerated, {computed}{speed}{self._scheduled()}.{in_part}{self._noted()}"
+
+    def _scheduled(self) -> str:
+        """The levels and their cache, where levels decided what was computed: whole steps are skipped without one."""
+        if not self.cache_bytes_peak:
+            return ""
         shares = ", ".join(f"{share:.0%} {name}" for name, share in self.level_share.items())
-        note = f" Native in part: {'; '.join(self.fallbacks)}." if self.fallbacks else ""
-        return (
-            f"Jano: accelerated, {self.computed_token_fraction:.0%} of the token-steps computed{speed}; "
-            f"{shares}; cache {self.cache_bytes_peak / 2**20:.0f} MiB.{note}"
-        )
+        return f"; {shares}; cache {self.cache_bytes_peak / 2**20:.0f} MiB"
+
+    def _noted(self) -> str:
+        return f" Note: {'; '.join(self.notes)}." if self.notes else ""
 
     def markdown(self) -> str:
-        """The run as a short markdown table."""
+        """The run as a short markdown table; what is not known of it, or did not happen, has no row."""
+        classes = ", ".join(f"{n} {c}" for c, n in self.as_dict()["step_classes"].items())
+        levels = "Levels" if self.cache_bytes_peak else "Levels (complexity, not the schedule)"
+        in_part = " in part" if self.verdict == "accelerated" else ""
         rows = [
             ("Verdict", self.verdict),
             ("Model", self.model),
-            ("Steps", f"{self.num_steps} ({', '.join(f'{n} {c}' for c, n in self.as_dict()['step_classes'].items())})"),
-            ("Image tokens", str(self.num_tokens)),
+            ("Steps", f"{self.num_steps} ({classes})" if classes else str(self.num_steps)),
+            ("Image tokens", str(self.num_tokens or "")),
             ("Computed token-steps", f"{self.computed_token_fraction:.1%}"),
-            ("Levels", ", ".join(f"{name} {share:.0%}" for name, share in self.level_share.items()) or "no map"),
-            ("Measured speed-up", f"{self.speedup:.2f}x" if self.speedup else "not measured"),
-            ("Cache", f"{self.cache_bytes_peak / 2**20:.1f} MiB"),
+            (levels, ", ".join(f"{name} {share:.0%}" for name, share in self.level_share.items())),
+            ("Measured speed-up", f"{self.speedup:.2f}x" if self.speedup else ""),
+            ("Cache", f"{self.cache_bytes_peak / 2**20:.1f} MiB" if self.cache_bytes_peak else ""),
             (
                 "Spread of the forecast error",
-                f"{self.spread:.1f} (90th over 10th percentile)" if self.spread else "not measured",
+                f"{self.spread:.1f} (90th over 10th percentile)" if self.spread else "",
             ),
-            ("Native because", "; ".join(self.fallbacks) or "nothing ran natively"),
+            (f"Native{in_part} because", "; ".join(self.fallbacks)),
+            ("Note", "; ".join(self.notes)),
         ]
-        return "\n".join(["| Jano run | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
+        told = (f"| {name} | {value} |" for name, value in rows if value)
+        return "\n".join(["| Jano run | |", "|---|---|", *told])

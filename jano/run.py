@@ -48,6 +48,7 @@ class Unaccelerated(ValueError):
 
 NOTHING_SAVED = "no step could be forecast within this quality's tolerance (fast and draft tolerate more)"
 WENT_BACK = "the sampler goes back to earlier noise levels, and nothing can be forecast across such a jump"
+NOTHING_ASKED = "a target_speedup this close to 1 leaves no step out"
 
 
 def warmup_steps(share: float, num_steps: int, score: str) -> int:
@@ -125,7 +126,7 @@ class Run:
         target = scheduler.target_speedup if scheduler else 0.0
         always = self.schedule.warmup_steps + self.schedule.cooldown_steps
         if target and budget_of(target, num_steps) < always:
-            self.report.add_fallback(
+            self.report.notes.append(
                 f"target_speedup {target:g} would leave {budget_of(target, num_steps)} of {num_steps} steps, but "
                 f"{always} are always computed"
             )
@@ -211,13 +212,16 @@ class Run:
     def _classify(self) -> None:
         """Build the level map from the warm-up (one device synchronisation a run)."""
         if len(self._features) < 2:
-            self.report.add_fallback("the sampler evaluated too few of the first steps to draw a level map")
+            told = self.report.notes if self.controlled else self.report.fallbacks
+            told.append("the sampler evaluated too few of the first steps to draw a level map")
             self._map_steps = 0
             if not self.controlled:
                 self.give_up()
             return
         observed = [self._features[step] for step in sorted(self._features)]
         velocity, denoised = (torch.stack(parts).float() for parts in zip(*observed, strict=True))
+        if not bool(velocity.isfinite().all()):
+            self.report.notes.append("the model predicted values that are not finite numbers")
         if velocity.ndim == 5:  # pictures: (S, B, C, H, W)
             velocity, denoised = velocity.unsqueeze(3), denoised.unsqueeze(3)
         batch = [Features(v, d) for v, d in zip(velocity.unbind(1), denoised.unbind(1), strict=True)]
@@ -284,7 +288,9 @@ class Run:
     def why_native(self) -> str:
         """After the last step: why the measured errors allowed no saving; empty when they did or never decided."""
         told = self._gave_up or self.report.fallbacks or self.report.computed_token_fraction < 1.0
-        return NOTHING_SAVED if self.controlled and not told else ""
+        if not self.controlled or told:
+            return ""
+        return NOTHING_ASKED if self.scheduler.target_speedup else NOTHING_SAVED
 
     def give_up(self) -> None:
         """Compute the rest of the run in full; the account goes on, and x keeps what it was repaired of."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
+from enum import Enum, IntEnum
 from math import ceil
 
 from .config import SchedulerConfig
@@ -20,8 +20,10 @@ class Level(IntEnum):
 ALL_LEVELS = frozenset(Level)
 
 
-class StepClass(StrEnum):
+class StepClass(str, Enum):
     """What a step costs: everything, everything plus filling the cache, some levels, or nothing."""
+
+    __str__ = str.__str__
 
     FULL = "full"
     STORE = "store"

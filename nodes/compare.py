@@ -7,6 +7,7 @@ from pathlib import Path
 import folder_paths
 from comfy_api.latest import io, ui
 
+from ..jano.adapters.inputs import pictures_of
 from ..jano.adapters.weights import lpips_weights
 from ..jano.quality import compare
 from ..jano.render import contact_sheet, difference_map
@@ -36,7 +37,8 @@ class JanoCompare(io.ComfyNode):
 
     @classmethod
     def execute(cls, reference: io.Image.Type, image: io.Image.Type) -> io.NodeOutput:
-        markdown = compare(reference, image, lpips_weights(Path(folder_paths.models_dir))).markdown()
+        reference, image = pictures_of(reference, "reference"), pictures_of(image, "image")
+        markdown = compare(reference, image, *lpips_weights(Path(folder_paths.models_dir))).markdown()
         difference = difference_map(reference, image)
         sheet = contact_sheet(difference) if difference.shape[0] > 1 else difference
         shown = {**ui.PreviewImage(sheet, cls=cls).as_dict(), **ui.PreviewText(markdown).as_dict()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io, ui
 
+from ..jano.adapters.inputs import pictures_of, samples_of
 from ..jano.adapters.settings import report_of
 from ..jano.render import computed_masks, level_overlay, level_sheet, notice
 from .types import CATEGORY, NAME_ALIASES, LevelMapType
@@ -46,12 +47,16 @@ class JanoConvergenceMap(io.ComfyNode):
 
     @classmethod
     def execute(cls, model: io.Model.Type, latent: io.Latent.Type, image: io.Image.Type | None = None) -> io.NodeOutput:
-        report = report_of(model, latent["samples"])
+        samples = samples_of(latent)
+        image = None if image is None else pictures_of(image, "image")
+        report = report_of(model, samples)
         level_map = report.level_map
         if level_map is None:
-            picture = notice(f"No level map: {'; '.join(report.fallbacks)}.", image)
+            picture = notice(
+                f"No level map: {'; '.join(report.fallbacks + report.notes) or 'this run drew none'}.", image
+            )
         else:
             picture = level_overlay(level_map, image)
         sheet = level_sheet(level_map, image) if level_map is not None and picture.shape[0] > 1 else picture[:1]
-        active, frozen = computed_masks(level_map, latent["samples"], image)
+        active, frozen = computed_masks(level_map, samples, image)
         return io.NodeOutput(picture, active, frozen, level_map, sheet, ui=ui.PreviewImage(sheet, cls=cls))

@@ -44,5 +44,5 @@ class JanoModelLoader(io.ComfyNode):
 
     @classmethod
     def execute(cls, unet_name: str, weight_dtype: str, quality: str) -> io.NodeOutput:
-        model = load_model(folder_paths.get_full_path_or_raise("diffusion_models", unet_name), weight_dtype)
+        model = load_model(folder_paths.get_full_path_or_raise("diffusion_models", str(unet_name)), weight_dtype)
         return io.NodeOutput(schedule(model, quality, node_id=cls.hidden.unique_id))

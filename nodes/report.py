@@ -6,6 +6,7 @@ import json
 
 from comfy_api.latest import io, ui
 
+from ..jano.adapters.inputs import samples_of
 from ..jano.adapters.settings import report_of
 from ..jano.render import step_chart
 from .types import CATEGORY, NAME_ALIASES
@@ -36,7 +37,7 @@ class JanoReport(io.ComfyNode):
 
     @classmethod
     def execute(cls, model: io.Model.Type, latent: io.Latent.Type) -> io.NodeOutput:
-        report = report_of(model, latent["samples"])
+        report = report_of(model, samples_of(latent))
         cls._note_for_saved_pictures(report.verdict_as_dict())
         markdown, account, chart = report.markdown(), report.as_dict(), step_chart(report)
         shown = {

@@ -7,7 +7,7 @@ from comfy_api.latest import io
 from ..jano.adapters.patch import analyze, schedule
 from ..jano.complexity import SCORE_FUNCTIONS
 from ..jano.config import MOST_SPEEDUP, AnalyzerConfig, SchedulerConfig
-from ..jano.presets import QUALITIES
+from ..jano.presets import QUALITIES, schedule_complaint
 from .types import CATEGORY, NAME_ALIASES, SEARCH_ALIASES, LevelMapType
 
 ANALYZER = AnalyzerConfig()
@@ -175,6 +175,29 @@ class JanoScheduler(io.ComfyNode):
             "target_speedup": target_speedup,
         }
         return io.NodeOutput(schedule(model, quality, custom, level_map=level_map, node_id=cls.hidden.unique_id))
+
+    @classmethod
+    def validate_inputs(
+        cls,
+        quality: str | None = None,
+        static_threshold: float | None = None,
+        moderate_threshold: float | None = None,
+        static_interval: int | None = None,
+        moderate_interval: int | None = None,
+        active_interval: int | None = None,
+        target_speedup: float | None = None,
+    ) -> bool | str:
+        """Before the prompt is queued; what is linked is None here, and judged when it runs."""
+        custom = {
+            "static_threshold": static_threshold,
+            "moderate_threshold": moderate_threshold,
+            "static_interval": static_interval,
+            "moderate_interval": moderate_interval,
+            "active_interval": active_interval,
+            "target_speedup": target_speedup,
+        }
+        known = {name: value for name, value in custom.items() if value is not None}
+        return schedule_complaint(quality, known) or True
 
 
 def _threshold_inputs() -> list[io.Input]:

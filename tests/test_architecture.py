@@ -166,6 +166,15 @@ def test_every_module_of_the_method_has_its_tests(module: Path) -> None:
     assert (ROOT / "tests" / "unit" / f"test_{module.name}").is_file()
 
 
+@pytest.mark.parametrize("room", ["__init__.py", "jano", "nodes", "host", "tests", "bench", "demo"])
+def test_nothing_is_newer_than_the_oldest_python(room: str) -> None:
+    """Syntax and names of the standard library; `make pythons` runs the unit tests on the Pythons themselves."""
+    options = ["--target=3.10-", "--violations", "--no-tips", str(ROOT / room)]
+    command = [sys.executable, "-c", "from vermin import main; main()", *options]
+    vermin = subprocess.run(command, capture_output=True, text=True)
+    assert vermin.returncode == 0, vermin.stdout + vermin.stderr
+
+
 @pytest.mark.parametrize("command", [["check"], ["format", "--check"]], ids=" ".join)
 def test_ruff_is_content(command: list[str]) -> None:
     ruff = subprocess.run([sys.executable, "-m", "ruff", *command, "."], cwd=ROOT, capture_output=True, text=True)

@@ -7,15 +7,17 @@ at the end), write the contract anew with `JANO_WRITE_CONTRACT=1 make test` and 
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import logging
 import os
 import re
-import tomllib
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import yaml
 
 import nodes
 
@@ -33,7 +35,8 @@ def load_pack() -> bool:
 
 @pytest.fixture(scope="module")
 def pyproject() -> dict:
-    return tomllib.loads((ROOT / "pyproject.toml").read_text())
+    toml = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")  # pytest brings it
+    return toml.loads((ROOT / "pyproject.toml").read_text())
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +122,16 @@ def test_the_registry_finds_what_it_needs(pyproject: dict) -> None:
     assert pyproject["project"]["urls"]["Repository"].startswith("https://")
     assert pyproject["tool"]["comfy"]["PublisherId"]
     assert "web" not in pyproject["tool"]["comfy"]  # with WEB_DIRECTORY it would serve every script twice
+
+
+def test_nothing_is_published_before_the_tests_have_passed() -> None:
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "publish.yml").read_text())["jobs"]
+    secrets = [name for name, job in jobs.items() if "secrets." in str(job)]
+    assert secrets == ["publish"]
+    assert jobs["publish"]["needs"] == "test"
+    assert [step["run"] for step in jobs["test"]["steps"] if "run" in step] == ["bash .ci/run"]
+    actions = [step["uses"] for job in jobs.values() for step in job["steps"] if "uses" in step]
+    assert all(re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", action) for action in actions), actions
 
 
 def test_scripts_and_pages_are_served_from_one_folder(loaded: dict) -> None:

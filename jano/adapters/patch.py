@@ -6,9 +6,10 @@ import comfy.sd
 import torch
 from comfy.model_patcher import ModelPatcher
 
-from ..config import AnalyzerConfig, SchedulerConfig
+from ..config import AnalyzerConfig, shown
 from ..levels import LevelMap
-from ..presets import scheduler_preset
+from ..presets import schedule_of
+from .inputs import level_map_of, model_of
 from .sampling import install
 from .settings import settings_of, with_settings
 
@@ -21,13 +22,16 @@ WEIGHT_DTYPES = {
 
 
 def load_model(path: str, weight_dtype: str) -> ModelPatcher:
-    """The stock loading of a diffusion model file; `weight_dtype` as in the stock loader."""
+    """The stock loading of a diffusion model file; `weight_dtype` as in the stock loader, ValueError for another."""
+    if weight_dtype not in list(WEIGHT_DTYPES):
+        known = ", ".join(WEIGHT_DTYPES)
+        raise ValueError(f"Jano: weight_dtype {shown(weight_dtype)} is unknown; choose one of {known}.")
     return comfy.sd.load_diffusion_model(path, model_options=dict(WEIGHT_DTYPES[weight_dtype]))
 
 
 def analyze(model: ModelPatcher, analyzer: AnalyzerConfig, node_id: str | None = None) -> ModelPatcher:
     """A clone of `model` whose runs record a level map; `node_id` shows them unless a Scheduler's node does."""
-    clone = with_settings(model, analyzer=analyzer, node_id=settings_of(model).node_id or node_id)
+    clone = with_settings(model_of(model), analyzer=analyzer, node_id=settings_of(model).node_id or node_id)
     install(clone)
     return clone
 
@@ -43,8 +47,12 @@ def schedule(
 
     A `level_map` of the run before spares this one drawing its own and measuring errors first.
     """
-    is_custom = quality == "custom"
-    scheduler = SchedulerConfig(**(custom or {})) if is_custom else scheduler_preset(quality)
-    clone = with_settings(model, scheduler=scheduler, level_map=level_map, preset=not is_custom, node_id=node_id)
+    clone = with_settings(
+        model_of(model),
+        scheduler=schedule_of(quality, custom or {}),
+        level_map=level_map_of(level_map),
+        preset=quality != "custom",
+        node_id=node_id,
+    )
     install(clone)
     return clone

@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 
 import torch
 from comfy.model_patcher import ModelPatcher
+from comfy.utils import pack_latents
 from torch import Tensor
 
 from ..config import AnalyzerConfig, SchedulerConfig
 from ..levels import LevelMap
 from ..report import RunReport
+from .inputs import model_of
 
 KEY = "jano"
 
@@ -67,7 +69,9 @@ class RunHistory:
 
 
 def fingerprint(samples: Tensor) -> str:
-    """A short digest of a latent's shape and values."""
+    """A short digest of a latent's shape and values; of several parts (audio with video), as the host samples them."""
+    if getattr(samples, "is_nested", False):
+        samples, _ = pack_latents(samples.unbind())
     values = samples.detach().to("cpu", torch.float32).contiguous()
     digest = hashlib.blake2b(values.numpy().tobytes(), digest_size=16)
     return f"{tuple(values.shape)}:{digest.hexdigest()}"
@@ -75,7 +79,7 @@ def fingerprint(samples: Tensor) -> str:
 
 def report_of(model: ModelPatcher, samples: Tensor) -> RunReport:
     """The report of the run that made `samples` on `model`; a "native" one that says so when there is none."""
-    history = model.get_attachment(KEY)
+    history = model_of(model).get_attachment(KEY)
     if history is None:
         return RunReport.of_nothing("no Jano node stands before this MODEL, or it is bypassed")
     return history.find(samples) or RunReport.of_nothing(

@@ -5,16 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import comfy.utils
-from torch import Tensor
 
-from ..lpips import FILE, require_weights
+from ..lpips import FILE, Weights, complaint
+from ..quality import NO_LPIPS
 
 
-def lpips_weights(models: Path) -> dict[str, Tensor] | None:
-    """LPIPS' weights below the models folder, None where there are none. ValueError for a file that lacks some."""
+def lpips_weights(models: Path) -> tuple[Weights | None, str]:
+    """LPIPS' weights below the models folder; None where they cannot be used, and why not in a sentence."""
     path = models / FILE
     if not path.is_file():
-        return None
-    weights = {name: value.float() for name, value in comfy.utils.load_torch_file(str(path), safe_load=True).items()}
-    require_weights(weights)
-    return weights
+        return None, NO_LPIPS
+    try:
+        read = comfy.utils.load_torch_file(str(path), safe_load=True)
+        weights = {name: value.float() for name, value in read.items()}
+    except Exception as error:  # whatever a file may hold: the rest of the comparison does not need it
+        return None, f"not computed: models/{FILE} cannot be read ({type(error).__name__}); make it anew"
+    wrong = complaint(weights)
+    return (None, f"not computed: {wrong}") if wrong else (weights, "")

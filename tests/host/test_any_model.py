@@ -75,10 +75,10 @@ def test_an_analyzer_reads_a_model_that_jano_does_not_know() -> None:
     assert report.level_map.grid.tokens == (1, 9, 7)
 
 
-def test_flow_rvs_samples_at_sigmas_that_are_no_noise_levels() -> None:
+def test_flow_rvs_turns_a_picture_into_another_and_is_left_alone() -> None:
     model = flow_rvs()
     accelerated = schedule(model, "custom", ANY_ERROR)
     samples = sample(accelerated, 20, size=EVEN_CLIP)
     assert torch.equal(samples, sample(model, 20, size=EVEN_CLIP))
-    report = report_of(accelerated, samples)
-    assert report.fallbacks == ["the sigmas start at 14.6, above the 1 of pure noise in a flow model"]
+    (reason,) = report_of(accelerated, samples).fallbacks
+    assert reason.startswith("WanModel is sampled in a way that Jano does not know (supported: ")

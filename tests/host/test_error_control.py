@@ -73,7 +73,9 @@ def test_a_target_that_few_steps_cannot_meet_is_told(flux: ModelPatcher) -> None
     model = schedule(calm(flux), "custom", {"target_speedup": 4.0})
     report = report_of(model, sample(model, 12))
     assert report.verdict == "accelerated"
-    assert report.fallbacks == ["target_speedup 4 would leave 3 of 12 steps, but 4 are always computed"]
+    note = "target_speedup 4 would leave 3 of 12 steps, but 4 are always computed"
+    assert (report.fallbacks, report.notes) == ([], [note])
+    assert report.summary().endswith(f" Note: {note}.")
     assert report.computed_token_fraction == pytest.approx(4 / 12)
 
 

@@ -14,7 +14,7 @@ from comfy_api.latest import io
 from comfyui_jano.jano.adapters.settings import settings_of
 from comfyui_jano.jano.config import AnalyzerConfig, SchedulerConfig
 from comfyui_jano.jano.lpips import LAYERS
-from comfyui_jano.jano.presets import scheduler_preset
+from comfyui_jano.jano.presets import schedule_of
 from comfyui_jano.nodes.compare import JanoCompare
 from comfyui_jano.nodes.convergence_map import JanoConvergenceMap
 from comfyui_jano.nodes.model_loader import JanoModelLoader
@@ -44,7 +44,7 @@ def prepared(node: type) -> type:
 def test_the_scheduler_alone_is_enough(flux: ModelPatcher, accelerated: ModelPatcher) -> None:
     settings = settings_of(run(prepared(JanoScheduler), model=flux).args[0])
     assert settings.analyzer == AnalyzerConfig()
-    assert settings.scheduler == scheduler_preset("balanced")
+    assert settings.scheduler == schedule_of("balanced", {})
     assert not torch.equal(sample(accelerated), sample(flux))
 
 
@@ -186,10 +186,9 @@ def test_lpips_is_computed_when_its_weights_are_there(tmp_path, monkeypatch) -> 
 
 def alexnet() -> dict[str, torch.Tensor]:
     """Random weights of AlexNet's shapes."""
-    shapes = ((64, 3, 11), (192, 64, 5), (384, 192, 3), (256, 384, 3), (256, 256, 3))
     made = {}
-    for layer, ((name, *_), (out, channels, size)) in enumerate(zip(LAYERS, shapes, strict=True)):
-        made[f"{name}.weight"] = torch.randn(out, channels, size, size) / (size * channels**0.5)
+    for layer, (name, (out, *rest), *_) in enumerate(LAYERS):
+        made[f"{name}.weight"] = torch.randn(out, *rest) / (rest[1] * rest[0] ** 0.5)
         made[f"{name}.bias"] = torch.zeros(out)
         made[f"lin{layer}.model.1.weight"] = torch.rand(1, out, 1, 1)
     return made

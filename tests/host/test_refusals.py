@@ -16,7 +16,7 @@ from comfyui_jano.jano.adapters.patch import analyze, schedule
 from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.jano.config import AnalyzerConfig
 from comfyui_jano.jano.report import RunReport
-from comfyui_jano.jano.run import NOTHING_SAVED
+from comfyui_jano.jano.run import NOTHING_ASKED, NOTHING_SAVED
 from comfyui_jano.jano.schedule import Level
 from comfyui_jano.tests.host import tiny
 from comfyui_jano.tests.host.tiny import ODD, level_map, sample
@@ -93,6 +93,11 @@ def as_still_as(model: ModelPatcher, share: float) -> ModelPatcher:
 def test_a_model_that_cannot_be_forecast_is_native_and_says_so(flux: ModelPatcher, caplog) -> None:
     report = native_report(flux, schedule(flux, "fidelity"), caplog, steps=12)
     assert report.fallbacks == [NOTHING_SAVED]
+
+
+def test_a_target_of_one_is_not_told_to_tolerate_more(flux: ModelPatcher, caplog) -> None:
+    report = native_report(flux, schedule(flux, "custom", {"target_speedup": 1.0}), caplog)
+    assert report.fallbacks == [NOTHING_ASKED]
 
 
 @pytest.mark.parametrize("steps", [1, WARMUP])
@@ -198,7 +203,7 @@ def test_an_all_active_map_leaves_nothing_out(flux: ModelPatcher) -> None:
             {"static_interval": 2, "moderate_interval": 3},
             r"Jano: intervals must not shrink from active over moderate to static, but they are \(1, 3, 2\).",
         ),
-        ({"active_interval": 0}, r"Jano: intervals are whole steps, 1 or more, not \(0, 2, 2\)."),
+        ({"active_interval": 0}, "Jano: active_interval counts steps, 1 or more, not 0."),
         ({"cooldown": 1.0}, "Jano: cooldown is a share of the steps, 0 to below 1, not 1.0."),
     ],
 )

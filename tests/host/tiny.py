@@ -128,7 +128,7 @@ def randomise(network: nn.Module, seed: int = 0) -> nn.Module:
     loaded = network.state_dict().keys() - dict(network.named_parameters()).keys()
     for name in sorted(loaded):  # buffers that a checkpoint fills: the host leaves SD3's positions uninitialised
         buffer = network.get_buffer(name)
-        buffer.copy_(0.1 * torch.randn(buffer.shape, generator=generator))
+        buffer.data.copy_(0.1 * torch.randn(buffer.shape, generator=generator))
     return network.requires_grad_(False)
 
 

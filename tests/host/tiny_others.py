@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import comfy.supported_models as host
 import torch
 from comfy.model_patcher import ModelPatcher
+from comfy.nested_tensor import NestedTensor
 from comfyui_jano.tests.host import tiny
 from comfyui_jano.tests.host.tiny import CONTEXT, ODD, POOLED, WAN, patcher
 from torch import Tensor
@@ -187,6 +188,45 @@ ERNIE = {
     "text_in_dim": CONTEXT,
 }
 
+# With a context of twice the caption's channels the host leaves the (large) connectors out.
+LTXAV = {
+    "image_model": "ltxav",
+    "cross_attention_dim": 64,
+    "audio_cross_attention_dim": 64,
+    "attention_head_dim": 64,
+    "audio_attention_head_dim": 64,
+    "num_attention_heads": 1,
+    "audio_num_attention_heads": 1,
+    "caption_channels": CONTEXT // 2,
+    "num_layers": 1,
+    "connector_num_layers": 1,
+    "connector_attention_head_dim": 32,
+    "connector_num_attention_heads": 1,
+}
+PIXART = {
+    "image_model": "pixart_sigma",
+    "hidden_size": 96,
+    "depth": 1,
+    "num_heads": 1,
+    "caption_channels": CONTEXT,
+    "micro_condition": False,
+}
+COGVIDEO = {
+    "image_model": "cogvideox",
+    "num_attention_heads": 1,
+    "num_layers": 1,
+    "time_embed_dim": 64,
+    "text_embed_dim": CONTEXT,
+    "use_rotary_positional_embeddings": True,
+}
+SDXL = {
+    **tiny.UNET,
+    "model_channels": 64,
+    "adm_in_channels": POOLED + 6 * 256,
+    "num_classes": "sequential",
+    "use_linear_in_transformer": True,
+}
+
 
 @dataclass(frozen=True)
 class Other:
@@ -233,6 +273,12 @@ OTHERS = {
     "Anima": other(host.Anima, ANIMA, (1, *ODD)),
     "Cosmos Predict 2": other(host.CosmosT2IPredict2, {**ANIMA, "image_model": "cosmos_predict2"}, (1, *ODD)),
     "SD 1.5": Other(tiny.unet, (16, 16)),
+    "SDXL": other(host.SDXL, SDXL, (16, 16)),
+    "PixArt": other(host.PixArtSigma, PIXART, (40, 32)),
+    "CogVideoX": other(host.CogVideoX_T2V, COGVIDEO, CLIP),
+    "CogVideoX 1.5 I2V": other(
+        host.CogVideoX_I2V, {**COGVIDEO, "in_channels": 32, "patch_size_t": 2, "ofs_embed_dim": 64}, CLIP
+    ),
     "OmniGen 2": other(host.Omnigen2, OMNIGEN, attention_mask=all_read()),
     "Ernie-Image": other(host.ErnieImage, ERNIE),
     "Wan HuMo": wan(host.WAN21_HuMo, {"model_type": "humo"}, audio_embed=noise(1, 2, 8, 5, 1280), **REFERENCE),
@@ -270,3 +316,9 @@ KNOWN = {
 
 def flow_rvs() -> ModelPatcher:
     return patcher(host.WAN21_FlowRVS({**WAN, "model_type": "flow_rvs"}))
+
+
+def audio_with_video() -> tuple[ModelPatcher, NestedTensor]:
+    """LTX-2, and an empty latent of its two parts."""
+    model = patcher(host.LTXAV(dict(LTXAV)))
+    return model, NestedTensor((torch.zeros(1, 128, 2, 4, 3), torch.zeros(1, 8, 6, 16)))

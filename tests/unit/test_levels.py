@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from comfyui_jano.jano import levels
 from comfyui_jano.jano.config import SchedulerConfig
 from comfyui_jano.jano.grid import TokenGrid
 from comfyui_jano.jano.levels import LevelMap, classify, fill_holes, normalise_minmax, normalise_robust
@@ -102,3 +103,16 @@ def test_frames_are_filled_by_themselves_and_a_picture_of_two_rows_has_no_holes(
 def test_equal_scores_have_no_holes() -> None:
     scores, grid = frames_of("333", "333", "333")
     assert torch.equal(fill_holes(scores, grid), scores)
+
+
+def test_filling_ends_on_scores_that_are_no_numbers(monkeypatch) -> None:
+    pool, calls = levels.max_pool2d, []
+
+    def counted(*args: object) -> torch.Tensor:
+        calls.append(1)
+        assert len(calls) < 1000, "filling does not end"
+        return pool(*args)
+
+    monkeypatch.setattr(levels, "max_pool2d", counted)
+    grid = TokenGrid((1, 8, 8), (1, 1, 1), (1, 1, 1))
+    assert fill_holes(torch.full((64,), float("nan")), grid).shape == (64,)

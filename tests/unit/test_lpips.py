@@ -2,16 +2,10 @@
 
 import pytest
 import torch
-from comfyui_jano.jano.lpips import LAYERS, lpips, require_weights
+from comfyui_jano.jano.lpips import LAYERS, complaint, lpips
 from torch import Tensor
 
-SHAPES = {
-    "net.slice1.0": (64, 3, 11, 11),
-    "net.slice2.3": (192, 64, 5, 5),
-    "net.slice3.6": (384, 192, 3, 3),
-    "net.slice4.8": (256, 384, 3, 3),
-    "net.slice5.10": (256, 256, 3, 3),
-}
+SHAPES = {name: shape for name, shape, *_ in LAYERS}
 
 
 def ramp(*shape: int) -> Tensor:
@@ -56,8 +50,23 @@ def test_the_numbers_are_those_of_the_authors_package(weights: dict) -> None:
 AUTHORS = [0.9690454, 1.3485699]
 
 
+FIRST = f"{LAYERS[0][0]}.weight"
+
+
 @pytest.mark.parametrize("gone", [f"{LAYERS[2][0]}.bias", "lin4.model.1.weight"])
 def test_a_file_that_lacks_something_is_one_sentence(weights: dict, gone: str) -> None:
-    require_weights(weights)
-    with pytest.raises(ValueError, match=f"^models/lpips/lpips_alex.safetensors lacks {gone}; save "):
-        require_weights({name: value for name, value in weights.items() if name != gone})
+    assert complaint(weights) == ""
+    rest = {name: value for name, value in weights.items() if name != gone}
+    assert complaint(rest).startswith(f"models/lpips/lpips_alex.safetensors lacks {gone}; save ")
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (torch.zeros(64, 3, 3, 3), "has the shape (64, 3, 3, 3), not (64, 3, 11, 11); save "),
+        (torch.zeros(()), "has the shape (), not (64, 3, 11, 11); save "),
+        (torch.full((64, 3, 11, 11), float("nan")), "holds values that are not finite; save "),
+    ],
+)
+def test_a_file_of_something_else_is_one_sentence(weights: dict, value: Tensor, said: str) -> None:
+    assert complaint({**weights, FIRST: value}).startswith(f"{FIRST} in models/lpips/lpips_alex.safetensors {said}")

@@ -1,15 +1,17 @@
 """The named qualities and the operating points of the paper."""
 
+import re
+
 import pytest
 from comfyui_jano.jano.config import SchedulerConfig
-from comfyui_jano.jano.presets import PUBLISHED, QUALITIES, as_published, scheduler_preset
+from comfyui_jano.jano.presets import PUBLISHED, QUALITIES, as_published, schedule_complaint, schedule_of
 from comfyui_jano.jano.schedule import Schedule, share_of_steps
 
 NAMED = [quality for quality in QUALITIES if quality != "custom"]
 
 
 def test_from_fidelity_to_draft_ever_more_error_is_tolerated() -> None:
-    tolerances = [scheduler_preset(name).tolerance for name in NAMED]
+    tolerances = [schedule_of(name, {}).tolerance for name in NAMED]
     assert NAMED == ["fidelity", "balanced", "fast", "draft"]
     assert tolerances == sorted(tolerances)
     assert 0 < tolerances[0] < tolerances[1] < tolerances[2] < tolerances[3]
@@ -19,11 +21,23 @@ def test_custom_starts_from_intervals() -> None:
     assert not SchedulerConfig().controlled
 
 
-@pytest.mark.parametrize("name", ["custom", "ultra"])
-def test_an_unknown_quality_is_refused_in_a_sentence(name: str) -> None:
-    sentence = f"^Jano: quality '{name}' is unknown; choose one of fidelity, balanced, fast, draft.$"
-    with pytest.raises(ValueError, match=sentence):
-        scheduler_preset(name)
+@pytest.mark.parametrize(("name", "said"), [("ultra", "'ultra'"), (3, "3"), ({}, "a dict")])
+def test_an_unknown_quality_is_refused_in_a_sentence(name: object, said: str) -> None:
+    sentence = f"Jano: quality {said} is unknown; choose one of fidelity, balanced, fast, draft, custom."
+    assert schedule_complaint(name, {}) == sentence
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+        schedule_of(name, {})
+
+
+SWAPPED = {"static_threshold": 0.9, "moderate_threshold": 0.4}
+
+
+def test_only_custom_minds_what_custom_is_made_of() -> None:
+    assert schedule_complaint("custom", SWAPPED) != ""
+    assert schedule_complaint("fast", SWAPPED) == ""
+    assert schedule_complaint(None, SWAPPED) == ""  # the quality is linked: known when it runs
+    assert schedule_of("fast", SWAPPED) == schedule_of("fast", {})
+    assert schedule_of("custom", {"target_speedup": 2.0}).target_speedup == 2.0
 
 
 POINTS = [(family, point) for family, points in PUBLISHED.items() for point in points]

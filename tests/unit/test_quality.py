@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from comfyui_jano.jano import quality
 from comfyui_jano.jano.quality import compare, psnr, ssim
 
 
@@ -74,3 +75,30 @@ def test_pictures_of_other_sizes_are_one_sentence(shape: tuple) -> None:
     sentence = "^Jano Compare needs two pictures of one size, but the reference has 16 x 16 pixels in 2 frames and the "
     with pytest.raises(ValueError, match=sentence):
         compare(torch.zeros(2, 16, 16, 3), torch.zeros(shape))
+
+
+def test_strips_give_the_ssim_of_the_whole(monkeypatch) -> None:
+    one, other = torch.rand(2, 61, 23, 3), torch.rand(2, 61, 23, 3)
+    whole = ssim(one, other)
+    monkeypatch.setattr(quality, "STRIP", 7)
+    torch.testing.assert_close(ssim(one, other), whole)
+
+
+def test_frames_that_are_equal_do_not_make_the_mean_infinite() -> None:
+    reference = torch.rand(3, 16, 16, 3) * 0.5
+    image = reference + torch.tensor([0.0, 0.1, 0.1]).view(3, 1, 1, 1)
+    assert (
+        "| 20.00 dB on average over 2 frames (1 more are equal), 20.00 dB at worst"
+        in compare(reference, image).markdown()
+    )
+
+
+@pytest.mark.parametrize("broken", [float("nan"), float("inf")])
+def test_values_that_are_no_numbers_are_one_sentence(broken: float) -> None:
+    picture = torch.rand(1, 16, 16, 3)
+    other = picture.clone()
+    other[0, 3, 3, 0] = broken
+    with pytest.raises(ValueError, match="^Jano Compare: the image holds values that are not finite numbers, .*\\.$"):
+        compare(picture, other)
+    with pytest.raises(ValueError, match="^Jano Compare: the reference holds "):
+        compare(other, picture)

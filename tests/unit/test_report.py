@@ -78,6 +78,30 @@ def test_the_summary_of_an_accelerated_run() -> None:
     )
 
 
+def test_a_note_is_no_reason_for_native_computation() -> None:
+    made = report(record(0, 10), record(1, 0), notes=["a target was missed"])
+    assert made.summary() == "Jano: accelerated, 50% of the token-steps computed. Note: a target was missed."
+    assert made.markdown().splitlines()[-1] == "| Note | a target was missed |"
+    assert "Native" not in made.summary() + made.markdown()
+    for account in (made.as_dict(), made.verdict_as_dict()):
+        assert (account["fallbacks"], account["notes"]) == ([], ["a target was missed"])
+
+
+def test_levels_that_scheduled_nothing_are_not_told_as_the_schedule() -> None:
+    made = report(record(0, 10), record(1, 0), level_map=QUARTERS)
+    assert "static" not in made.summary()
+    assert "cache" not in made.summary()
+    (row,) = [line for line in made.markdown().splitlines() if "static" in line]
+    assert row.startswith("| Levels (complexity, not the schedule) |")
+
+
+def test_a_report_of_nothing_says_only_what_it_knows() -> None:
+    assert RunReport.of_nothing("no run").markdown().splitlines()[2:] == [
+        "| Verdict | native |", "| Model | unknown |", "| Steps | 0 |", "| Computed token-steps | 100.0% |",
+        "| Native because | no run |",
+    ]  # fmt: skip
+
+
 def test_the_summary_of_a_native_run_says_why() -> None:
     assert report(record(0, 10), fallbacks=["of this", "of that"]).summary() == (
         "Jano: native, 1 steps because of this; of that."
@@ -102,6 +126,7 @@ def test_the_dictionary_is_json_and_complete() -> None:
         "cache_bytes_peak": 7,
         "forecast_error_spread": 2.35,
         "fallbacks": [],
+        "notes": [],
     }
     assert timeline[1] == {
         "step": 1, "sigma": 1.0, "class": "active", "computed": 0.5, "evaluations": 1, "seconds": 1.0

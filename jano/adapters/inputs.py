@@ -1,0 +1,59 @@
+"""What reaches a node over the API may be anything: here it is what the node works with, or one sentence says what not.
+
+ComfyUI checks links by their type and widgets by their range, but passes any literal on where a link belongs.
+"""
+
+from __future__ import annotations
+
+import torch
+from comfy.model_patcher import ModelPatcher
+from torch import Tensor
+
+from ..levels import LevelMap
+
+
+def model_of(value: object) -> ModelPatcher:
+    """The MODEL; ValueError for anything else."""
+    if not isinstance(value, ModelPatcher):
+        raise _refused("model", "a node's MODEL output", value)
+    return value
+
+
+def level_map_of(value: object) -> LevelMap | None:
+    """The map, or None for none; ValueError for anything else."""
+    if not isinstance(value, LevelMap | None):
+        raise _refused("level_map", "the level_map output of a Jano Convergence Map", value)
+    return value
+
+
+def samples_of(latent: object) -> Tensor:
+    """The samples of a LATENT, nested ones (audio with video) too; ValueError for anything else, and for none."""
+    samples = latent.get("samples") if isinstance(latent, dict) else None
+    if not isinstance(samples, Tensor) and not getattr(samples, "is_nested", False):
+        raise _refused("latent", "a sampler's LATENT output", latent)
+    if 0 in samples.shape:
+        raise ValueError(f"Jano: latent is empty: its shape is {tuple(samples.shape)}.")
+    return samples
+
+
+def pictures_of(value: object, name: str) -> Tensor:
+    """An IMAGE as (frames, height, width, 3) in 0..1 on the CPU: grey ones are spread, further channels left out.
+
+    ValueError for anything else, and for no pictures.
+    """
+    if not isinstance(value, Tensor):
+        raise _refused(name, "a node's IMAGE output", value)
+    if value.ndim != 4:
+        raise ValueError(
+            f"Jano: {name} must hold pictures as (frames, height, width, channels), but its shape is "
+            f"{tuple(value.shape)}."
+        )
+    if 0 in value.shape:
+        raise ValueError(f"Jano: {name} holds no picture: its shape is {tuple(value.shape)}.")
+    pictures = value.cpu().float() / (255.0 if value.dtype is torch.uint8 else 1.0)
+    return pictures[..., :3] if value.shape[-1] > 2 else pictures[..., :1].expand(-1, -1, -1, 3)
+
+
+def _refused(name: str, source: str, value: object) -> ValueError:
+    given = "nothing" if value is None else f"a {type(value).__name__}"
+    return ValueError(f"Jano: {name} must be connected to {source}, but it is {given}.")
