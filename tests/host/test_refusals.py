@@ -150,8 +150,8 @@ def test_a_map_of_another_size(flux: ModelPatcher, caplog) -> None:
     model = schedule(flux, "custom", level_map=level_map(flux, (16, 24)))
     report = native_report(flux, model, caplog)
     assert report.fallbacks == [
-        "the level map is for (1, 8, 12) tokens (frames, height, width) but this latent has (1, 9, 7); "
-        "use a map made at this size"
+        "the level map is for (1, 16, 24) latent cells (frames, height, width) in tokens of (1, 2, 2), but this latent "
+        "has (1, 17, 13) in tokens of (1, 2, 2); use a map made at this size with this model"
     ]
 
 
