@@ -206,7 +206,7 @@ def test_a_lora_that_is_scheduled_over_the_steps_is_seen_at_once(flux: ModelPatc
     changes = flux.model.model_sampling.percent_to_sigma(0.6)
     report = run(schedule(flux, "custom", ANY_ERROR), positive=conditioning(1, hooks=hooks), steps=20)[1]
     assert (report.verdict, report.fallbacks) == ("accelerated", [])
-    at = next(record.step for record in report.steps if record.sigma <= changes)
+    at = next(record.step for record in report.steps if torch.tensor(record.sigma) <= changes)  # as the host compares
     classes = [record.step_class for record in report.steps[at - 1 : at + 2]]
     assert classes == [StepClass.SKIPPED, StepClass.FULL, StepClass.SKIPPED]
 
