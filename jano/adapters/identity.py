@@ -8,7 +8,7 @@ from types import FunctionType, MethodType, ModuleType
 
 PLAIN = (bool, int, float, complex, str, bytes, type, ModuleType, type(None))
 DEEPEST = 8
-"""Levels of closures and containers that are looked into; what lies deeper counts as an object."""
+"""Functions inside functions that are looked into; one that lies deeper, or calls itself, counts as an object."""
 
 
 class Same:
@@ -42,19 +42,21 @@ def identity(value: object, depth: int = DEEPEST) -> Hashable:
 def _fixed(value: object, depth: int) -> Hashable:
     if isinstance(value, PLAIN):
         return type(value), value
-    if depth == 0:
-        return Same(value)
-    if isinstance(value, FunctionType):
-        enclosed = tuple(_content(cell) for cell in value.__closure__ or ())
-        defaults = value.__defaults__, tuple((value.__kwdefaults__ or {}).items())
-        return Same(value.__code__), _fixed((enclosed, defaults), depth - 1)
-    if isinstance(value, MethodType):
-        return _fixed(value.__func__, depth - 1), Same(value.__self__)
-    if isinstance(value, partial):
-        return _fixed((value.func, value.args, tuple(value.keywords.items())), depth - 1)
     if isinstance(value, tuple):
-        return tuple, tuple(_fixed(part, depth - 1) for part in value)
+        return tuple, tuple(_fixed(part, depth) for part in value)
+    if isinstance(value, (FunctionType, partial)) and depth > 0:
+        return _fixed(_parts(value), depth - 1)
+    if isinstance(value, MethodType):
+        return _fixed(value.__func__, depth), Same(value.__self__)
     return Same(value)
+
+
+def _parts(function: FunctionType | partial) -> tuple:
+    """What a function is made of."""
+    if isinstance(function, partial):
+        return function.func, function.args, tuple(function.keywords.items())
+    enclosed = tuple(_content(cell) for cell in function.__closure__ or ())
+    return function.__code__, enclosed, function.__defaults__, tuple((function.__kwdefaults__ or {}).items())
 
 
 def _content(cell: object) -> object:

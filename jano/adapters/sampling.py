@@ -249,25 +249,28 @@ def calc_cond_batch(
     if not run.controlled:
         asked = asked if is_only else replace(asked, native="another node asks the same thing twice")
         with_it = with_question(model_options, asked)
-        return _accounted(run, asked, lambda: executor(model, conds, x_in, timestep, with_it))
+        return _accounted(active, asked, lambda: executor(model, conds, x_in, timestep, with_it))
     is_whole = tuple(x_in.shape) == run.latent_shape
     if not is_whole:
         active.fall_back("another node evaluates parts of the latent")
     forecast = run.recall(asked.key) if is_whole else None
     if forecast is not None:
         return list(forecast.chunk(len(conds)))
-    predictions = _accounted(run, asked, lambda: executor(model, conds, x_in, timestep, model_options))
+    predictions = _accounted(active, asked, lambda: executor(model, conds, x_in, timestep, model_options))
     if is_whole:
         run.keep(asked.key, torch.cat(predictions))
     return predictions
 
 
-def _accounted(run: Run, asked: Question, predict: Callable[[], list[Tensor]]) -> list[Tensor]:
+def _accounted(active: ActiveRun, asked: Question, predict: Callable[[], list[Tensor]]) -> list[Tensor]:
     """Predictions from the host, which are counted even if another pack calls the transformer past `apply_model`."""
+    run = active.run
     counted = run.account.record.all_tokens
     predictions = predict()
-    if run.account.record.all_tokens == counted:
+    if run.account.record.all_tokens == counted and asked.states:
         run.account.count_native(len(asked.states) * run.latent_shape[0])
+        if run.keeps_keys:
+            active.fall_back("another node calls the transformer by itself")
     return predictions
 
 

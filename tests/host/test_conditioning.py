@@ -211,6 +211,32 @@ def test_a_lora_that_is_scheduled_over_the_steps_is_seen_at_once(flux: ModelPatc
     assert classes == [StepClass.SKIPPED, StepClass.FULL, StepClass.SKIPPED]
 
 
+def test_keyframes_go_on_in_skipped_steps(flux: ModelPatcher) -> None:
+    """The host takes one keyframe an evaluation where each is sure of a step, so it has to hear of every evaluation."""
+
+    def strengths(model: ModelPatcher) -> dict[float, float]:
+        hooks, frames = comfy.hooks.create_hook_lora({}, 1.0, 1.0), comfy.hooks.HookKeyframeGroup()
+        for number in range(6):
+            frames.add(comfy.hooks.HookKeyframe(1.0 - 0.1 * number, 0.6 + 0.001 * number))
+        hooks.set_keyframes_on_hooks(frames)
+        found = {}
+
+        def note(apply: Callable, call: dict) -> Tensor:
+            (hook,) = model.model.current_patcher.current_hooks.hooks
+            found[call["timestep"][0].item()] = hook.strength
+            return apply(call["input"], call["timestep"], **call["c"])
+
+        model.set_model_unet_function_wrapper(note)
+        sample(model, 20, positive=conditioning(1, hooks=hooks))
+        return found
+
+    full, ours = strengths(flux.clone()), strengths(schedule(flux, "custom", ANY_ERROR))
+    assert len(set(full.values())) == 6
+    assert {sigma: full[sigma] for sigma in ours} == ours
+    changed = [sigma for sigma, before in zip(list(full)[1:], full.values(), strict=False) if full[sigma] != before]
+    assert set(changed) <= ours.keys()
+
+
 def test_skip_layer_guidance_where_whole_steps_are_skipped(flux: ModelPatcher) -> None:
     guided = SkipLayerGuidanceDiT.execute(flux, 3.0, 0.0, 1.0, "", "1").args[0]
     report = run(schedule(guided, "custom", ANY_ERROR), steps=20)[1]
