@@ -49,6 +49,8 @@ class Unaccelerated(ValueError):
 NOTHING_SAVED = "no step could be forecast within this quality's tolerance (fast and draft tolerate more)"
 WENT_BACK = "the sampler goes back to earlier noise levels, and nothing can be forecast across such a jump"
 NOTHING_ASKED = "a target_speedup this close to 1 leaves no step out"
+NOTHING_FROZEN = "no token was to be left out (every level in this picture is computed at every step)"
+ALWAYS_NEW = "another node asks the model something new at every step, so that nothing could be forecast"
 
 
 def warmup_steps(share: float, num_steps: int, score: str) -> int:
@@ -261,6 +263,7 @@ class Run:
         if self._selected is None:
             return Call(Mode.STORE if self._next_is_partial() else Mode.FULL, chunks)
         if not all(self._is_fresh(chunk) for chunk in chunks):
+            self.groups.strangers += 1
             return Call(Mode.STORE, chunks)
         return Call(Mode.SKIP if self._selected.empty else Mode.PARTIAL, chunks, self._selected)
 
@@ -286,10 +289,14 @@ class Run:
         return self.scheduler is not None and not self.controlled
 
     def why_native(self) -> str:
-        """After the last step: why the measured errors allowed no saving; empty when they did or never decided."""
+        """After the last step: why nothing was saved; empty when something was, or the reason is known."""
         told = self._gave_up or self.report.fallbacks or self.report.computed_token_fraction < 1.0
-        if not self.controlled or told:
+        if self.scheduler is None or told:
             return ""
+        if self.groups.strangers:
+            return ALWAYS_NEW
+        if not self.controlled:
+            return NOTHING_FROZEN
         return NOTHING_ASKED if self.scheduler.target_speedup else NOTHING_SAVED
 
     def give_up(self) -> None:

@@ -12,6 +12,7 @@ from ..clock import SAME_STEP
 from ..presets import FEWEST_STEPS
 from ..run import Run
 from .families import family_of, supported
+from .keys import QUESTION, Question
 from .noise import Noise, noise_of
 
 # They evaluate the model at sigmas of their own, so that a level's interval in steps means nothing.
@@ -98,4 +99,7 @@ def unsupported_call(run: Run, x: Tensor, options: dict) -> str:
         return "a conditioning covers only part of the latent (area or window)"
     if x.shape[0] != len(options.get("uuids", ())) * run.latent_shape[0]:
         return "another node calls the model with batches of its own"
-    return patched_blocks(options)
+    if len(options["uuids"]) != len(options.get("cond_or_uncond", ())):
+        return "another node calls the model without telling the sides of the guidance (cond_or_uncond)"
+    question: Question | None = options.get(QUESTION)
+    return (question.native if question else "") or patched_blocks(options)

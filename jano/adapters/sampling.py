@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import comfy.model_patcher
@@ -19,7 +19,8 @@ from ..report import RunReport
 from ..run import Call, Mode, Run, Unaccelerated, without_region_default
 from .attention import OVERRIDE, AttentionTap
 from .families import by_class, grid_of
-from .keys import chunk_keys, group_key
+from .keys import Question, chunk_keys, question_of, with_question
+from .live import Live
 from .memory import with_cache
 from .noise import Noise, noise_of
 from .progress import tell_end, tell_step
@@ -77,10 +78,11 @@ def told_strength(guider: object) -> float | None:
 
 
 @dataclass
-class ActiveRun:
+class ActiveRun(Live):
     """A Run bound to the host's model; what `transformer_options["jano"]` holds while sampling.
 
-    `run` is None when the whole run is native. `sigma` is the host's, of the evaluation that is under way.
+    `run` is None when the whole run is native. `sigma` is the host's, of the evaluation that is under way, and `x` what
+    it is about.
     """
 
     settings: JanoSettings
@@ -90,6 +92,7 @@ class ActiveRun:
     num_front: Callable[[dict], int] = lambda conds: 0
     noise: Noise = Noise.MIXED
     sigma: float = 0.0
+    x: Tensor | None = None
 
     @property
     def shift(self) -> Tensor | None:
@@ -122,6 +125,7 @@ def outer_sample(executor: Callable, noise: Tensor, latent_image: Tensor, sample
         if active.run is not None and (reason := active.run.why_native()):
             active.fall_back(reason)
     finally:
+        active.x = None
         if active.run is not None:
             active.run.drop()
         guider.model_options = original
@@ -221,7 +225,7 @@ def predict_noise(executor: Callable, x: Tensor, timestep: Tensor, model_options
     active.sigma = float(timestep.flatten()[0])
     scale = active.noise.scale(active.sigma)
     run.begin(active.noise.flow_sigma(active.sigma))
-    x = run.shown(x, scale)
+    active.x = x = run.shown(x, scale)
     denoised = executor(x, timestep, model_options, seed)
     denoised = run.settle(x, denoised, scale, told_strength(executor.class_obj))
     run.account.record.seconds += time.perf_counter() - started
@@ -236,17 +240,37 @@ def calc_cond_batch(
 
     Whole steps are skipped here and not at the transformer, so that ControlNets and compiled models are skipped too.
     """
-    options = model_options.get("transformer_options", {})
-    active = options.get(KEY)
+    active = model_options.get("transformer_options", {}).get(KEY)
     run = active.run if isinstance(active, ActiveRun) else None
-    if run is None or not run.controlled:
+    if run is None:
         return executor(model, conds, x_in, timestep, model_options)
-    group = run.groups.numbered(group_key(conds, active.sigma, options))
-    forecast = run.recall(group)
+    asked = question_of(model, conds, x_in, active.x, timestep, model_options)
+    is_only = run.groups.ask(asked.key)
+    if not run.controlled:
+        asked = asked if is_only else replace(asked, native="another node asks the same thing twice")
+        with_it = with_question(model_options, asked)
+        return _accounted(active, asked, lambda: executor(model, conds, x_in, timestep, with_it))
+    is_whole = tuple(x_in.shape) == run.latent_shape
+    if not is_whole:
+        active.fall_back("another node evaluates parts of the latent")
+    forecast = run.recall(asked.key) if is_whole else None
     if forecast is not None:
         return list(forecast.chunk(len(conds)))
-    predictions = executor(model, conds, x_in, timestep, model_options)
-    run.keep(group, torch.cat(predictions))
+    predictions = _accounted(active, asked, lambda: executor(model, conds, x_in, timestep, model_options))
+    if is_whole:
+        run.keep(asked.key, torch.cat(predictions))
+    return predictions
+
+
+def _accounted(active: ActiveRun, asked: Question, predict: Callable[[], list[Tensor]]) -> list[Tensor]:
+    """Predictions from the host, which are counted even if another pack calls the transformer past `apply_model`."""
+    run = active.run
+    counted = run.account.record.all_tokens
+    predictions = predict()
+    if run.account.record.all_tokens == counted and asked.states:
+        run.account.count_native(len(asked.states) * run.latent_shape[0])
+        if run.keeps_keys:
+            active.fall_back("another node calls the transformer by itself")
     return predictions
 
 

@@ -206,9 +206,35 @@ def test_a_lora_that_is_scheduled_over_the_steps_is_seen_at_once(flux: ModelPatc
     changes = flux.model.model_sampling.percent_to_sigma(0.6)
     report = run(schedule(flux, "custom", ANY_ERROR), positive=conditioning(1, hooks=hooks), steps=20)[1]
     assert (report.verdict, report.fallbacks) == ("accelerated", [])
-    at = next(record.step for record in report.steps if record.sigma <= changes)
+    at = next(record.step for record in report.steps if torch.tensor(record.sigma) <= changes)  # as the host compares
     classes = [record.step_class for record in report.steps[at - 1 : at + 2]]
     assert classes == [StepClass.SKIPPED, StepClass.FULL, StepClass.SKIPPED]
+
+
+def test_keyframes_go_on_in_skipped_steps(flux: ModelPatcher) -> None:
+    """The host takes one keyframe an evaluation where each is sure of a step, so it has to hear of every evaluation."""
+
+    def strengths(model: ModelPatcher) -> dict[float, float]:
+        hooks, frames = comfy.hooks.create_hook_lora({}, 1.0, 1.0), comfy.hooks.HookKeyframeGroup()
+        for number in range(6):
+            frames.add(comfy.hooks.HookKeyframe(1.0 - 0.1 * number, 0.6 + 0.001 * number))
+        hooks.set_keyframes_on_hooks(frames)
+        found = {}
+
+        def note(apply: Callable, call: dict) -> Tensor:
+            (hook,) = model.model.current_patcher.current_hooks.hooks
+            found[call["timestep"][0].item()] = hook.strength
+            return apply(call["input"], call["timestep"], **call["c"])
+
+        model.set_model_unet_function_wrapper(note)
+        sample(model, 20, positive=conditioning(1, hooks=hooks))
+        return found
+
+    full, ours = strengths(flux.clone()), strengths(schedule(flux, "custom", ANY_ERROR))
+    assert len(set(full.values())) == 6
+    assert {sigma: full[sigma] for sigma in ours} == ours
+    changed = [sigma for sigma, before in zip(list(full)[1:], full.values(), strict=False) if full[sigma] != before]
+    assert set(changed) <= ours.keys()
 
 
 def test_skip_layer_guidance_where_whole_steps_are_skipped(flux: ModelPatcher) -> None:

@@ -16,7 +16,7 @@ from comfyui_jano.jano.adapters.patch import analyze, schedule
 from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.jano.config import AnalyzerConfig
 from comfyui_jano.jano.report import RunReport
-from comfyui_jano.jano.run import NOTHING_ASKED, NOTHING_SAVED
+from comfyui_jano.jano.run import NOTHING_ASKED, NOTHING_FROZEN, NOTHING_SAVED
 from comfyui_jano.jano.schedule import Level
 from comfyui_jano.tests.host import tiny
 from comfyui_jano.tests.host.tiny import ODD, level_map, sample
@@ -189,7 +189,7 @@ def test_an_all_active_map_leaves_nothing_out(flux: ModelPatcher) -> None:
     picture = sample(model)
     assert torch.equal(picture, sample(flux))
     report = report_of(model, picture)
-    assert (report.computed_token_fraction, report.fallbacks) == (1.0, [])
+    assert (report.computed_token_fraction, report.fallbacks) == (1.0, [NOTHING_FROZEN])
 
 
 @pytest.mark.parametrize(

@@ -29,15 +29,31 @@ def test_an_unknown_group_is_not_recalled() -> None:
     memory = GroupMemory(SchedulerConfig())
     kept(memory, "a", 0)
     assert memory.recall("b", 1) is None
+    assert memory.strangers == 1
 
 
-def test_a_group_is_told_from_the_same_one_asked_for_again_in_one_evaluation() -> None:
+def test_what_one_evaluation_asks_for_twice_is_not_recalled() -> None:
+    memory = GroupMemory(SchedulerConfig(forecast="hold"))
+    memory.begin()
+    assert memory.ask("a")
+    kept(memory, "a", 0)
+    assert not memory.ask("a")
+    kept(memory, "a", 0)
+    assert memory.recall("a", 0) is None
+    memory.begin()
+    assert not memory.ask("a")  # it may be the second one, which the first has fallen silent before
+    assert memory.recall("a", 1) is None
+    kept(memory, "a", 1)
+    memory.begin()
+    assert memory.ask("a")
+    assert memory.recall("a", 2) is not None
+
+
+def test_what_is_no_longer_asked_for_is_forgotten() -> None:
     memory = GroupMemory(SchedulerConfig())
-    memory.begin()
-    first, second = memory.numbered("a"), memory.numbered("a")
-    assert first != second
-    memory.begin()
-    assert memory.numbered("a") == first
+    for step in range(4):
+        kept(memory, f"new at step {step}", step)
+    assert len(memory._groups) == 2
 
 
 def test_a_group_without_a_line_is_computed_once_more() -> None:
