@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+from operator import itemgetter
 
 import torch
 from torch import Tensor
@@ -105,8 +106,8 @@ class Run:
         self._histories: dict[Hashable, PredictionHistory] = {}
         self._last_step: dict[Hashable, int] = {}
         self._counted = 0
-        self._asked: list[Hashable] = []
-        self._computed: list[Tensor] = []
+        self._asked: set[Hashable] = set()
+        self._told: list[tuple[int, Tensor]] = []
         self._selections: dict[frozenset, Selection] = {}
         report.num_steps, report.num_tokens, report.accelerates = num_steps, grid.num_tokens, scheduler is not None
 
@@ -157,7 +158,7 @@ class Run:
         if self.account.begin(self.moment.step, sigma):
             self._selected = self._select() if self._caches else None
         self._frozen_by = None
-        self._asked, self._computed = [], []
+        self._asked, self._told = set(), []
         self.groups.begin()
 
     def _go_back(self) -> None:
@@ -199,7 +200,7 @@ class Run:
             self.observe(x / scale, denoised)
         if self.feedback is None:
             return denoised
-        strength = guidance_strength(denoised, self._computed)
+        strength = guidance_strength(denoised, [told for _, told in sorted(self._told, key=itemgetter(0))])
         strength = cfg if strength is None else strength
         denoised = self.feedback.settled(denoised, self.moment, self._frozen_by, frozenset(self._asked), strength)
         self.report.spread = self.feedback.spread
@@ -234,9 +235,13 @@ class Run:
 
     # --- once per group of conditionings that the guidance asks for, where whole steps are forecast
 
+    def hear(self, parts: Iterable[Hashable], answers: Sequence[tuple[int, Tensor]]) -> None:
+        """What the guidance asked for, and what it was told of its sides, computed or forecast."""
+        self._asked.update(parts)
+        self._told += [answer for answer in answers if answer[1].shape == self.latent_shape]
+
     def recall(self, key: Hashable) -> Tensor | None:
         """Forecast predictions of a group, stacked along the batch; None where they must be computed."""
-        self._asked.append(key)
         group = None if self._selected is None else self.groups.recall(key, self.moment.step)
         if group is None:
             self._counted = self.account.record.all_tokens
@@ -248,7 +253,6 @@ class Run:
     def keep(self, key: Hashable, predictions: Tensor) -> None:
         """Predictions of a group, stacked along the batch, were computed because there was nothing to recall."""
         if self._caches:
-            self._computed += predictions.split(self.latent_shape[0])
             self.groups.keep(key, predictions, self.moment, self.account.record.all_tokens - self._counted)
 
     # --- once per call of the transformer
@@ -259,7 +263,6 @@ class Run:
 
     def plan(self, chunks: Chunks) -> Call:
         """What to compute for these conditioning chunks; those without fresh K/V are computed in full."""
-        self._asked += chunks
         if self._selected is None:
             return Call(Mode.STORE if self._next_is_partial() else Mode.FULL, chunks)
         if not all(self._is_fresh(chunk) for chunk in chunks):
@@ -278,7 +281,6 @@ class Run:
         if call.mode is not Mode.FULL:
             self._last_step.update(dict.fromkeys(call.chunks, self.moment.step))
         if call.mode is not Mode.SKIP:
-            self._computed += x0.chunk(len(call.chunks))
             self._remember(call, x0)
         self.report.cache_bytes_peak = max(self.report.cache_bytes_peak, self.cache.num_bytes)
         return x0
@@ -321,7 +323,7 @@ class Run:
         self._forget()
         self._features.clear()
         self._selections.clear()
-        self._asked, self._computed = [], []
+        self._asked, self._told = set(), []
         self.feedback = None
 
     @property

@@ -26,11 +26,21 @@ COVERAGE = ("area", "mask", "gligen")
 @dataclass(frozen=True)
 class Question(Live):
     """What the guidance asks for at once: `key` tells it from others, `states` are those of the conditionings that are
-    on, by (side, uuid). `native` is why it must not be answered by level, if so."""
+    on, by (side, uuid), and `about` what they are asked of. `native` is why it must not be answered by level, if so."""
 
     key: Hashable
-    states: dict[Hashable, Hashable]
+    states: dict[tuple[int, Hashable], Hashable]
+    about: Hashable = None
     native: str = ""
+
+    @property
+    def parts(self) -> frozenset[Hashable]:
+        """What is asked, however the guidance puts it together: the same for both sides at once and one by one."""
+        return frozenset((chunk, state, self.about) for chunk, state in self.states.items())
+
+    def answers(self, predictions: list[Tensor]) -> list[tuple[int, Tensor]]:
+        """The sides that were asked about, each with its prediction."""
+        return [(side, predictions[side]) for side in sorted({side for side, _ in self.states})]
 
 
 def question_of(
@@ -47,8 +57,8 @@ def question_of(
     )
     states = {(side, state[0]): state for side, on in enumerate(sides) for state in on}
     is_its_own = evaluated is None or x is evaluated or (x.shape == evaluated.shape and torch.equal(x, evaluated))
-    key = Same(model), sides, _changes(options), is_its_own
-    return Question(key, states, "" if is_its_own else "another node asks about a latent of its own")
+    about = Same(model), _changes(options), is_its_own
+    return Question((sides, about), states, about, "" if is_its_own else "another node asks about a latent of its own")
 
 
 def with_question(model_options: dict, question: Question) -> dict:

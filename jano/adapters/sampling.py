@@ -249,14 +249,19 @@ def calc_cond_batch(
     if not run.controlled:
         asked = asked if is_only else replace(asked, native="another node asks the same thing twice")
         with_it = with_question(model_options, asked)
-        return _accounted(active, asked, lambda: executor(model, conds, x_in, timestep, with_it))
+        predictions = _accounted(active, asked, lambda: executor(model, conds, x_in, timestep, with_it))
+        run.hear(asked.parts, asked.answers(predictions))
+        return predictions
     is_whole = tuple(x_in.shape) == run.latent_shape
     if not is_whole:
         active.fall_back("another node evaluates parts of the latent")
     forecast = run.recall(asked.key) if is_whole else None
     if forecast is not None:
-        return list(forecast.chunk(len(conds)))
+        predictions = list(forecast.chunk(len(conds)))
+        run.hear(asked.parts, asked.answers(predictions))
+        return predictions
     predictions = _accounted(active, asked, lambda: executor(model, conds, x_in, timestep, model_options))
+    run.hear(asked.parts, asked.answers(predictions))
     if is_whole:
         run.keep(asked.key, torch.cat(predictions))
     return predictions

@@ -24,6 +24,8 @@ from torch import Tensor
 CFG = 4.0
 EVERY_STEP = {"static_interval": 1, "moderate_interval": 1}
 ANY_ERROR = {"tolerance": 1e6}
+# The step before what is asked changes, and from there on: a line has two points.
+NEW_QUESTION = [StepClass.SKIPPED, StepClass.FULL, StepClass.FULL, StepClass.SKIPPED]
 PART_OF_LATENT = "a conditioning covers only part of the latent (area or window)"
 
 
@@ -158,7 +160,7 @@ def test_a_late_conditioning_is_computed_at_once_where_whole_steps_are_skipped(f
     first = chunks.index(3)
     assert chunks == [2] * first + [3] * (20 - first)
     classes = [record.step_class for record in report.steps]
-    assert classes[first - 1 : first + 2] == [StepClass.SKIPPED, StepClass.FULL, StepClass.SKIPPED]
+    assert classes[first - 1 : first + 3] == NEW_QUESTION
 
 
 def test_an_area_is_no_reason_not_to_skip_whole_steps(flux: ModelPatcher) -> None:
@@ -195,7 +197,9 @@ def test_a_controlnet_that_comes_and_goes_is_seen_at_once(flux: ModelPatcher) ->
     on = [record for record in report.steps if sigma[1] <= record.sigma <= sigma[0]]
     off = report.steps[on[-1].step + 1]
     assert calls
-    assert [record.step_class for record in (on[0], on[1], off)] == [StepClass.FULL, StepClass.SKIPPED, StepClass.FULL]
+    first = on[0].step
+    assert [record.step_class for record in report.steps[first - 1 : first + 2]] == NEW_QUESTION[:3]
+    assert off.step_class is StepClass.FULL
 
 
 def test_a_lora_that_is_scheduled_over_the_steps_is_seen_at_once(flux: ModelPatcher) -> None:
@@ -207,8 +211,7 @@ def test_a_lora_that_is_scheduled_over_the_steps_is_seen_at_once(flux: ModelPatc
     report = run(schedule(flux, "custom", ANY_ERROR), positive=conditioning(1, hooks=hooks), steps=20)[1]
     assert (report.verdict, report.fallbacks) == ("accelerated", [])
     at = next(record.step for record in report.steps if torch.tensor(record.sigma) <= changes)  # as the host compares
-    classes = [record.step_class for record in report.steps[at - 1 : at + 2]]
-    assert classes == [StepClass.SKIPPED, StepClass.FULL, StepClass.SKIPPED]
+    assert [record.step_class for record in report.steps[at - 1 : at + 3]] == NEW_QUESTION
 
 
 def test_keyframes_go_on_in_skipped_steps(flux: ModelPatcher) -> None:
