@@ -8,7 +8,7 @@ from ..jano.adapters.patch import analyze, schedule
 from ..jano.complexity import SCORE_FUNCTIONS
 from ..jano.config import MOST_SPEEDUP, AnalyzerConfig, SchedulerConfig
 from ..jano.presets import QUALITIES, schedule_complaint
-from .types import CATEGORY, NAME_ALIASES, SEARCH_ALIASES, LevelMapType
+from .types import CATEGORY, NAME_ALIASES, SEARCH_ALIASES, LevelMapType, own_id
 
 ANALYZER = AnalyzerConfig()
 SCHEDULER = SchedulerConfig()
@@ -25,6 +25,7 @@ class JanoAnalyzer(io.ComfyNode):
             "nothing and records the level map; put a Jano Scheduler behind it to compute less where nothing changes.",
             search_aliases=[*NAME_ALIASES, "level map", "complexity"],
             hidden=[io.Hidden.unique_id],
+            not_idempotent=True,  # the host must not hand a MODEL that draws on this node to another one
             inputs=[
                 io.Model.Input("model", tooltip="The diffusion model to watch (Flux, Wan, Qwen-Image and others)."),
                 io.Float.Input(
@@ -79,7 +80,7 @@ class JanoAnalyzer(io.ComfyNode):
         fill_holes: bool = False,
     ) -> io.NodeOutput:
         analyzer = AnalyzerConfig(warmup, (region_t, region_h, region_w), temporal_weight, score, fill_holes=fill_holes)
-        return io.NodeOutput(analyze(model, analyzer, node_id=cls.hidden.unique_id))
+        return io.NodeOutput(analyze(model, analyzer, node_id=own_id(cls)))
 
 
 def _region_inputs() -> list[io.Input]:
@@ -109,6 +110,7 @@ class JanoScheduler(io.ComfyNode):
             "unchanged, and says why.",
             search_aliases=SEARCH_ALIASES,
             hidden=[io.Hidden.unique_id],
+            not_idempotent=True,  # the host must not hand a MODEL that draws on this node to another one
             inputs=[
                 io.Model.Input(
                     "model",
@@ -174,7 +176,7 @@ class JanoScheduler(io.ComfyNode):
             "cooldown": cooldown,
             "target_speedup": target_speedup,
         }
-        return io.NodeOutput(schedule(model, quality, custom, level_map=level_map, node_id=cls.hidden.unique_id))
+        return io.NodeOutput(schedule(model, quality, custom, level_map=level_map, node_id=own_id(cls)))
 
     @classmethod
     def validate_inputs(

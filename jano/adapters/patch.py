@@ -11,7 +11,7 @@ from ..levels import LevelMap
 from ..presets import schedule_of
 from .inputs import level_map_of, model_of
 from .sampling import install
-from .settings import settings_of, with_settings
+from .settings import Loader, settings_of, with_settings
 
 WEIGHT_DTYPES = {
     "default": {},
@@ -42,10 +42,12 @@ def schedule(
     custom: dict | None = None,
     level_map: LevelMap | None = None,
     node_id: str | None = None,
+    loader: Loader | None = None,
 ) -> ModelPatcher:
     """A clone of `model` that computes less; `custom` holds the knobs of quality "custom".
 
-    A `level_map` of the run before spares this one drawing its own and measuring errors first.
+    A `level_map` of the run before spares this one drawing its own and measuring errors first. The node `node_id` shows
+    the runs; `loader` describes it where the host may keep this MODEL for another one.
     """
     clone = with_settings(
         model_of(model),
@@ -53,6 +55,7 @@ def schedule(
         level_map=level_map_of(level_map),
         preset=quality != "custom",
         node_id=node_id,
+        loader=loader,
     )
     install(clone)
     return clone

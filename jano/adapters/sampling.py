@@ -34,6 +34,7 @@ from .refusals import (
     unsupported_sigmas,
 )
 from .settings import KEY, JanoSettings, RunHistory, fingerprint
+from .shown_on import node_to_show
 from .taps import Tap, tapped
 from .tokens import TokenRows
 
@@ -114,6 +115,7 @@ def outer_sample(executor: Callable, noise: Tensor, latent_image: Tensor, sample
     settings = guider.model_options.get("transformer_options", {}).get(KEY)
     if not isinstance(settings, JanoSettings):
         return executor(noise, latent_image, sampler, sigmas, *args, **kw)
+    settings = replace(settings, node_id=node_to_show(settings))
     original = guider.model_options
     guider.model_options = comfy.model_patcher.create_model_options_clone(original)
     denoise_mask = args[0] if args else kw.get("denoise_mask")
