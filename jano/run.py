@@ -266,7 +266,6 @@ class Run:
         if self._selected is None:
             return Call(Mode.STORE if self._next_is_partial() else Mode.FULL, chunks)
         if not all(self._is_fresh(chunk) for chunk in chunks):
-            self.groups.strangers += 1
             return Call(Mode.STORE, chunks)
         return Call(Mode.SKIP if self._selected.empty else Mode.PARTIAL, chunks, self._selected)
 
@@ -295,7 +294,7 @@ class Run:
         told = self._gave_up or self.report.fallbacks or self.report.computed_token_fraction < 1.0
         if self.scheduler is None or told:
             return ""
-        if self.groups.strangers:
+        if self.groups.always_new:
             return ALWAYS_NEW
         if not self.controlled:
             return NOTHING_FROZEN

@@ -27,35 +27,38 @@ class GroupMemory:
     """The groups of one run; made and dropped with it.
 
     A key that one evaluation asks for twice stands for two questions that cannot be told apart: none is remembered.
-    `strangers` counts what was asked for and not known.
     """
 
     def __init__(self, config: SchedulerConfig) -> None:
         self._config = config
         self._groups: dict[Hashable, Group] = {}
         self._asked: Counter[Hashable] = Counter()
-        self._ambiguous: frozenset[Hashable] = frozenset()
-        self.strangers = 0
+        self._asked_before: Counter[Hashable] = Counter()
+        self._compared, self._familiar = 0, 0
+
+    @property
+    def always_new(self) -> bool:
+        """Whether every evaluation asked for something that the one before had not asked for."""
+        return self._compared > 0 and not self._familiar
 
     def begin(self) -> None:
         """A model evaluation starts."""
-        self._ambiguous = frozenset(key for key, times in self._asked.items() if times > 1)
-        self._asked.clear()
+        if self._asked and self._asked_before:
+            self._compared += 1
+            self._familiar += self._asked.keys() <= self._asked_before.keys()
+        self._asked_before, self._asked = self._asked, Counter()
 
     def ask(self, key: Hashable) -> bool:
         """The evaluation asks for a group; whether it is the only one of this key, here and in the one before."""
         self._asked[key] += 1
         if self._asked[key] > 1:
             self._groups.pop(key, None)
-        return self._asked[key] == 1 and key not in self._ambiguous
+        return self._asked[key] == 1 and self._asked_before[key] <= 1
 
     def recall(self, key: Hashable, step: int) -> Group | None:
         """The group, if it has a line and was asked for up to the step before; older predictions are too old."""
-        group = None if key in self._ambiguous else self._groups.get(key)
-        if group is None or group.last_step < step - 1:
-            self.strangers += 1
-            return None
-        if not group.history.is_ready:
+        group = self._groups.get(key) if self._asked_before[key] <= 1 else None
+        if group is None or group.last_step < step - 1 or not group.history.is_ready:
             return None
         group.last_step = step
         return group
@@ -72,4 +75,4 @@ class GroupMemory:
     def drop(self) -> None:
         self._groups.clear()
         self._asked.clear()
-        self._ambiguous = frozenset()
+        self._asked_before.clear()

@@ -43,7 +43,7 @@ def keys(model: ModelPatcher, cond: dict, sigmas: Tensor) -> list:
     options = {"transformer_options": {"sample_sigmas": sigmas}}
     host = SimpleNamespace(current_patcher=model)
     x = torch.zeros(1, 1, 1, 1)
-    return [question_of(host, [[cond]], x, None, sigma.expand(1), options).key[1:] for sigma in sigmas[:-1]]
+    return [question_of(host, [[cond]], x, None, sigma.expand(1), options).key for sigma in sigmas[:-1]]
 
 
 def changes(values: list) -> list[bool]:

@@ -29,7 +29,6 @@ def test_an_unknown_group_is_not_recalled() -> None:
     memory = GroupMemory(SchedulerConfig())
     kept(memory, "a", 0)
     assert memory.recall("b", 1) is None
-    assert memory.strangers == 1
 
 
 def test_what_one_evaluation_asks_for_twice_is_not_recalled() -> None:
@@ -47,6 +46,17 @@ def test_what_one_evaluation_asks_for_twice_is_not_recalled() -> None:
     memory.begin()
     assert memory.ask("a")
     assert memory.recall("a", 2) is not None
+
+
+def test_what_is_new_in_every_evaluation_is_noticed() -> None:
+    for asked, always_new in (("abcd", True), ("abbc", False), ("a", False)):
+        memory = GroupMemory(SchedulerConfig())
+        for key in asked:
+            memory.begin()
+            memory.ask(key)
+            memory.ask("always the same")
+        memory.begin()
+        assert memory.always_new is always_new
 
 
 def test_what_is_no_longer_asked_for_is_forgotten() -> None:
