@@ -279,6 +279,7 @@ class Run:
             x0 = frozen if x0 is None else torch.where(call.selection.cells, x0, frozen)
         if call.mode is not Mode.FULL:
             self._last_step.update(dict.fromkeys(call.chunks, self.moment.step))
+            self._forget_old()
         if call.mode is not Mode.SKIP:
             self._remember(call, x0)
         self.report.cache_bytes_peak = max(self.report.cache_bytes_peak, self.cache.num_bytes)
@@ -348,6 +349,14 @@ class Run:
     def _is_fresh(self, chunk: Hashable) -> bool:
         """Whether this chunk's keys and values were kept up to the step before; otherwise they are too old."""
         return self._last_step.get(chunk, -2) >= self.moment.step - 1
+
+    def _forget_old(self) -> None:
+        """Let go of chunks that are asked for no more."""
+        old = {chunk for chunk in self._last_step if not self._is_fresh(chunk)}
+        for kept in (self._last_step, self._histories):
+            for chunk in old & kept.keys():
+                del kept[chunk]
+        self.cache.forget(old)
 
     def _remember(self, call: Call, x0: Tensor) -> None:
         if not self._caches:

@@ -32,8 +32,8 @@ def num_front(model: nn.Module, conds: dict) -> int:
 
 
 def taps(model: nn.Module) -> list[Tap]:
-    double = [Tap(("double", i), block, _enter_double, _leave_double) for i, block in enumerate(model.double_blocks)]
-    single = [Tap(("single", i), block, _enter_single, _leave_single) for i, block in enumerate(model.single_blocks)]
+    double = [Tap(("double", i), block, 1, _enter_double, _leave_double) for i, block in enumerate(model.double_blocks)]
+    single = [Tap(("single", i), block, 1, _enter_single, _leave_single) for i, block in enumerate(model.single_blocks)]
     return double + single
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -14,6 +13,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
+from ..account import now
 from ..config import SchedulerConfig
 from ..report import RunReport
 from ..run import Call, Mode, Run, Unaccelerated, without_region_default
@@ -223,14 +223,14 @@ def predict_noise(executor: Callable, x: Tensor, timestep: Tensor, model_options
         run.drop()
         active.run = None
         return executor(x, timestep, model_options, seed)
-    started = time.perf_counter()
+    started = now(x.device)
     active.sigma = float(timestep.flatten()[0])
     scale = active.noise.scale(active.sigma)
     run.begin(active.noise.flow_sigma(active.sigma))
     active.x = x = run.shown(x, scale)
     denoised = executor(x, timestep, model_options, seed)
     denoised = run.settle(x, denoised, scale, told_strength(executor.class_obj))
-    run.account.record.seconds += time.perf_counter() - started
+    run.account.record.seconds += now(x.device) - started
     tell_step(active.settings.node_id, run.report, run.grid.tokens)
     return denoised
 
@@ -327,6 +327,7 @@ def _apply_tapped(active: ActiveRun, rows: TokenRows, options: dict, execute: Ca
         run.give_up()
         return run.finish(Call(Mode.FULL, call.chunks), execute(options))
     x0 = run.finish(call, x0)
+    run.cache.retain(call.chunks, rows.layers)
     if rows.layout is None:
         active.fall_back("another node answered in place of the transformer")
         run.give_up()

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..kv_cache import KVCache
 from ..run import Call, Mode, Unaccelerated
+from .live import Live
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class TokenRows:
         self.layout: Layout | None = None
         self.image: Tensor | None = None
         self.joint: Tensor | None = None
+        self.layers: set[Hashable] = set()
         self._gathered: dict[int, tuple[Tensor, Tensor]] = {}
 
     @property
@@ -89,7 +91,7 @@ class TokenRows:
 
 
 @dataclass
-class BlockPass:
+class BlockPass(Live):
     """One transformer block inside one call: what attention inside it must know."""
 
     layer: Hashable
@@ -101,3 +103,11 @@ class BlockPass:
         """Whether the attention that runs now is the block's self-attention (its first)."""
         self.attentions += 1
         return self.attentions == 1
+
+    def require(self, attentions: int) -> None:
+        """Raises Unaccelerated unless the block attended this often; else some attention was not seen, or in parts."""
+        if self.attentions != attentions:
+            raise Unaccelerated(
+                f"a block called the host's attention {self.attentions} times and not {attentions} (another node "
+                "replaces it, or cuts it into parts)"
+            )

@@ -45,11 +45,16 @@ def num_front(model: nn.Module, conds: dict) -> int:
 
 
 def taps(model: nn.Module) -> list[Tap]:
-    first, *rest = model.blocks
+    leaves = [_leave_first, *[_leave] * (len(model.blocks) - 1)]
     return [
-        Tap(("block", 0), first, _enter, _leave_first),
-        *(Tap(("block", i), block, _enter, _leave) for i, block in enumerate(rest, start=1)),
+        Tap(("block", i), block, _attentions(block), _enter, leave)
+        for i, (block, leave) in enumerate(zip(model.blocks, leaves, strict=True))
     ]
+
+
+def _attentions(block: nn.Module) -> int:
+    """Over the tokens themselves, over the text, and over a picture where the model takes one."""
+    return 3 if hasattr(getattr(block, "cross_attn", None), "k_img") else 2
 
 
 def _enter(arguments: dict, block: BlockPass) -> None:

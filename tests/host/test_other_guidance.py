@@ -144,7 +144,15 @@ def test_by_level_a_question_about_another_x_is_native(flux: ModelPatcher) -> No
     assert (report.verdict, report.fallbacks) == ("accelerated", ["another node asks about a latent of its own"])
 
 
-def test_a_pack_that_tiles_with_changing_tiles_is_computed(flux: ModelPatcher) -> None:
+@pytest.mark.parametrize(
+    ("custom", "reason"),
+    [
+        (ANY_ERROR, "another node evaluates parts of the latent"),
+        ({}, "a conditioning covers only part of the latent (area or window)"),
+    ],
+    ids=["whole steps", "by level"],
+)
+def test_a_pack_that_tiles_with_changing_tiles_is_computed(flux: ModelPatcher, custom: dict, reason: str) -> None:
     calls = []
 
     def tiled(args: dict) -> list[Tensor]:
@@ -158,7 +166,7 @@ def test_a_pack_that_tiles_with_changing_tiles_is_computed(flux: ModelPatcher) -
 
     alone = flux.clone()
     alone.set_model_sampler_calc_cond_batch_function(tiled)
-    model = schedule(alone, "custom", ANY_ERROR)
+    model = schedule(alone, "custom", custom)
     size = (12, 12)
     full = sample(alone, STEPS, CFG, size=size)
     calls.clear()
@@ -166,7 +174,7 @@ def test_a_pack_that_tiles_with_changing_tiles_is_computed(flux: ModelPatcher) -
     assert torch.equal(picture, full)
     report = report_of(model, picture)
     assert report.verdict == "native"
-    assert report.fallbacks[0] == "another node evaluates parts of the latent"
+    assert report.fallbacks == [reason]
 
 
 # --- options that are copied, models that are called by others

@@ -130,6 +130,17 @@ def test_keys_and_values_from_two_steps_ago_are_too_old() -> None:
     assert run.plan(("sometimes",)).mode is Mode.STORE
 
 
+def test_what_is_asked_for_no_more_is_let_go() -> None:
+    """As where another node changes the model anew at every step: each call is another question."""
+    run = make(chosen=level_map(), static_interval=2)
+    for step in range(8):
+        chunk = f"new at step {step}"
+        evaluate(run, step, (chunk,))
+        run.cache.store((chunk,), "layer", torch.zeros(1, 2, 1), torch.zeros(1, 2, 1))
+    assert len(run._histories) <= 3
+    assert run.cache.num_bytes <= 3 * 2 * 2 * 4
+
+
 def test_every_conditioning_has_its_own_frozen_prediction() -> None:
     run = make(chosen=level_map())
     evaluate(run, 0, ("a", "b"), torch.tensor([10.0, 10.0, 20.0, 20.0]).reshape(2, 1, 1, 2))
