@@ -371,7 +371,7 @@ def test_the_spread_of_the_errors_over_the_regions_is_reported() -> None:
 
 
 def test_a_whole_step_is_forecast_along_the_last_evaluation_of_each_step() -> None:
-    """As second-order samplers ask: at the start and inside. The first answers of a step are off by 100, and no past."""
+    """As second-order samplers ask: at the start and inside. The first answers of a step are 100 off, and no past."""
     run = make(20, tolerance=1e6, forecast="linear", settling=1e6)
     first = run.schedule.warmup_steps
     for step in range(first):
