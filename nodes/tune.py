@@ -22,7 +22,7 @@ class JanoAnalyzer(io.ComfyNode):
             display_name="Jano Analyzer",
             category=CATEGORY,
             description="Reads from the first sampling steps which parts of the picture are complex. Alone it changes "
-            "nothing and records the level map; put a Jano Scheduler behind it to compute less where nothing changes.",
+            "nothing and records the level map; beside a Jano Scheduler it says how that one's map is drawn.",
             search_aliases=[*NAME_ALIASES, "level map", "complexity"],
             hidden=[io.Hidden.unique_id],
             not_idempotent=True,  # the host must not hand a MODEL that draws on this node to another one
@@ -35,7 +35,8 @@ class JanoAnalyzer(io.ComfyNode):
                     max=0.9,
                     step=0.01,
                     advanced=True,
-                    tooltip="Share of the steps computed in full before the map is drawn. The paper uses about 10 %.",
+                    tooltip="Share of the steps from which the map is drawn; with intervals (quality custom) they are "
+                    "computed in full. The paper uses about 10 %.",
                 ),
                 *_region_inputs(),
                 io.Float.Input(

@@ -222,3 +222,20 @@ def test_small_changes_of_the_strength_are_schedules_of_it() -> None:
     assert turned(4.0, 4.0 * (1 - 1.1 * TURNED))
     assert not turned(None, 4.0)
     assert not turned(4.0, None)
+
+
+def test_the_error_is_the_root_mean_square_over_the_regions() -> None:
+    """Off by one in both regions of a picture of twos: a half. In one of them alone: sqrt(1/2) of sqrt(5/2)."""
+    rates = []
+    for value in (picture(2, 2), picture(2, 1)):
+        learner = controlled_until(4)
+        settle(learner, 5, value)
+        rates.append(learner.error_rate)
+    assert rates[1] / rates[0] == pytest.approx((0.5 / 2.5) ** 0.5 / 0.5, rel=1e-4)
+
+
+def test_an_error_that_is_no_number_is_not_told() -> None:
+    learner = controlled_until(4)
+    settle(learner, 5, picture(float("nan"), 1))
+    assert learner.error_rate == controlled_until(4).error_rate
+    assert learner.spread == controlled_until(4).spread

@@ -63,3 +63,9 @@ def test_published_wan_goes_by_the_authors_regions_and_thresholds() -> None:
     assert (analyzer.region, analyzer.temporal_weight) == ((7, 6, 8), 0.7)
     assert (scheduler.static_threshold, scheduler.static_interval) == (0.1, 3)
     assert (scheduler.moderate_threshold, scheduler.moderate_interval) == (0.3, 2)
+
+
+def test_the_tolerances_are_those_that_were_measured() -> None:
+    """The README's table of the presets holds for these and no others."""
+    measured = {"fidelity": 0.02, "balanced": 0.06, "fast": 0.2, "draft": 0.8}
+    assert {name: schedule_of(name, {}).tolerance for name in NAMED} == measured

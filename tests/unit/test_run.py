@@ -376,3 +376,46 @@ def test_the_spread_of_the_errors_over_the_regions_is_reported() -> None:
     for step in range(5):
         evaluate_whole(run, step, torch.tensor([[[[step**2 * 1.0, step**2 * 4.0]]]]))
     assert 1.0 < run.report.spread <= 4.0
+
+
+# --- what evaluations inside of a step, and latents of another scale, must not do
+
+
+def test_a_whole_step_is_forecast_along_the_last_evaluation_of_each_step() -> None:
+    """As second-order samplers ask: at the start and inside. The first answers of a step are 100 off, and no past."""
+    run = make(20, tolerance=1e6, forecast="linear", settling=1e6)
+    first = run.schedule.warmup_steps
+    for step in range(first):
+        start, end = run.clock.sigmas[step : step + 2]
+        for sigma, off in ((start, 100.0), ((start + end) / 2, 0.0)):
+            run.begin(sigma)
+            assert run.recall("group") is None
+            run.account.count_native(1)
+            predicted = torch.full(SHAPE, log_odds(sigma) + off)
+            run.keep("group", predicted)
+            run.settle(torch.zeros(SHAPE), predicted)
+    run.begin(run.clock.sigmas[first])
+    forecast = run.recall("group")
+    assert forecast.flatten().tolist() == pytest.approx([log_odds(run.clock.sigmas[first])] * 2, abs=1e-3)
+
+
+def test_the_map_is_drawn_from_latents_of_any_scale_alike() -> None:
+    """Latents to which noise is added are larger the more there is of it; the map must not see that. Unscaled, the left
+    cell's velocity would bend more than the right one's."""
+    for strength in (0.0, 3.0):
+        run = make(accelerate=False)
+        for step, sigma in enumerate(run.clock.sigmas[:-1]):
+            scale = 1.0 + strength * (step % 2)
+            x = sigma * torch.tensor([[[[1.0, 1.1 - 0.1 * (step % 2)]]]])
+            run.begin(sigma)
+            run.settle(scale * x, torch.zeros(SHAPE), scale)
+        torch.testing.assert_close(run.level_map.scores, torch.tensor([0.0, 1.0]))
+
+
+def test_predictions_that_are_no_numbers_are_noted_once() -> None:
+    run = make(accelerate=False)
+    for sigma in run.clock.sigmas[:-1]:
+        run.begin(sigma)
+        run.settle(torch.zeros(SHAPE), torch.full(SHAPE, float("nan")))
+    assert run.report.notes == ["the model predicted values that are not finite numbers"]
+    assert run.level_map.levels.tolist() == [int(Level.ACTIVE)] * 2
