@@ -13,7 +13,7 @@ const isText = (value) => typeof value === "string";
 const isShare = (value) => Number.isFinite(value) && value >= 0 && value <= 1;
 const isCount = (value, most) => Number.isInteger(value) && value >= 0 && value <= most;
 const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
-const isList = (value, most, fits) => Array.isArray(value) && value.length <= most && value.every(fits);
+const isList = (value, most, fits) => Array.isArray(value) && value.length <= most && [...value].every(fits);
 const missingOr = (fits) => (value) => value === undefined || value === null || fits(value);
 
 /** A map of [frames, rows, columns] tokens that can be drawn. */
