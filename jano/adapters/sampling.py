@@ -23,7 +23,7 @@ from .keys import Question, chunk_keys, question_of, with_question
 from .live import Live
 from .memory import with_cache
 from .noise import Noise, noise_of
-from .progress import tell_end, tell_step
+from .progress import Told, tell_end, tell_step
 from .refusals import (
     conflicting_node,
     sampler_name,
@@ -94,6 +94,7 @@ class ActiveRun(Live):
     noise: Noise = Noise.MIXED
     sigma: float = 0.0
     x: Tensor | None = None
+    told: Told = field(default_factory=Told)
 
     @property
     def shift(self) -> Tensor | None:
@@ -231,7 +232,7 @@ def predict_noise(executor: Callable, x: Tensor, timestep: Tensor, model_options
     denoised = executor(x, timestep, model_options, seed)
     denoised = run.settle(x, denoised, scale, told_strength(executor.class_obj))
     run.account.record.seconds += now(x.device) - started
-    tell_step(active.settings.node_id, run.report, run.grid.tokens)
+    tell_step(active.settings.node_id, run.report, run.grid.tokens, active.told)
     return denoised
 
 
