@@ -1,0 +1,141 @@
+"""The layers that the small decoders are made of.
+
+Video tensors are (B, C, T, H, W), pictures (B, C, H, W). `operations` is the namespace that Conv2d, Conv3d and LayerNorm
+are taken from: torch.nn, or one of the host's that casts and offloads weights. A `Cache` holds what causal layers need
+of the frames before: one for each clip (and tile), made by whoever decodes it, never kept on a module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Cache = dict[nn.Module, Tensor]
+
+
+class RMSNorm(nn.Module):
+    """Scales every position's channels to a root mean square of 1, then by gamma; `axes` 3 for video, 2 for pictures."""
+
+    def __init__(self, width: int, axes: int) -> None:
+        super().__init__()
+        self.gamma = nn.Parameter(torch.ones(width, *(1,) * axes))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.normalize(x, dim=1) * (self.gamma.to(x) * x.shape[1] ** 0.5)
+
+
+def causal_conv(
+    n_in: int, n_out: int, kernel: int | tuple[int, int, int], operations: Any, groups: int = 1
+) -> nn.Module:
+    """A convolution over time and space that sees no later frame: `conv(x, cache)`.
+
+    Before the first frame there are zeros. Given the same cache, a clip may come in chunks of any length.
+    """
+    time, height, width = (kernel,) * 3 if isinstance(kernel, int) else kernel
+
+    class CausalConv(operations.Conv3d):
+        def forward(self, x: Tensor, cache: Cache) -> Tensor:
+            return super().forward(with_past(x, cache, self, time - 1))
+
+        def _conv_forward(self, x: Tensor, weight: Tensor, *others: Any, **more: Any) -> Tensor:
+            # A lone first frame meets only the last slice of the kernel; all others would meet zeros.
+            return super()._conv_forward(x, weight[:, :, -x.shape[2] :], *others, **more)
+
+    return CausalConv(n_in, n_out, (time, height, width), padding=(0, height // 2, width // 2), groups=groups)
+
+
+def with_past(x: Tensor, cache: Cache, layer: nn.Module, frames: int) -> Tensor:
+    """x behind the `frames` that `layer` was given before it; the cache then holds the last ones of these."""
+    if frames == 0:
+        return x
+    past = cache.get(layer)
+    first = past is None
+    if first:
+        past = x.new_zeros(*x.shape[:2], frames, *x.shape[3:])
+    joined = torch.cat([past, x], dim=2)
+    cache[layer] = joined[:, :, -frames:].clone()
+    return x if first and x.shape[2] == 1 else joined
+
+
+class SeparableCausalConv(nn.Module):
+    """A causal convolution within each channel, then a mix of the channels."""
+
+    def __init__(self, n_in: int, n_out: int, kernel: int, operations: Any) -> None:
+        super().__init__()
+        self.depthwise_conv = causal_conv(n_in, n_in, kernel, operations, groups=n_in)
+        self.pointwise_conv = operations.Conv3d(n_in, n_out, 1)
+
+    def forward(self, x: Tensor, cache: Cache) -> Tensor:
+        return self.pointwise_conv(self.depthwise_conv(x, cache))
+
+
+def upsample_conv(n_in: int, n_out: int, operations: Any, naive: bool = False) -> nn.Module:
+    """Doubles height and width of pictures (nearest neighbour), then convolves 3 x 3.
+
+    The same result comes from four 2 x 2 convolutions of the small picture, one for each position within the doubled
+    pixels: 16 multiplications instead of 36, and no large picture of `n_in` channels. `naive` does it in two steps.
+    """
+    convolve = conv_of_doubled if naive else conv_in_four_phases
+
+    class UpsampleConv(operations.Conv2d):
+        def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+            return convolve(x, weight, bias)
+
+    return UpsampleConv(n_in, n_out, 3)
+
+
+def conv_of_doubled(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    return F.conv2d(F.interpolate(x, scale_factor=2.0, mode="nearest-exact"), weight, bias, padding=1)
+
+
+def conv_in_four_phases(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """`conv_of_doubled` without the doubled picture."""
+    height, width = x.shape[-2:]
+    phases = F.conv2d(x, phase_kernels(weight), None if bias is None else bias.repeat(4), padding=1)
+    upper, lower = phases.unflatten(1, (2, 2, -1)).unbind(1)
+    rows = [
+        torch.stack([half[:, 0, :, y : y + height, :width], half[:, 1, :, y : y + height, 1 : width + 1]], dim=-1)
+        for y, half in ((0, upper), (1, lower))
+    ]
+    return torch.stack([row.flatten(-2) for row in rows], dim=-2).flatten(-3, -2)
+
+
+def phase_kernels(weight: Tensor) -> Tensor:
+    """A 3 x 3 kernel (O, I, 3, 3) as the four 2 x 2 kernels (4 * O, I, 2, 2) for upper left, upper right, lower left, lower right."""
+    upper, lower = folded(weight, dim=2)
+    return torch.cat([kernel for half in (upper, lower) for kernel in folded(half, dim=3)])
+
+
+def folded(weight: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    """Three taps on doubled pixels fall on two pixels: 1 and 2 + 3 for the first of a pair, 1 + 2 and 3 for the second."""
+    one, two, three = weight.split(1, dim)
+    return torch.cat([one, two + three], dim), torch.cat([one + two, three], dim)
+
+
+class FrameAttention(nn.Module):
+    """Every position attends to all positions of its own frame, one head; added to x."""
+
+    def __init__(self, width: int, operations: Any) -> None:
+        super().__init__()
+        self.norm = RMSNorm(width, axes=2)
+        self.to_qkv = operations.Conv2d(width, 3 * width, 1)
+        self.proj = operations.Conv2d(width, width, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + framewise(x, self.attend)
+
+    def attend(self, frames: Tensor) -> Tensor:
+        """frames (N, C, H, W)."""
+        qkv = self.to_qkv(self.norm(frames)).flatten(2).transpose(1, 2).unsqueeze(1)
+        attended = F.scaled_dot_product_attention(*qkv.chunk(3, dim=-1))
+        return self.proj(attended.squeeze(1).transpose(1, 2).reshape(frames.shape))
+
+
+def framewise(x: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+    """Applies a change of pictures to every frame of x."""
+    frames = change(x.transpose(1, 2).flatten(0, 1))
+    return frames.unflatten(0, (x.shape[0], x.shape[2])).transpose(1, 2)
