@@ -1,8 +1,8 @@
 """The layers that the small decoders are made of.
 
-Video tensors are (B, C, T, H, W), pictures (B, C, H, W). `operations` is the namespace that Conv2d, Conv3d and LayerNorm
-are taken from: torch.nn, or one of the host's that casts and offloads weights. A `Cache` holds what causal layers need
-of the frames before: one for each clip (and tile), made by whoever decodes it, never kept on a module.
+Video tensors are (B, C, T, H, W), pictures (B, C, H, W). `operations` is the namespace of Conv2d, Conv3d and LayerNorm:
+torch.nn, or one of the host's that casts and offloads weights. A `Cache` holds what causal layers need of the frames
+before: one for each clip (and tile), made by whoever decodes it, never kept on a module.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Cache = dict[nn.Module, Tensor]
 
 
 class RMSNorm(nn.Module):
-    """Scales every position's channels to a root mean square of 1, then by gamma; `axes` 3 for video, 2 for pictures."""
+    """Scales each position's channels to a root mean square of 1, then by gamma; `axes` 3 for video, 2 for pictures."""
 
     def __init__(self, width: int, axes: int) -> None:
         super().__init__()
@@ -105,13 +105,13 @@ def conv_in_four_phases(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tenso
 
 
 def phase_kernels(weight: Tensor) -> Tensor:
-    """A 3 x 3 kernel (O, I, 3, 3) as the four 2 x 2 kernels (4 * O, I, 2, 2) for upper left, upper right, lower left, lower right."""
+    """A kernel (O, I, 3, 3) as four (4 * O, I, 2, 2): upper left, upper right, lower left and lower right pixel."""
     upper, lower = folded(weight, dim=2)
     return torch.cat([kernel for half in (upper, lower) for kernel in folded(half, dim=3)])
 
 
 def folded(weight: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    """Three taps on doubled pixels fall on two pixels: 1 and 2 + 3 for the first of a pair, 1 + 2 and 3 for the second."""
+    """Three taps meet two doubled pixels: 1 and 2 + 3 around the first of the twins, 1 + 2 and 3 around the second."""
     one, two, three = weight.split(1, dim)
     return torch.cat([one, two + three], dim), torch.cat([one + two, three], dim)
 

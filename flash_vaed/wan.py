@@ -127,7 +127,7 @@ class WanDecoder(nn.Module):
 
 
 class WanStudent(nn.Module):
-    """The whole released module; `conv1` belongs to the encoder, which is not part of it, and is only kept for its name."""
+    """The released module. Its `conv1` belongs to an encoder that is not there; it is kept so that all names match."""
 
     latent_axes = 3
 
@@ -143,7 +143,7 @@ class WanStudent(nn.Module):
         return self.decoder(self.conv2(z), {} if cache is None else cache)
 
     def chunks(self, z: Tensor, latents: int = LATENTS_AT_ONCE) -> Iterator[Tensor]:
-        """A clip's frames in order, those of `latents` latents at a time. The result is that of the whole clip at once."""
+        """A clip's frames in order, those of `latents` latents at a time; the frames do not depend on how many."""
         cache: Cache = {}
         for chunk in z.split(latents, dim=2):
             yield self(chunk, cache)
