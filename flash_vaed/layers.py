@@ -25,7 +25,15 @@ class RMSNorm(nn.Module):
         self.gamma = nn.Parameter(torch.ones(width, *(1,) * axes))
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.normalize(x, dim=1) * (self.gamma.to(x) * x.shape[1] ** 0.5)
+        return of_unit_length(x) * (self.gamma.to(x) * x.shape[1] ** 0.5)
+
+
+def of_unit_length(x: Tensor) -> Tensor:
+    """x over its length across channels. In float32 on a CPU the plain sum takes a tenth to a fiftieth of F.normalize's
+    time (measured at 4 to 32 channels); halves need its wider sum."""
+    if x.dtype != torch.float32:
+        return F.normalize(x, dim=1)
+    return x * x.square().sum(1, keepdim=True).clamp_min(1e-24).rsqrt()
 
 
 def causal_conv(
@@ -33,12 +41,12 @@ def causal_conv(
 ) -> nn.Module:
     """A convolution over time and space that sees no later frame: `conv(x, cache)`.
 
-    Before the first frame there are zeros. Given the same cache, a clip may come in chunks of any length.
+    Before the first frame there are zeros. With one cache a clip may come in chunks of any length; without, at once.
     """
     time, height, width = (kernel,) * 3 if isinstance(kernel, int) else kernel
 
     class CausalConv(operations.Conv3d):
-        def forward(self, x: Tensor, cache: Cache) -> Tensor:
+        def forward(self, x: Tensor, cache: Cache | None) -> Tensor:
             return super().forward(with_past(x, cache, self, time - 1))
 
         def _conv_forward(self, x: Tensor, weight: Tensor, *others: Any, **more: Any) -> Tensor:
@@ -48,17 +56,21 @@ def causal_conv(
     return CausalConv(n_in, n_out, (time, height, width), padding=(0, height // 2, width // 2), groups=groups)
 
 
-def with_past(x: Tensor, cache: Cache, layer: nn.Module, frames: int) -> Tensor:
-    """x behind the `frames` that `layer` was given before it; the cache then holds the last ones of these."""
-    if frames == 0:
+def with_past(x: Tensor, cache: Cache | None, layer: nn.Module, frames: int) -> Tensor:
+    """x behind the `frames` that `layer` was given before it; the cache then holds the last ones of these.
+
+    No cache: x is the whole clip. A lone first frame is given back as it is.
+    """
+    past = None if cache is None else cache.pop(layer, None)
+    alone = past is None and x.shape[2] == 1
+    if frames == 0 or (alone and cache is None):
         return x
-    past = cache.get(layer)
-    first = past is None
-    if first:
+    if past is None:
         past = x.new_zeros(*x.shape[:2], frames, *x.shape[3:])
     joined = torch.cat([past, x], dim=2)
-    cache[layer] = joined[:, :, -frames:].clone()
-    return x if first and x.shape[2] == 1 else joined
+    if cache is not None:
+        cache[layer] = x if x.shape[2] == frames else joined[:, :, -frames:].clone()
+    return x if alone else joined
 
 
 class SeparableCausalConv(nn.Module):
@@ -69,7 +81,7 @@ class SeparableCausalConv(nn.Module):
         self.depthwise_conv = causal_conv(n_in, n_in, kernel, operations, groups=n_in)
         self.pointwise_conv = operations.Conv3d(n_in, n_out, 1)
 
-    def forward(self, x: Tensor, cache: Cache) -> Tensor:
+    def forward(self, x: Tensor, cache: Cache | None) -> Tensor:
         return self.pointwise_conv(self.depthwise_conv(x, cache))
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from .layers import Cache, FrameAttention, RMSNorm, SeparableCausalConv, causal_conv, framewise, upsample_conv
+from .streaming import StreamedDecoder
 
 LATENTS_AT_ONCE = 1
 """More at once need more memory; on one CPU thread they are no faster."""
@@ -47,7 +48,7 @@ class CausalBlock(nn.Module):
         self.residual = nn.ModuleList(first + second)
         self.shortcut = SeparableCausalConv(n_in, n_out, 1, operations) if n_in != n_out else None
 
-    def forward(self, x: Tensor, cache: Cache) -> Tensor:
+    def forward(self, x: Tensor, cache: Cache | None) -> Tensor:
         kept = x if self.shortcut is None else self.shortcut(x, cache)
         for layer in self.residual:
             x = layer(x, cache) if isinstance(layer, SeparableCausalConv) else layer(x)
@@ -64,7 +65,7 @@ class PictureBlock(nn.Module):
         self.residual = nn.Sequential(*first, *second)
         self.shortcut = operations.Conv2d(width, width, 1)
 
-    def forward(self, x: Tensor, cache: Cache) -> Tensor:
+    def forward(self, x: Tensor, cache: Cache | None) -> Tensor:
         return framewise(x, lambda frames: self.residual(frames) + self.shortcut(frames))
 
 
@@ -76,20 +77,21 @@ class Upsample(nn.Module):
         self.resample = nn.Sequential(nn.Identity(), upsample_conv(n_in, n_out, operations, naive))
         self.time_conv = causal_conv(n_in, 2 * n_in, (3, 1, 1), operations) if timed else None
 
-    def forward(self, x: Tensor, cache: Cache) -> Tensor:
+    def forward(self, x: Tensor, cache: Cache | None) -> Tensor:
         if self.time_conv is not None:
             x = self.in_time(x, cache)
         return framewise(x, self.resample)
 
-    def in_time(self, x: Tensor, cache: Cache) -> Tensor:
+    def in_time(self, x: Tensor, cache: Cache | None) -> Tensor:
         """The first frame stays one frame and is no part of the others' past."""
-        if self in cache:
-            return self.doubled(x, cache)
-        cache[self] = x.new_empty(0)
+        if cache is not None:
+            if self in cache:
+                return self.doubled(x, cache)
+            cache[self] = x.new_empty(0)
         first, rest = x[:, :, :1], x[:, :, 1:]
         return first if rest.shape[2] == 0 else torch.cat([first, self.doubled(rest, cache)], dim=2)
 
-    def doubled(self, x: Tensor, cache: Cache) -> Tensor:
+    def doubled(self, x: Tensor, cache: Cache | None) -> Tensor:
         pairs = self.time_conv(x, cache).unflatten(1, (2, -1))
         return pairs.transpose(1, 2).transpose(2, 3).flatten(2, 3)
 
@@ -116,7 +118,7 @@ class WanDecoder(nn.Module):
         head = causal_conv(w.finest, w.colours, 3, operations)
         self.head = nn.ModuleList([RMSNorm(w.finest, axes=3), nn.SiLU(), head])
 
-    def forward(self, x: Tensor, cache: Cache) -> Tensor:
+    def forward(self, x: Tensor, cache: Cache | None) -> Tensor:
         x = self.conv1(x, cache)
         before, attention, after = self.middle
         x = after(attention(before(x, cache)), cache)
@@ -126,27 +128,32 @@ class WanDecoder(nn.Module):
         return conv(activation(norm(x)), cache)
 
 
-class WanStudent(nn.Module):
+class WanStudent(StreamedDecoder):
     """The released module. Its `conv1` belongs to an encoder that is not there; it is kept so that all names match."""
 
-    latent_axes = 3
+    cell = 4, 8, 8
 
     def __init__(self, widths: WanWidths = WanWidths(), operations: Any = nn, naive: bool = False) -> None:
         super().__init__()
         self.widths = widths
+        self.colours = widths.colours
         self.conv1 = operations.Conv3d(2 * widths.latent, 2 * widths.latent, 1)
         self.conv2 = operations.Conv3d(widths.latent, widths.latent, 1)
         self.decoder = WanDecoder(widths, operations, naive)
 
     def forward(self, z: Tensor, cache: Cache | None = None) -> Tensor:
         """The frames of a chunk of latents; without a cache, of a clip."""
-        return self.decoder(self.conv2(z), {} if cache is None else cache)
+        return self.decoder(self.conv2(z), cache)
 
     def chunks(self, z: Tensor, latents: int = LATENTS_AT_ONCE) -> Iterator[Tensor]:
         """A clip's frames in order, those of `latents` latents at a time; the frames do not depend on how many."""
-        cache: Cache = {}
+        cache: Cache | None = {} if z.shape[2] > latents else None
         for chunk in z.split(latents, dim=2):
             yield self(chunk, cache)
 
-    def frames(self, latents: int) -> int:
-        return 4 * latents - 3
+    def live_elements(self, shape: torch.Size) -> float:
+        """Whatever the clip's length: the caches, and five tensors of the widest stage (counted: 4.3 to 5)."""
+        w, clip = self.widths, shape[2] > LATENTS_AT_ONCE
+        widest = 5 * max(2 * 4 * w.middle, 4 * 16 * w.fine, 4 * 64 * w.finest)
+        cached = 11 * 2 * w.deep + 13 * 4 * w.middle + 2 * 64 * w.finest
+        return shape[3] * shape[4] * (cached + widest if clip else widest / 2)
