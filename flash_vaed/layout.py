@@ -48,13 +48,13 @@ def unlike(found: Shapes, expected: Shapes) -> str:
     """How names or shapes differ; empty where they do not."""
     missing, unknown = expected.keys() - found.keys(), found.keys() - expected.keys()
     if missing:
-        return f"lacks {len(missing)} of {len(expected)} weights, such as {min(missing)}: it is incomplete"
+        return f"is incomplete: it lacks weights ({len(missing)} of {len(expected)}, such as {min(missing)})"
     if unknown:
-        return f"has {len(unknown)} weights that none has, such as {min(unknown)}: it is another model or version"
+        return f"is of another kind: it has weights that none has ({len(unknown)}, such as {min(unknown)})"
     wrong = [name for name, shape in expected.items() if found[name] != shape]
     if wrong:
         sizes = f"{tuple(found[wrong[0]])}, where all others ask for {tuple(expected[wrong[0]])}"
-        return f"{len(wrong)} weights have another shape, such as {wrong[0]} with {sizes}"
+        return f"has weights of another shape ({len(wrong)}, such as {wrong[0]} with {sizes})"
     return ""
 
 

@@ -15,7 +15,6 @@ EARLY_LTX_WIDTH = 512
 """Of the first decoder block of LTX-Video 0.9.0's VAE; later ones have 1024."""
 
 TOLD_BY_NAME = (
-    ("decoder.upsamples.0.upsamples.0.residual.2.weight", f"is a Wan 2.2 VAE, which has no fast decoder yet; {STOCK}"),
     ("decoder.mid_block.resnets.0.norm1.gamma", f"is a Wan or Qwen-Image VAE as diffusers has it; {SOURCE}"),
     ("decoder.22.bias", f"is a TAEHV or LightTAE decoder; put it into models/vae_approx and {STOCK}"),
     ("taesd_decoder.1.weight", f"is a TAESD decoder for pictures; {STOCK}"),
@@ -34,7 +33,9 @@ def what_else(weights: Mapping[str, Tensor]) -> str:
 
 
 def wan(weights: Mapping[str, Tensor]) -> str:
-    """Told by Wan 2.1's own layout."""
+    """Told by Wan's own layouts."""
+    if "decoder.upsamples.0.upsamples.0.residual.2.weight" in weights:
+        return f"is a Wan 2.2 VAE, which has no fast decoder here; {STOCK}"
     if "decoder.middle.0.residual.2.weight" not in weights or "decoder.head.0.gamma" not in weights:
         return ""
     width = len(weights["decoder.head.0.gamma"])
@@ -64,5 +65,5 @@ def by_name(weights: Mapping[str, Tensor]) -> str:
         if any(part in name for name in weights):
             return told
     return (
-        f"holds no decoder that is known here ({len(weights)} weights, {min(weights, default='none')} first); {SOURCE}"
+        f"holds no decoder that is known here (weights: {len(weights)}, {min(weights, default='none')} first); {SOURCE}"
     )
