@@ -7,6 +7,7 @@
     python bench/run.py quality --prompts 16 --steps 20 28 50 --sweep
     python bench/run.py quality --model wan --prompts 4
     python bench/run.py motion content                   # clips only, not among the parts run by default
+    python bench/run.py vae_ablation                     # how a fast decoder is made; not by default either
     python bench/run.py report                           # REPORT.md from what was measured before
 COMFYUI_PATH names another ComfyUI. On the CPU one thread computes (OMP_NUM_THREADS changes that).
 """
@@ -26,7 +27,8 @@ from host.pack import import_pack  # noqa: E402
 
 PARTS = ("speed", "attention", "scores", "quality")
 CLIP_PARTS = ("motion", "content")
-PARTS_HELP = f"{', '.join((*PARTS, *CLIP_PARTS))} or report; {', '.join(PARTS)} if none is given"
+OTHER_PARTS = ("vae_ablation",)
+PARTS_HELP = f"{', '.join((*PARTS, *CLIP_PARTS, *OTHER_PARTS))} or report; {', '.join(PARTS)} if none is given"
 
 
 def parse_args() -> argparse.Namespace:
@@ -45,7 +47,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--sweep", action="store_true", help="quality: many more settings per arm")
     parser.add_argument("--arms", nargs="+", help="quality: only these arms")
     args = parser.parse_args()
-    every = (*PARTS, *CLIP_PARTS, "report")
+    every = (*PARTS, *CLIP_PARTS, *OTHER_PARTS, "report")
     unknown = set(args.parts) - set(every)
     if unknown:
         parser.error(f"no part is called {', '.join(sorted(unknown))}; choose from {', '.join(every)}")

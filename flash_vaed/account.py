@@ -66,20 +66,20 @@ def costs(teacher: WanStudent, student: WanStudent) -> dict[str, float]:
 
 def markdown(report: dict) -> str:
     """The report of `make.make_student` to read."""
-    close, cost = report["against_teacher"], report["costs"]
+    close, cost, width = report["against_teacher"], report["costs"], report["widths"]
     held = "clips it was not trained on" if report["held_out"] else "the clips it was trained on: there were no others"
     rows = [
         (
             "PSNR to the teacher",
-            f"{close['psnr_db']:.2f} dB on average, {close['psnr_worst_frame_db']:.2f} in the worst frame",
+            f"{close['psnr_db']:.2f} dB, worst frame {close['psnr_worst_frame_db']:.2f} dB",
         ),
-        ("SSIM to the teacher", f"{close['ssim']:.4f} on average, {close['ssim_worst_frame']:.4f} in the worst frame"),
+        ("SSIM to the teacher", f"{close['ssim']:.4f}, worst frame {close['ssim_worst_frame']:.4f}"),
         ("Parameters", f"{cost['parameters'] / 1e6:.2f} M, the teacher {cost['teacher_parameters'] / 1e6:.2f} M"),
         (
             "FLOPs of a frame, 832 x 480",
             f"{cost['gflop_per_frame']:.1f} G, {cost['times_fewer_flops']:.1f} times fewer",
         ),
-        ("Channels", f"{report['widths']['fine']} and {report['widths']['finest']} at 4 and 8 times the latent's size"),
+        ("Channels", f"{width['fine']} and {width['finest']} at 4 and 8 times the latent's size"),
         ("Least of their variance kept", f"{min(report['explained'].values()):.1%}"),
         ("Trained", f"{sum(report['steps'])} steps ({', '.join(map(str, report['steps']))})"),
     ]

@@ -37,15 +37,13 @@ def load_checkpoint(path: Path, like: dict[str, Tensor]) -> tuple[int, dict, dic
     """Step, weights, their average, the optimizer's moments; ValueError unless it fits `like` by name and shape."""
     step, parts = load_about(path)["step"], {}
     with safe_open(str(path), "pt") as file:
-        for key in file.keys():
+        for key in file.keys():  # noqa: SIM118 (safe_open is no dict)
             part, _, name = key.partition("/")
             parts.setdefault(part, {})[name] = file.get_tensor(key)
     weights, average = parts.pop("weights", {}), parts.pop("average", {})
     shapes = {name: value.shape for name, value in like.items()}
     if any({name: value.shape for name, value in part.items()} != shapes for part in (weights, average)):
-        raise ValueError(
-            f"{path.name} is left from the training of another small decoder: move it away, or change the name."
-        )
+        raise ValueError(f"{path} is left from another small decoder's training: move it away, or choose another name.")
     device = next(iter(like.values())).device
     moments: Moments = {}
     for kind, values in parts.items():

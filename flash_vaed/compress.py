@@ -1,4 +1,4 @@
-"""From a teacher and some latents to a student that has not been trained yet: selection of channels, operators, first weights."""
+"""From a teacher and some latents to an untrained student: selection of channels, operators, first weights."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Recipe:
     """How a student is made.
 
     ratio: share of the channels kept at four and at eight times the latent's size (the released decoder's is 1/8).
-    explained: instead of the ratio, the share of every place's variance that the kept channels have to explain; 0 is off.
+    explained: instead of a ratio, the share of every place's variance that the kept channels explain; 0 is off.
     """
 
     ratio: tuple[float, float] = (0.125, 0.125)
@@ -38,7 +38,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Made:
-    """A student, which channels it keeps, and what is known of it: R^2 by place, energy of separable kernels by block."""
+    """A student, the channels it keeps, R^2 by place, and by deep block the energy that separable kernels keep."""
 
     student: WanStudent
     kept: Kept

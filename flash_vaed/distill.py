@@ -1,10 +1,10 @@
 """Training a student in three phases against its teacher, on windows of the clips' latents.
 
-deep: the separable stages learn the teacher's features, all channels. channels: the pruned stages learn to carry the kept
-channels, the deep ones at rest. shallow: everything learns the frames, features count less and less. The paper names the
-three; their losses and lengths are ours, except for the weights in losses.py.
-Everything random follows from the plan's seed and the number of the step, so that a run that was interrupted ends with
-the same weights as one that was not.
+deep: the separable stages learn the teacher's features, all channels. channels: the pruned stages learn to carry the
+kept channels, the deep ones at rest. shallow: everything learns the frames, and features count less and less. The paper
+names the three; their losses and lengths are ours, except for the weights in losses.py.
+Everything random follows from the plan's seed and the number of the step: a run that was interrupted ends as one that
+was not.
 """
 
 from __future__ import annotations
@@ -71,6 +71,11 @@ class Plan:
                 return phase, step
             step -= steps
         raise IndexError(step)
+
+
+def phase_steps(steps: int) -> tuple[int, int, int]:
+    """A quarter each for the first two phases."""
+    return steps // 4, steps // 4, steps - 2 * (steps // 4)
 
 
 @dataclass

@@ -1,7 +1,7 @@
-"""A student before any training: what it shares with its teacher is copied, the rest is cut out of the teacher's kernels.
+"""A student before any training: what it shares with its teacher is copied, the rest cut out of the teacher's kernels.
 
-`Kept` says which of the teacher's channels a student's layer stands for, by the name of a place: "upsamples.7", "upsamples.8"
-(a block's output), "upsamples.8.hidden" (between a block's convolutions), "upsamples.11" and so on.
+`Kept` says which of the teacher's channels a student's layer stands for, by the name of a place: "upsamples.8" (a
+stage's output), "upsamples.8.hidden" (between a block's convolutions) and so on.
 """
 
 from __future__ import annotations

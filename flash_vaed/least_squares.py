@@ -99,7 +99,7 @@ def rank_one_kernels(weight: Tensor, tap_moments: Tensor | None = None) -> tuple
 
 
 def rank_one_energy(weight: Tensor) -> float:
-    """The share of a kernel's squared norm that its closest separable kernel keeps; at random about 6 % at width 384."""
+    """The share of a kernel's squared norm that its closest separable kernel keeps; 6 % of a random one (width 384)."""
     values = torch.linalg.svdvals(weight.transpose(0, 1).flatten(2).double())
     return float(values[:, 0].square().sum() / values.square().sum())
 

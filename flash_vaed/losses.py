@@ -1,4 +1,4 @@
-"""How far a student's frames and features are from its teacher's. Frames are (N, 3, H, W) in -1 to 1, with gradients."""
+"""How far a student's frames and features are from its teacher's. Frames are (N, 3, H, W) in -1 to 1."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ WINDOW, SIGMA = 11, 1.5
 """SSIM's Gaussian (Wang et al. 2004)."""
 L1, SSIM, PERCEPTUAL = 10.0, 5.0, 2.0
 """Weights of the image loss: those that the paper is reported to use."""
+
+SMALLEST_FOR_LPIPS = 35
+"""Pixels, with AlexNet."""
 
 Perceptual = Callable[[Tensor, Tensor], Tensor]
 """Distance of frames (N, H, W, 3) in 0 to 1 from a reference: (N,), as jano.lpips."""
@@ -39,7 +42,7 @@ def ssim(reference: Tensor, frames: Tensor) -> Tensor:
 
 
 def blur(x: Tensor) -> Tensor:
-    """By products with band matrices: the gradient of a convolution of single channels is ten times as slow on a CPU."""
+    """By products with band matrices: on a CPU the gradient of a convolution of single channels takes far longer."""
     rows, columns = (band(size, x) for size in x.shape[-2:])
     return rows @ x @ columns.T
 
@@ -58,7 +61,7 @@ def band(size: int, like: Tensor) -> Tensor:
 def image_loss(reference: Tensor, frames: Tensor, perceptual: Perceptual | None = None) -> Tensor:
     """10 L1 + 5 (1 - SSIM), and 2 LPIPS where its weights are at hand."""
     loss = L1 * (reference - frames).abs().mean() + SSIM * (1 - ssim(reference, frames).mean())
-    if perceptual is None:
+    if perceptual is None or min(frames.shape[2:]) < SMALLEST_FOR_LPIPS:
         return loss
     as_pictures = ((x.clamp(-1, 1) / 2 + 0.5).movedim(1, -1) for x in (reference, frames))
     return loss + PERCEPTUAL * perceptual(*as_pictures).mean()

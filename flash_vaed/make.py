@@ -37,7 +37,7 @@ OPERATORS = {
 }
 
 Tell = Callable[[int, int, str, float | None], None]
-"""Step, steps in all, what is being done, the loss where there is one. May raise to stop; training then goes on later."""
+"""Step, steps in all, what is being done, the loss where there is one. May raise to stop; a training goes on later."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Which channels can stand for all the others: greedy selection by explained variance, on second moments alone.
 
-Flash-VAED (arXiv 2602.19161) keeps the channels from which the rest can be rebuilt linearly. Per layer only a mean and a
-C x C matrix are collected, so that no feature map is ever stored.
+Flash-VAED (arXiv 2602.19161) keeps the channels from which the rest can be rebuilt linearly. Per layer only a mean and
+a C x C matrix are collected, so that no feature map is ever stored.
 """
 
 from __future__ import annotations

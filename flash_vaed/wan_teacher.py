@@ -1,6 +1,6 @@
-"""The original Wan 2.1 decoder of any width, to learn from: a whole clip at once, with gradients, and stage by stage.
+"""The original Wan 2.1 decoder of any width, to learn from: a whole clip at once, and stage by stage.
 
-Names and results are those of the host's class (tests/host/test_flash_teacher.py), which decodes in chunks and in place.
+Names and results are those of the host's class (tests/host/test_flash_teacher.py), which decodes in chunks.
 """
 
 from __future__ import annotations
