@@ -12,7 +12,7 @@ DECODER_NODES = ("FlashVAEDLoader", "FlashVAEDCompare")
 COMPLAINTS = ("Traceback", "IMPORT FAILED", "Cannot import", "Error while calling comfy_entrypoint", "Error loading")
 
 
-@pytest.mark.parametrize("node_id", (*NODES, *DECODER_NODES))
+@pytest.mark.parametrize("node_id", [*NODES, *DECODER_NODES])
 def test_every_node_is_offered(server: Server, node_id: str) -> None:
     assert server.object_info()[node_id]["python_module"] == "custom_nodes.jano"
 
