@@ -32,8 +32,7 @@ SHIPPED = VAE.with_name("jano_tiny_wan_fast_decoder.safetensors")
 LEARNT, HELD = (64, 21), (12, 12)
 """Clips and seed; the shipped decoder's own training clips have the seed 11."""
 RATIO = (0.25, 0.5)
-STEPS = 300
-PLAN = Plan(steps=(60, 60, 180), rate=1e-3, batch=4, size=Size(side=6, frames=3))
+PLAN = Plan(steps=(40, 40, 120), rate=1e-3, batch=4, size=Size(side=6, frames=3))
 CALIBRATION = 48
 BATCH = 4
 
@@ -50,7 +49,12 @@ def measure(args: argparse.Namespace) -> None:
     if SHIPPED.exists():
         shipped = load_shipped().to(args.device)
         rows.append({"part": "shipped", "what": SHIPPED.name, **judge(shipped), **costs(teacher, shipped)})
-    about = {**describe(args.device), "model": digest(VAE), "teacher_psnr_db": judge.teacher_psnr, "steps": STEPS}
+    about = {
+        **describe(args.device),
+        "model": digest(VAE),
+        "teacher_psnr_db": judge.teacher_psnr,
+        "steps": sum(PLAN.steps),
+    }
     small = compress(teacher, windows, Recipe(RATIO, refit=False)).student
     save(args.out / "vae_ablation.json", {**about, "held": HELD[0], **costs(teacher, small), "rows": rows})
 

@@ -40,7 +40,8 @@ def teacher_from(state: Mapping[str, Tensor]) -> WanStudent:
             "This is no VAE in Wan 2.1's layout, the only one that can be compressed so far; load Wan 2.1's own VAE "
             "(wan_2.1_vae.safetensors) with Load VAE, not a small decoder made from it, nor Wan 2.2's or LTX-Video's."
         )
-    teacher = WanStudent(widths_of(state))
+    # In two steps, as the host doubles pictures: its work is what a student is measured against.
+    teacher = WanStudent(widths_of(state), naive=True)
     blocks_in_full(teacher.decoder, teacher.widths)
     names = teacher.state_dict()
     try:
