@@ -29,7 +29,7 @@ from flash_vaed.make import Order, make_student  # noqa: E402
 
 STUDENT_PATH = VAE_PATH.with_name("jano_tiny_wan_fast_decoder.safetensors")
 RECIPE = Recipe(ratio=(0.25, 0.5))
-PLAN = Plan(steps=(400, 300, 900), rate=1e-3, batch=4, size=Size(side=8, frames=4))
+PLAN = Plan(steps=(400, 200, 1200), rate=1e-3, batch=2, size=Size(side=8, frames=3), round_steps=128)
 LINE_EVERY = 20
 
 

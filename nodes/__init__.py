@@ -8,6 +8,7 @@ from .compare import JanoCompare
 from .convergence_map import JanoConvergenceMap
 from .flash_vaed import FlashVAEDLoader
 from .flash_vaed_compare import FlashVAEDCompare
+from .flash_vaed_compress import FlashVAEDCompress
 from .model_loader import JanoModelLoader
 from .report import JanoReport
 from .tune import JanoAnalyzer, JanoScheduler
@@ -16,4 +17,4 @@ from .tune import JanoAnalyzer, JanoScheduler
 class JanoExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         sampling = [JanoModelLoader, JanoAnalyzer, JanoScheduler, JanoConvergenceMap, JanoReport, JanoCompare]
-        return [*sampling, FlashVAEDLoader, FlashVAEDCompare]
+        return [*sampling, FlashVAEDLoader, FlashVAEDCompare, FlashVAEDCompress]

@@ -28,7 +28,11 @@ MAY_IMPORT = {
     "nodes": {"comfy_api", "folder_paths", ".", "..jano", "..flash_vaed"},
     ".": {".nodes"},
 }
-MAY_ALSO_IMPORT = {"flash_vaed/host_vae.py": {"comfy"}}
+MAY_ALSO_IMPORT = {
+    "flash_vaed/host_vae.py": {"comfy"},
+    "flash_vaed/host_make.py": {"comfy"},
+    "flash_vaed/__main__.py": {"comfy", "jano", "PIL"},  # the command line; only where it is asked to read pictures
+}
 NEVER_IMPORTED = {"pickle", "subprocess", "urllib", "http", "socket", "ctypes", "importlib", "multiprocessing"}
 NEVER_CALLED = {"eval", "exec", "compile", "print", "__import__", "input"}
 VAGUE_NAMES = {"util", "utils", "helper", "helpers", "manager", "handler", "stuff", "misc", "common"}

@@ -22,7 +22,7 @@ import nodes
 ROOT = Path(__file__).resolve().parents[1]
 CONTRACT = ROOT / "tests" / "data" / "object_info.json"
 JANO = {"JanoModelLoader", "JanoAnalyzer", "JanoScheduler", "JanoConvergenceMap", "JanoReport", "JanoCompare"}
-NODE_IDS = JANO | {"FlashVAEDLoader", "FlashVAEDCompare"}
+NODE_IDS = JANO | {"FlashVAEDLoader", "FlashVAEDCompare", "FlashVAEDCompress"}
 FILES = {"unet_name": "the files in models/diffusion_models", "vae_name": "the files in models/vae"}
 NOT_PART_OF_IT = ("tooltip", "description")
 

@@ -8,7 +8,7 @@ from comfyui_jano.host.location import ROOT
 from comfyui_jano.host.server import Server
 
 NODES = ("JanoModelLoader", "JanoAnalyzer", "JanoScheduler", "JanoConvergenceMap", "JanoReport", "JanoCompare")
-DECODER_NODES = ("FlashVAEDLoader", "FlashVAEDCompare")
+DECODER_NODES = ("FlashVAEDLoader", "FlashVAEDCompare", "FlashVAEDCompress")
 COMPLAINTS = ("Traceback", "IMPORT FAILED", "Cannot import", "Error while calling comfy_entrypoint", "Error loading")
 
 

@@ -7,7 +7,7 @@ import torch
 from comfyui_jano.flash_vaed.compress import SELECTIONS, Made, Recipe, compress, measure
 from comfyui_jano.flash_vaed.initial import FINE, FINEST, PLACES
 from comfyui_jano.flash_vaed.wan import WanStudent
-from comfyui_jano.flash_vaed.wan_teacher import teacher_from, walk
+from comfyui_jano.flash_vaed.wan_teacher import teacher_from
 from comfyui_jano.tests.small_teacher import small_clips, small_state
 from torch import Tensor
 
@@ -56,19 +56,17 @@ def test_solving_comes_closer_than_cutting(solved: Made, teacher: WanStudent, wi
     assert missed(solved.student, teacher) < 0.7 * missed(cut.student, teacher)
 
 
-def test_with_all_channels_only_the_operators_differ(teacher: WanStudent, windows: list[Tensor]) -> None:
+@torch.no_grad()
+def test_with_all_channels_pictures_that_stand_still_are_the_teachers(
+    teacher: WanStudent, windows: list[Tensor]
+) -> None:
+    """From the fifth frame of a block on: there every tap meets the same picture, and the sum over time is exact."""
     made = compress(teacher, windows, Recipe((1.0, 1.0), refit=False))
     assert all(share > 1 - 1e-4 for share in made.explained.values())
-    still = torch.randn(1, 4, 1, 4, 4)
-    entered = {}
-    for model in (teacher, made.student):
-        entered[model] = dict(walk(model, still, "upsamples.7"))
-    ours, theirs = made.student.decoder.upsamples, teacher.decoder.upsamples
-    x = entered[teacher]["upsamples.7"].repeat(1, 1, 4, 1, 1)
-    # a picture that stands still: from the third frame on the sum over time is exact
-    torch.testing.assert_close(
-        ours[8](x, {})[:, :, -1], theirs[8](x[:, :, :1].repeat(1, 1, 9, 1, 1), {})[:, :, -1], rtol=1e-3, atol=1e-3
-    )
+    x = torch.randn(1, 8, 1, 8, 8).expand(1, 8, 6, 8, 8)
+    ours, theirs = (model.decoder.upsamples[8](x, {}) for model in (made.student, teacher))
+    torch.testing.assert_close(ours[:, :, 4:], theirs[:, :, 4:], rtol=1e-3, atol=1e-3)
+    assert (ours[:, :, 0] - theirs[:, :, 0]).abs().max() > 0.1
 
 
 def test_enough_channels_for_a_share_of_the_variance(teacher: WanStudent, windows: list[Tensor]) -> None:
