@@ -45,7 +45,7 @@ def causal_conv(
     """
     time, height, width = (kernel,) * 3 if isinstance(kernel, int) else kernel
 
-    class CausalConv(operations.Conv3d):
+    class CausalConv(operations.Conv3d if groups == 1 else depthwise(operations)):
         def forward(self, x: Tensor, cache: Cache | None) -> Tensor:
             return super().forward(with_past(x, cache, self, time - 1))
 
@@ -54,6 +54,19 @@ def causal_conv(
             return super()._conv_forward(x, weight[:, :, -x.shape[2] :], *others, **more)
 
     return CausalConv(n_in, n_out, (time, height, width), padding=(0, height // 2, width // 2), groups=groups)
+
+
+def depthwise(operations: Any) -> type[nn.Conv3d]:
+    """The class of convolutions within each channel: computed by torch itself, which has kernels for them.
+
+    With some versions of cuDNN the host goes around a fault of dense kernels in half precision, and past these too.
+    """
+
+    class DepthwiseConv(operations.Conv3d):
+        def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None, *_: Any, **__: Any) -> Tensor:
+            return nn.Conv3d._conv_forward(self, x, weight, bias)
+
+    return DepthwiseConv
 
 
 def with_past(x: Tensor, cache: Cache | None, layer: nn.Module, frames: int) -> Tensor:

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .layers import framewise
+from .layers import depthwise, framewise
 from .streaming import StreamedDecoder
 
 PATCH = 4
@@ -55,7 +55,7 @@ class SeparableConv(nn.Module):
 
     def __init__(self, width: int, operations: Any) -> None:
         super().__init__()
-        self.depthwise = operations.Conv3d(width, width, 3, padding=(0, 1, 1), groups=width)
+        self.depthwise = depthwise(operations)(width, width, 3, padding=(0, 1, 1), groups=width)
         self.pointwise = operations.Conv3d(width, width, 1)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import comfy.model_management as model_management
+import comfy.ops
 import comfy.sd
 import comfy.utils
 import folder_paths
@@ -172,6 +173,21 @@ def test_weights_may_be_cast_and_come_from_elsewhere_at_every_use(vae: SmallDeco
         layer.to(torch.float64)
     assert len(layers) > 50
     assert torch.allclose(vae.decode(z), whole, atol=1e-5)
+
+
+def test_convolutions_within_channels_are_left_to_torch(vae: SmallDecoderVAE, monkeypatch) -> None:
+    """With the host's way around a fault of cuDNN in place, dense ones in half precision go there, and only these."""
+    asked = []
+
+    def dense_only(x: Tensor, weight: Tensor, padding: tuple, stride: tuple, dilation: tuple, groups: int, **_: object):
+        asked.append(groups)
+        return torch.nn.functional.conv3d(x, weight, None, stride, padding, dilation, groups)
+
+    monkeypatch.setattr(comfy.ops, "NVIDIA_MEMORY_CONV_BUG_WORKAROUND", True)
+    monkeypatch.setattr(torch, "cudnn_convolution", dense_only)
+    half = vae.first_stage_model.bfloat16()
+    half.decode(torch.randn(1, 16, 2, 4, 4).bfloat16())
+    assert set(asked) == {1}
 
 
 def test_half_precision_comes_close(folder: Path, monkeypatch) -> None:
