@@ -12,8 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-RIDGE = 1e-5
-"""Of the mean square of the inputs: keeps kernels small where the samples leave them open."""
+RIDGE = 0.1
+"""Of the mean square of the inputs, towards the kernel there was before. On the tiny Wan VAE 0.1 is best of 1e-5 to 0.3:
+22.9 dB instead of 21.6 with 32 windows, 21.1 instead of 12.3 with 8."""
 
 
 @dataclass
@@ -37,14 +38,13 @@ class NormalEquations:
         self.cross += (x.T @ outputs.double()).cpu()
         self.count += len(inputs)
 
-    def solve(self, prior: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Weights (M, N) and bias (M,), drawn by the ridge towards `prior` (M, N), or towards zero."""
+    def solve(self, prior: Tensor, ridge: float = RIDGE) -> tuple[Tensor, Tensor]:
+        """Weights (M, N) and bias (M,), drawn by the ridge towards `prior` (M, N)."""
         size = len(self.gram) - 1
-        pull = torch.full((size + 1,), float(RIDGE * self.gram.diagonal()[:-1].mean()), dtype=torch.float64)
+        pull = torch.full((size + 1,), float(ridge * self.gram.diagonal()[:-1].mean()), dtype=torch.float64)
         pull[-1] = 0.0
         cross = self.cross.clone()
-        if prior is not None:
-            cross[:-1] += pull[:-1, None] * prior.double().cpu().T
+        cross[:-1] += pull[:-1, None] * prior.double().cpu().T
         solution = torch.linalg.lstsq(self.gram + torch.diag(pull), cross).solution
         return solution[:-1].T.float(), solution[-1].float()
 
