@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 RIDGE = 0.1
-"""Of the mean square of the inputs, towards the kernel there was before. On the tiny Wan VAE 0.1 is best of 1e-5 to 0.3:
-22.9 dB instead of 21.6 with 32 windows, 21.1 instead of 12.3 with 8."""
+"""Of the mean square of the inputs, towards the kernel there was before. On the tiny Wan VAE the best of 1e-5 to 0.3
+with 32 windows: 22.9 dB, where 1e-5 gives 21.6; with 8, 21.1 instead of 12.3 (0.3 gives 21.8)."""
 
 
 @dataclass

@@ -18,7 +18,7 @@ from .compress import Made, Recipe, compress
 from .distill import Plan, School, distill
 from .initial import FINE, FINEST
 from .lessons import cut_windows
-from .losses import WINDOW, Perceptual
+from .losses import Perceptual
 from .wan import WanStudent
 from .wan_teacher import teacher_from
 from .weights import write_safetensors
@@ -63,6 +63,7 @@ def make_student(
 ) -> dict:
     """Makes the file and returns its report. state: of a VAE in Wan 2.1's layout; clips: latents (16, T, h, w) as the
     host has them. ValueError with a sentence for the user where something does not fit."""
+    check_settings(order)
     check_path(order.path)
     teacher = teacher_from(state).to(device)
     check_clips(clips, teacher.widths.latent)
@@ -81,6 +82,23 @@ def make_student(
     tell(steps, steps, "measuring", None)
     report = report_of(order, made, teacher, held or learnt, about) | {"held_out": bool(held)}
     return write(order.path, made.student, report)
+
+
+def check_settings(order: Order) -> None:
+    """ValueError with a sentence for settings that no run can have."""
+    recipe, plan = order.recipe, order.plan
+    demands = {
+        f"keep between 0 and 1 of the channels, not {recipe.ratio}": all(0 < share <= 1 for share in recipe.ratio),
+        f"explain from 0 to less than 1 of the variance, not {recipe.explained}": 0 <= recipe.explained < 1,
+        f"train 0 steps or more, not {plan.steps}": min(plan.steps) >= 0,
+        f"learn at a rate above 0, not {plan.rate}": plan.rate > 0,
+        f"take 1 window or more in a step, not {plan.batch}": plan.batch >= 1,
+        f"have windows of {SMALLEST} latents or more each way and 1 or more in time, not {plan.size.side} and "
+        f"{plan.size.frames}": plan.size.side >= SMALLEST and plan.size.frames >= 1,
+    }
+    wrong = [demand for demand, met in demands.items() if not met]
+    if wrong:
+        raise ValueError(f"A small decoder's making must {wrong[0]}.")
 
 
 def check_path(path: Path) -> None:
@@ -160,7 +178,7 @@ def report_of(order: Order, made: Made, teacher: WanStudent, clips: list[Tensor]
         "widths": dataclasses.asdict(made.student.widths),
         "operators": OPERATORS,
         "steps": list(order.plan.steps),
-        "against_teacher": closeness(*pair) if min(pair[0].shape[2:]) >= WINDOW else {},
+        "against_teacher": closeness(*pair),
         "costs": costs(teacher, made.student),
         "explained": {place: round(share, 4) for place, share in made.explained.items()},
         "separable_energy": {name: round(share, 4) for name, share in made.rank_one.items()},

@@ -15,9 +15,10 @@ from comfyui_jano.flash_vaed.compress import Recipe
 from comfyui_jano.flash_vaed.distill import Plan
 from comfyui_jano.flash_vaed.layout import student_of
 from comfyui_jano.flash_vaed.lessons import Size
-from comfyui_jano.flash_vaed.make import Order, make_student, split
+from comfyui_jano.flash_vaed.make import Order, digest, make_student, split
 from comfyui_jano.flash_vaed.wan import WanStudent, WanWidths
-from comfyui_jano.flash_vaed.wan_teacher import blocks_in_full
+from comfyui_jano.flash_vaed.wan_teacher import blocks_in_full, teacher_from
+from comfyui_jano.host.location import ROOT
 from comfyui_jano.tests.small_teacher import small_clips, small_state
 from PIL import Image
 from safetensors import safe_open
@@ -98,6 +99,23 @@ def test_unfit_clips_are_refused_in_words(clips: list[torch.Tensor], words: str,
         make_student(small_state(), clips, Order(tmp_path / "small.safetensors"), CPU)
 
 
+@pytest.mark.parametrize(
+    ("recipe", "plan", "words"),
+    [
+        (Recipe((0.0, 0.5)), PLAN, "keep between 0 and 1"),
+        (Recipe((0.5, 1.5)), PLAN, "keep between 0 and 1"),
+        (Recipe(explained=1.0), PLAN, "less than 1 of the variance"),
+        (RECIPE, dataclasses.replace(PLAN, steps=(-1, 0, 1)), "0 steps or more"),
+        (RECIPE, dataclasses.replace(PLAN, rate=0.0), "rate above 0"),
+        (RECIPE, dataclasses.replace(PLAN, batch=0), "1 window or more"),
+        (RECIPE, dataclasses.replace(PLAN, size=Size(1, 2)), "windows of 2 latents"),
+    ],
+)
+def test_settings_that_no_run_can_have_are_told(recipe: Recipe, plan: Plan, words: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=words):
+        make_student(small_state(), small_clips(3), Order(tmp_path / "small.safetensors", recipe, plan), CPU)
+
+
 def test_some_clips_are_kept_to_measure_on() -> None:
     clips = small_clips(17)
     learnt, held = split(clips)
@@ -114,6 +132,15 @@ def test_the_released_decoders_work_is_counted() -> None:
     found = costs(teacher, WanStudent())
     assert found["teacher_parameters"] == pytest.approx(73.30e6, rel=1e-3)
     assert found["times_fewer_flops"] > 3387.5 / 119.7
+
+
+def test_the_demos_decoder_was_made_from_the_demos_vae() -> None:
+    models = ROOT / "demo" / "models"
+    with safe_open(str(models / "jano_tiny_wan_fast_decoder.safetensors"), "pt") as file:
+        told = json.loads(file.metadata()["flash_vaed"])
+    assert told["teacher"] == digest(teacher_from(load_file(models / "jano_tiny_wan_vae.safetensors")))
+    assert told["costs"]["times_fewer_flops"] >= 5
+    assert told["against_teacher"]["psnr_db"] > 28
 
 
 def test_the_command_line_makes_the_same_file(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
