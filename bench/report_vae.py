@@ -25,8 +25,9 @@ SHIPPED = """
 The decoder of the demo, trained longer (demo/train_wan_student.py), {times_fewer_flops:.1f} times fewer FLOPs:
 """
 TRANSFER = """
-One seed a row: differences of 0.2 dB say nothing. So here choosing greedily and solving are what counts, and once
-layers are solved the first two phases are not worth their steps; the last one is.
+One seed a row: differences of 0.2 dB say nothing, and the widths and the ridge of the least squares were chosen on
+eight of these clips. So here choosing greedily and solving are what counts, and once layers are solved the first two
+phases are not worth their steps; the last one is.
 
 What does not carry over to the real Wan: every dB and share above (a teacher of width 16 that cross-fades motion is
 easy to follow, and its clips are drawn), the widths (1/8 of 16 channels would be 2), how few steps are enough, and
