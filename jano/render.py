@@ -78,6 +78,11 @@ def contact_sheet(frames: Tensor, most: int = 12, width: int = 1024) -> Tensor:
     return torch.cat(rows).unsqueeze(0)
 
 
+def side_by_side(left: Tensor, right: Tensor) -> Tensor:
+    """(frames, height, both widths, 3): two clips of the same height and length."""
+    return torch.cat((left[..., :3].cpu(), right[..., :3].cpu()), dim=2)
+
+
 def difference_map(reference: Tensor, image: Tensor, full_scale: float = 0.25) -> Tensor:
     """(frames, height, width, 3): mean absolute difference of the channels, from black to white at `full_scale` (of
     1) and more; a legend below."""

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from enum import Enum, auto
+from dataclasses import replace
 from operator import itemgetter
 
 import torch
 from torch import Tensor
 
 from .account import Account
+from .call import (
+    ALWAYS_NEW,
+    NOTHING_ASKED,
+    NOTHING_FROZEN,
+    NOTHING_SAVED,
+    WENT_BACK,
+    Call,
+    Mode,
+    Unaccelerated,
+)
 from .clock import Clock
 from .complexity import Features, normalised_scores
 from .config import AnalyzerConfig, SchedulerConfig
@@ -23,35 +32,6 @@ from .levels import LevelMap, Selection, classify
 from .report import RunReport
 from .schedule import ALL_LEVELS, Level, Schedule, StepClass, share_of_steps
 from .whole_steps import GroupMemory
-
-
-class Mode(Enum):
-    """What one call of the transformer does: all tokens, all tokens and keep K/V, some tokens, or nothing."""
-
-    FULL = auto()
-    STORE = auto()
-    PARTIAL = auto()
-    SKIP = auto()
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call of the transformer for a batch of conditioning chunks; `selection` is None when all are computed."""
-
-    mode: Mode
-    chunks: Chunks
-    selection: Selection | None = None
-
-
-class Unaccelerated(ValueError):
-    """Why a run is computed natively, in a sentence for the user."""
-
-
-NOTHING_SAVED = "no step could be forecast within this quality's tolerance (fast and draft tolerate more)"
-WENT_BACK = "the sampler goes back to earlier noise levels, and nothing can be forecast across such a jump"
-NOTHING_ASKED = "a target_speedup this close to 1 leaves no step out"
-NOTHING_FROZEN = "no token was to be left out (every level in this picture is computed at every step)"
-ALWAYS_NEW = "another node asks the model something new at every step, so that nothing could be forecast"
 
 
 def warmup_steps(share: float, num_steps: int, score: str) -> int:
