@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from math import inf
 from numbers import Integral, Real
 from typing import ClassVar
@@ -158,3 +158,9 @@ class SchedulerConfig(Settings):
     def controlled(self) -> bool:
         """Whether measured errors decide, and not intervals per level."""
         return self.tolerance > 0.0 or self.target_speedup > 0.0
+
+
+def without_region_default(analyzer: AnalyzerConfig, family_region: tuple[int, int, int]) -> AnalyzerConfig:
+    """The analyzer with the family's region size in place of every 0."""
+    region = tuple(own or default for own, default in zip(analyzer.region, family_region, strict=True))
+    return replace(analyzer, region=region)

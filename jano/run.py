@@ -350,9 +350,3 @@ class Run:
         if mode is Mode.PARTIAL:
             return StepClass.MODERATE if Level.MODERATE in self.schedule.due(self.moment.step) else StepClass.ACTIVE
         return {Mode.FULL: StepClass.FULL, Mode.STORE: StepClass.STORE, Mode.SKIP: StepClass.SKIPPED}[mode]
-
-
-def without_region_default(analyzer: AnalyzerConfig, family_region: tuple[int, int, int]) -> AnalyzerConfig:
-    """The analyzer with the family's region size in place of every 0."""
-    region = tuple(own or default for own, default in zip(analyzer.region, family_region, strict=True))
-    return replace(analyzer, region=region)

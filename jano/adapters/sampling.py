@@ -14,9 +14,9 @@ from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ..account import now
-from ..config import SchedulerConfig
+from ..config import SchedulerConfig, without_region_default
 from ..report import RunReport
-from ..run import Call, Mode, Run, Unaccelerated, without_region_default
+from ..run import Call, Mode, Run, Unaccelerated
 from .attention import OVERRIDE, AttentionTap
 from .families import by_class, grid_of
 from .keys import Question, chunk_keys, question_of, with_question

@@ -51,10 +51,10 @@ def test_the_last_four_runs_are_kept(flux: ModelPatcher) -> None:
 
 def test_the_analyzers_settings_reach_the_scheduler(flux: ModelPatcher) -> None:
     analyzer = AnalyzerConfig(warmup=0.5, region=(1, 4, 4), score="paper")
-    model = schedule(analyze(flux, analyzer), "fast")
+    model = schedule(analyze(flux, analyzer), "custom")
     assert settings_of(model).analyzer == analyzer
     report = report_of(model, sample(model))
-    assert [record.step for record in report.steps if record.step_class == "full"][:5] == [0, 1, 2, 3, 4]
+    assert [record.step for record in report.steps if record.computed_share == 1.0][:5] == [0, 1, 2, 3, 4]
     assert report.level_map.grid.region == (1, 2, 2)
 
 
