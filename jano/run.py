@@ -126,8 +126,6 @@ class Run:
             f"but this latent has {own.latent} in tokens of {own.patch}; use a map made at this size with this model"
         )
 
-    # --- once per model evaluation
-
     def begin(self, sigma: float) -> None:
         """A model evaluation at `sigma` starts: find its step and which levels are due."""
         previous, self.moment = self.moment, self.clock.at(sigma)
@@ -235,8 +233,6 @@ class Run:
         if self._caches:
             self.groups.keep(key, predictions, self.moment, self.account.record.all_tokens - self._counted)
 
-    # --- once per call of the transformer
-
     def accepts(self, x: Tensor) -> bool:
         """Whether `x` shows this run's whole latent (area conditioning and context windows show parts)."""
         return tuple(x.shape[1:]) == self.latent_shape[1:]
@@ -289,10 +285,10 @@ class Run:
 
     def _forget(self) -> None:
         """Let go of what forecasts and frozen tokens need."""
-        self.cache.drop()
-        self._histories.clear()
-        self._last_step.clear()
-        self.groups.drop()
+        for kept in (self.cache, self.groups):
+            kept.drop()
+        for kept in (self._histories, self._last_step):
+            kept.clear()
 
     def drop(self) -> None:
         """Let go of every tensor; a small CPU copy of the level map stays in the report."""

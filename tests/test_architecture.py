@@ -23,7 +23,7 @@ STANDARD = sys.stdlib_module_names
 # Outside of the standard library; "..jano" and "." are our own.
 MAY_IMPORT = {
     "jano": {"torch", "numpy", "PIL", "."},
-    "jano/adapters": {"torch", "numpy", "comfy", ".", ".."},
+    "jano/adapters": {"torch", "numpy", "comfy", "comfy_execution", ".", ".."},
     "flash_vaed": {"torch", "numpy", "safetensors", "."},
     "nodes": {"comfy_api", "folder_paths", ".", "..jano", "..flash_vaed"},
     ".": {".nodes"},
