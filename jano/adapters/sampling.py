@@ -44,8 +44,8 @@ log = logging.getLogger(__name__)
 REPAIRED_SAMPLERS = frozenset(
     f"sample_{name}"
     for name in (
-        *("euler", "heun", "heunpp2", "dpm_2", "lms", "dpmpp_2m", "ipndm", "ipndm_v", "deis"),
-        *("res_multistep", "gradient_estimation", "unipc", "unipc_bh2"),
+        *("euler", "heun", "exp_heun_2_x0", "dpm_2", "dpmpp_2m"),
+        *("res_multistep", "unipc", "unipc_bh2"),
     )
 )
 
