@@ -51,7 +51,7 @@ class FlashVAEDCompare(io.ComfyNode):
     ) -> io.NodeOutput:
         samples = first_latents(latent["samples"], most_latents, reference_vae, fast_vae)
         reference, fast = (timed_decode(vae, samples) for vae in (reference_vae, fast_vae))
-        closeness = compare(reference.frames, fast.frames, lpips_weights(Path(folder_paths.models_dir)))
+        closeness = compare(reference.frames, fast.frames, *lpips_weights(Path(folder_paths.models_dir)))
         rows = [f"| {name} | {text} |" for name, text in savings(reference, fast).items()]
         markdown = "\n".join([closeness.markdown(), *rows])
         told = f"Left: the reference. Right: the fast decoder, {float(closeness.psnr.mean()):.1f} dB."

@@ -81,7 +81,7 @@ class FlashVAEDCompress(io.ComfyNode):
         recipe = Recipe((keep_fine, keep_finest), explained, seed=seed)
         plan = Plan(phase_steps(steps), learning_rate, batch, Size(window, window_latents), seed=seed)
         path = Path(folder_paths.get_folder_paths("vae")[0]) / file_name(name)
-        weights = lpips_weights(Path(folder_paths.models_dir))
+        weights, _ = lpips_weights(Path(folder_paths.models_dir))
         samples = None if latent is None else latent["samples"]
         report = make_from_vae(vae, samples, pictures, Order(path, recipe, plan), weights and (lpips, weights))
         told = markdown(report)

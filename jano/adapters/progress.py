@@ -37,9 +37,9 @@ class Told:
     levels: LevelMap | None = None
 
 
-def tell_step(node_id: str | None, report: RunReport, grid_tokens: THW, told: Told | None = None) -> None:
+def tell_step(node_id: str | None, report: RunReport, grid_tokens: THW, told: Told) -> None:
     """Show the last step of `report` on a node; `grid_tokens` is (frames, rows, columns). Never raises."""
-    _send(node_id, STEP_EVENT, lambda page: step_payload(report, grid_tokens, _told_to(page, told or Told())))
+    _send(node_id, STEP_EVENT, lambda page: step_payload(report, grid_tokens, _told_to(page, told)))
 
 
 def tell_end(node_id: str | None, report: RunReport) -> None:

@@ -55,6 +55,7 @@ class FakeServer:
     client_id, last_node_id, last_prompt_id = "page", None, None
 
     def __init__(self) -> None:
+        self.sockets = {"page": object()}
         self.sent: list[tuple[str, str]] = []
 
     def send_sync(self, event: str, data: object, sid: str | None = None) -> None:
