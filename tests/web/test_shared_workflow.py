@@ -171,9 +171,12 @@ def default_server(tmp_path_factory: pytest.TempPathFactory, host: object) -> It
 
 
 @pytest.fixture(scope="module", params=["default", "closed"])
-def reader(request: pytest.FixtureRequest, keep_editor: object) -> Editor:
-    """The editor at ComfyUI's default flags, and at those that forbid what comes from elsewhere."""
-    return keep_editor(request.getfixturevalue("default_server" if request.param == "default" else "web_server"))
+def reader(request: pytest.FixtureRequest, default_server: Server, web_server: Server, keep_editor: object) -> Editor:
+    """The editor at ComfyUI's default flags, and at those that forbid what comes from elsewhere.
+
+    The servers come before what opens pages on them, so that they outlive these.
+    """
+    return keep_editor(default_server if request.param == "default" else web_server)
 
 
 def workflow(records: list[object]) -> dict:
@@ -185,6 +188,29 @@ def workflow(records: list[object]) -> dict:
         sampler = {"id": 2 * index + 2, "type": "KSampler", "widgets_values": [1000 + index, "fixed", 7, 2.5, "heun"]}
         nodes += [{**scheduler, **place, "properties": {"jano_run": saved}}, {**sampler, **place, "properties": {}}]
     return {"last_node_id": 2 * len(records), "last_link_id": 0, "nodes": nodes, "links": [], "version": 0.4}
+
+
+# Each alone, before what freezes a page that takes it: a page that hangs tells nothing of the others.
+
+
+@pytest.mark.parametrize("address", PICTURES[:5])
+def test_no_address_in_a_record_is_asked_for(reader: Editor, address: str) -> None:
+    asked = []
+    reader.page.on("request", lambda request: asked.append(request.url))
+    reader.load(workflow([record(picture=address)]))
+    reader.page.wait_for_function("() => app.graph.nodes.length === 2")
+    reader.page.wait_for_timeout(500)  # time for what must not happen
+    assert [url for url in asked if BEACON in url] == []
+
+
+def test_a_record_that_cannot_be_read_costs_the_nodes_behind_nothing(reader: Editor) -> None:
+    in_mid_run = record(steps=[None], summary=None)  # its line tells of its last step
+    reader.load(workflow([in_mid_run, record()]))
+    reader.page.wait_for_function("() => app.graph.nodes.length === 4")
+    seeds = reader.page.evaluate(
+        "() => app.graph.nodes.filter(({ type }) => type === 'KSampler').map(({ widgets }) => widgets[0].value)"
+    )
+    assert seeds == [1000, 1001]
 
 
 def test_what_does_not_fit_is_dropped_and_the_workflow_loads(reader: Editor) -> None:
