@@ -19,7 +19,7 @@ from ..jano.complexity import Features, Score
 from ..jano.config import AnalyzerConfig, SchedulerConfig
 from ..jano.grid import TokenGrid
 from ..jano.presets import PUBLISHED, as_published
-from ..jano.run import warmup_steps
+from ..jano.schedule import warmup_steps
 from .candidates import contrast_denoised
 from .stats import ranks
 from .trajectory import Trajectory

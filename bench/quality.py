@@ -14,8 +14,7 @@ from ..jano.complexity import normalised_scores
 from ..jano.config import AnalyzerConfig, SchedulerConfig
 from ..jano.levels import LevelMap, classify
 from ..jano.quality import psnr, ssim
-from ..jano.run import warmup_steps
-from ..jano.schedule import Level
+from ..jano.schedule import Level, warmup_steps
 from . import demo_models
 from .arms import Full, Setting, ranked, settings
 from .demo_models import Demo, Outcome, Sampling

@@ -39,7 +39,8 @@ def measure(args: argparse.Namespace) -> None:
         for sampler in names:
             for stopped in (False, True):
                 compare(demo, sampler, stopped, args.prompts or PROMPTS, lines)
-        rows = [told(sampler, stopped, list(lines)) for sampler in names for stopped in (False, True)]
+        known = [name for name in comfy.samplers.SAMPLER_NAMES if any(line["sampler"] == name for line in lines)]
+        rows = [told(sampler, stopped, list(lines)) for sampler in known for stopped in (False, True)]
         about = {**describe(args.device), "model": demo.digest, "prompts": args.prompts or PROMPTS, "steps": STEPS}
         save(args.out / f"{kind}_samplers.json", {**about, "cfg": demo.kind.cfg, "rows": rows})
 

@@ -10,6 +10,7 @@ from .levels import Selection
 
 NOTHING_SAVED = "no step could be forecast within this quality's tolerance (fast and draft tolerate more)"
 WENT_BACK = "the sampler goes back to earlier noise levels, and nothing can be forecast across such a jump"
+TOO_FEW = "the sampler evaluated too few of the first steps to draw a level map"
 NOTHING_ASKED = "a target_speedup this close to 1 leaves no step out"
 NOTHING_FROZEN = "no token was to be left out (every level in this picture is computed at every step)"
 ALWAYS_NEW = "another node asks the model something new at every step, so that nothing could be forecast"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import replace
 from math import isfinite
 
@@ -19,12 +18,6 @@ from .levels import Selection
 from .schedule import Schedule
 
 SMALLEST_ERROR = 1e-9
-TURNED = 0.1
-"""Relative change of the guidance's strength between two computed steps that is a change of what is asked; schedules
-that turn it a little at every step stay below, and count as errors of the forecast."""
-ASIDE = 1e-4
-"""Share (of squares) of the way that guidance went aside of a line, above which it is not CFG, whose rounding in 16 bit
-is 1e-6."""
 UNREPAIRED = 3.0
 """How many times smaller a tolerance is where forecasts cannot be repaired: a repair takes away half of what they do to
 the picture, and samplers that add noise amplify the rest."""
@@ -54,8 +47,6 @@ class Feedback:
             self._control = control_of(replace(config, tolerance=tolerance), schedule, clock, error_rate)
         self._spreads: list[float] = []
         self._measured_step = -1
-        self._question: Hashable = None
-        self._strength: float | None = None
         self._forget()
 
     @property
@@ -90,19 +81,15 @@ class Feedback:
         denoised: Tensor,
         moment: Moment,
         computed: Selection | None,
-        question: Hashable = None,
-        strength: float | None = None,
+        has_changed: bool = False,
     ) -> Tensor:
         """Learn from a prediction, and return what the sampler is given in its place.
 
-        `computed` tells what the model computed, None for all; the rest are forecasts. `question` is what the guidance
-        asked for, and `strength` how far it went (None where it is not known): a change of either is no error of the
-        forecasts.
+        `computed` tells what the model computed, None for all; the rest are forecasts. `has_changed` tells that another
+        question was asked than before, which is no error of the forecasts.
         """
-        if computed is None or not computed.empty:
-            if question != self._question or turned(strength, self._strength):
-                self._forget()
-            self._question, self._strength = question, self._strength if strength is None else strength
+        if has_changed:
+            self._forget()
         first, self._measured_step = self._measured_step != moment.step, moment.step
         repair = self._measure(denoised, moment, computed) if first else None
         if self._response is not None:
@@ -159,28 +146,6 @@ class Feedback:
         low, high = torch.quantile(regions, torch.tensor([0.1, 0.9])).tolist()
         self._spreads.append(high / max(low, SMALLEST_ERROR))
         return regions.square().mean().sqrt().item()
-
-
-def guidance_strength(guided: Tensor, predictions: list[Tensor]) -> float | None:
-    """How far guidance went from the last towards the first of the `predictions` that it asked for: the scale of CFG.
-
-    None where it did something else with them, or asked for one (one device synchronisation otherwise).
-    """
-    if len(predictions) < 2:
-        return None
-    last = predictions[-1].to(guided)
-    apart, gone = predictions[0].to(guided) - last, guided - last
-    strength = (gone * apart).sum() / apart.square().sum()
-    aside = (gone - strength * apart).square().sum() / gone.square().sum()
-    strength, aside = torch.stack((strength, aside)).tolist()
-    return strength if aside < ASIDE else None
-
-
-def turned(strength: float | None, before: float | None) -> bool:
-    """Whether the guidance was turned up or down; not where that is not known."""
-    if strength is None or before is None:
-        return False
-    return abs(strength - before) > TURNED * max(abs(strength), abs(before))
 
 
 def region_errors(error: Tensor, grid: TokenGrid) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -9,6 +10,8 @@ from torch import Tensor
 
 from .levels import LevelMap
 from .schedule import StepClass
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -59,10 +62,11 @@ class RunReport:
         return cls("unknown", 0, fallbacks=[reason])
 
     def add_fallback(self, reason: str) -> bool:
-        """Note why something ran natively; True the first time."""
+        """Say why something ran natively, here and in the log; True the first time, which is the only one."""
         if reason in self.fallbacks:
             return False
         self.fallbacks.append(reason)
+        log.warning("Jano: running natively because %s.", reason)
         return True
 
     @property

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
-from operator import itemgetter
 
 import torch
 from torch import Tensor
@@ -15,6 +14,7 @@ from .call import (
     NOTHING_ASKED,
     NOTHING_FROZEN,
     NOTHING_SAVED,
+    TOO_FEW,
     WENT_BACK,
     Call,
     Mode,
@@ -24,20 +24,15 @@ from .clock import Clock
 from .complexity import Features, normalised_scores
 from .config import AnalyzerConfig, SchedulerConfig
 from .error_control import STEPS_FOR_A_LINE, budget_of, first_full_steps
-from .feedback import Feedback, guidance_strength
+from .feedback import Feedback
 from .forecast import PredictionHistory
 from .grid import TokenGrid
 from .kv_cache import Chunks, KVCache
 from .levels import LevelMap, Selection, classify
+from .questions import Questions
 from .report import RunReport
-from .schedule import ALL_LEVELS, Level, Schedule, StepClass, share_of_steps
+from .schedule import ALL_LEVELS, Level, Schedule, StepClass, warmup_steps
 from .whole_steps import GroupMemory
-
-
-def warmup_steps(share: float, num_steps: int, score: str) -> int:
-    """Steps computed in full before the map: the share, but enough for the score's differences over steps."""
-    needed = 3 if score == "curvature" else 2
-    return max(needed, share_of_steps(share, num_steps))
 
 
 class Run:
@@ -86,8 +81,7 @@ class Run:
         self._histories: dict[Hashable, PredictionHistory] = {}
         self._last_step: dict[Hashable, int] = {}
         self._counted = 0
-        self._asked: set[Hashable] = set()
-        self._told: list[tuple[int, Tensor]] = []
+        self._questions = Questions()
         self._selections: dict[frozenset, Selection] = {}
         report.num_steps, report.num_tokens, report.accelerates = num_steps, grid.num_tokens, scheduler is not None
 
@@ -126,6 +120,8 @@ class Run:
             f"but this latent has {own.latent} in tokens of {own.patch}; use a map made at this size with this model"
         )
 
+    # --- once per model evaluation
+
     def begin(self, sigma: float) -> None:
         """A model evaluation at `sigma` starts: find its step and which levels are due."""
         previous, self.moment = self.moment, self.clock.at(sigma)
@@ -136,7 +132,7 @@ class Run:
         if self.account.begin(self.moment.step, sigma):
             self._selected = self._select() if self._caches else None
         self._frozen_by = None
-        self._asked, self._told = set(), []
+        self._questions.begin()
         self.groups.begin()
 
     def _go_back(self) -> None:
@@ -178,9 +174,9 @@ class Run:
             self.observe(x / scale, denoised)
         if self.feedback is None:
             return denoised
-        strength = guidance_strength(denoised, [told for _, told in sorted(self._told, key=itemgetter(0))])
-        strength = cfg if strength is None else strength
-        denoised = self.feedback.settled(denoised, self.moment, self._frozen_by, frozenset(self._asked), strength)
+        has_asked = self._frozen_by is None or not self._frozen_by.empty
+        has_changed = has_asked and self._questions.have_changed(denoised, cfg)
+        denoised = self.feedback.settled(denoised, self.moment, self._frozen_by, has_changed)
         self.report.spread = self.feedback.spread
         return denoised
 
@@ -193,12 +189,8 @@ class Run:
     def _classify(self) -> None:
         """Build the level map from the warm-up (one device synchronisation a run)."""
         if len(self._features) < 2:
-            told = self.report.notes if self.controlled else self.report.fallbacks
-            told.append("the sampler evaluated too few of the first steps to draw a level map")
             self._map_steps = 0
-            if not self.controlled:
-                self.give_up()
-            return
+            return self._go_on_without_map()
         observed = [self._features[step] for step in sorted(self._features)]
         velocity, denoised = (torch.stack(parts).float() for parts in zip(*observed, strict=True))
         if not bool(velocity.isfinite().all()):
@@ -210,13 +202,21 @@ class Run:
         self.level_map = classify(scores, self.grid, self.scheduler or SchedulerConfig())
         self.report.level_map = self.level_map.to(torch.device("cpu"))
         self._features.clear()
+        return None
+
+    def _go_on_without_map(self) -> None:
+        """Whole steps need none."""
+        if self.controlled:
+            self.report.notes.append(TOO_FEW)
+            return
+        self.report.add_fallback(TOO_FEW)
+        self.give_up()
 
     # --- once per group of conditionings that the guidance asks for, where whole steps are forecast
 
     def hear(self, parts: Iterable[Hashable], answers: Sequence[tuple[int, Tensor]]) -> None:
         """What the guidance asked for, and what it was told of its sides, computed or forecast."""
-        self._asked.update(parts)
-        self._told += [answer for answer in answers if answer[1].shape == self.latent_shape]
+        self._questions.hear(parts, [answer for answer in answers if answer[1].shape == self.latent_shape])
 
     def recall(self, key: Hashable) -> Tensor | None:
         """Forecast predictions of a group, stacked along the batch; None where they must be computed."""
@@ -232,6 +232,8 @@ class Run:
         """Predictions of a group, stacked along the batch, were computed because there was nothing to recall."""
         if self._caches:
             self.groups.keep(key, predictions, self.moment, self.account.record.all_tokens - self._counted)
+
+    # --- once per call of the transformer
 
     def accepts(self, x: Tensor) -> bool:
         """Whether `x` shows this run's whole latent (area conditioning and context windows show parts)."""
@@ -285,10 +287,10 @@ class Run:
 
     def _forget(self) -> None:
         """Let go of what forecasts and frozen tokens need."""
-        for kept in (self.cache, self.groups):
-            kept.drop()
-        for kept in (self._histories, self._last_step):
-            kept.clear()
+        self.cache.drop()
+        self._histories.clear()
+        self._last_step.clear()
+        self.groups.drop()
 
     def drop(self) -> None:
         """Let go of every tensor; a small CPU copy of the level map stays in the report."""
@@ -299,7 +301,7 @@ class Run:
         self._forget()
         self._features.clear()
         self._selections.clear()
-        self._asked, self._told = set(), []
+        self._questions.begin()
         self.feedback = None
 
     @property

@@ -66,12 +66,13 @@ class Schedule:
         since_store = step - (self.warmup_steps - 1)
         return frozenset(level for level, interval in self.intervals.items() if since_store % interval == 0)
 
-    def computed_fraction(self, level_share: dict[Level, float]) -> float:
-        """Token-steps computed over all token-steps, for the given share of tokens per level."""
-        computed = sum(level_share[level] for step in range(self.num_steps) for level in self.due(step))
-        return computed / self.num_steps
-
 
 def share_of_steps(share: float, num_steps: int) -> int:
     """A share of the steps as a count, rounded up, so that any share above 0 gives at least one step."""
     return ceil(share * num_steps - 1e-9)
+
+
+def warmup_steps(share: float, num_steps: int, score: str) -> int:
+    """Steps computed in full before the map: the share, but enough for the score's differences over steps."""
+    needed = 3 if score == "curvature" else 2
+    return max(needed, share_of_steps(share, num_steps))

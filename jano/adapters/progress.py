@@ -15,13 +15,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy
-from comfy_execution.utils import get_executing_context
 from torch import Tensor
 
 from ..grid import THW
 from ..levels import LevelMap
 from ..report import RunReport
 from ..schedule import StepClass
+from .shown_on import executing_context
 
 log = logging.getLogger(__name__)
 
@@ -108,5 +108,5 @@ def _send(node_id: str | None, event: str, payload: Callable[[object], dict]) ->
 
 def _prompt_id(server: object) -> str | None:
     """Of the prompt that is being executed: by the node that runs, or where it left its context by the queue."""
-    context = get_executing_context()
+    context = executing_context()
     return context.prompt_id if context is not None else getattr(server, "last_prompt_id", None)

@@ -106,8 +106,7 @@ class ActiveRun(Live):
 
     def fall_back(self, reason: str) -> None:
         """Say once why something runs natively."""
-        if self.report.add_fallback(reason):
-            log.warning("Jano: running natively because %s.", reason)
+        self.report.add_fallback(reason)
 
 
 def outer_sample(executor: Callable, noise: Tensor, latent_image: Tensor, sampler: object, sigmas: Tensor, *args, **kw):
@@ -182,7 +181,7 @@ def publish(active: ActiveRun, history: RunHistory | None, samples: Tensor) -> N
     if report.verdict != "native":  # reasons for native runs were logged when they came up
         log.info(report.summary())
     tell_end(active.settings.node_id, report)
-    if history is not None and not getattr(samples, "is_nested", False):
+    if history is not None:
         report.fingerprint = fingerprint(samples)
         history.add(report)
 

@@ -21,6 +21,15 @@ def node_to_show(settings: JanoSettings) -> str | None:
     return next(found, settings.node_id)
 
 
+def executing_context() -> object | None:
+    """The host's word for the prompt (`prompt_id`) and the node (`node_id`) that run now.
+
+    Its modules are looked up, not imported: without them there is no prompt.
+    """
+    utils = sys.modules.get("comfy_execution.utils")
+    return utils and utils.get_executing_context()
+
+
 def _is_like(loader: Loader, node: dict) -> bool:
     """Whether a node of the prompt may be this loader; an input that another node gives may be the same."""
     given = node["inputs"]
@@ -29,11 +38,9 @@ def _is_like(loader: Loader, node: dict) -> bool:
 
 
 def _nodes_before_this() -> Iterator[tuple[str, dict]]:
-    """(id, node) of all that the node which runs now depends on, the nearest first; the modules are looked up, not
-    imported: without them there is no prompt."""
-    utils, progress = (sys.modules.get(f"comfy_execution.{name}") for name in ("utils", "progress"))
-    context = utils and progress and utils.get_executing_context()
-    if not context:
+    """(id, node) of all that the node which runs now depends on, the nearest first."""
+    context, progress = executing_context(), sys.modules.get("comfy_execution.progress")
+    if context is None or progress is None:
         return
     prompt = progress.get_progress_state().dynprompt
     waiting, seen = deque([context.node_id]), set()

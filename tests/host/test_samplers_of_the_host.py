@@ -39,12 +39,15 @@ def test_every_sampler_gives_a_picture(trained: ModelPatcher, name: str, quality
 
 
 @pytest.mark.parametrize("quality", ["fidelity", "balanced", "fast", "draft"])
-def test_a_sampler_that_looks_ahead_and_comes_back_is_as_without_the_node(trained: ModelPatcher, quality: str) -> None:
+def test_a_sampler_that_looks_ahead_and_comes_back_is_as_without_the_node(
+    trained: ModelPatcher, quality: str, caplog
+) -> None:
     model = schedule(trained, quality)
     picture = sample(model, STEPS, sampler="heunpp2", **settings())
     report = report_of(model, picture)
     assert torch.equal(picture, sample(trained, STEPS, sampler="heunpp2", **settings()))
     assert (report.verdict, report.fallbacks) == ("native", [WENT_BACK])
+    assert caplog.text.count(WENT_BACK) == 1
     steps = [record.step for record in report.steps]
     assert steps == sorted(set(steps))
 

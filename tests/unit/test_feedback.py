@@ -5,7 +5,7 @@ import torch
 from comfyui_jano.jano.clock import Clock
 from comfyui_jano.jano.config import SchedulerConfig
 from comfyui_jano.jano.correction import followed
-from comfyui_jano.jano.feedback import TURNED, Feedback, control_of, guidance_strength, region_errors, turned
+from comfyui_jano.jano.feedback import Feedback, control_of, region_errors
 from comfyui_jano.jano.grid import TokenGrid
 from comfyui_jano.jano.levels import Selection
 from comfyui_jano.jano.schedule import Schedule
@@ -28,9 +28,9 @@ def feedback(corrects: bool = True, **config: object) -> Feedback:
 
 
 def settle(
-    learner: Feedback, step: int, value: Tensor, computed: Selection | None = None, question: str = "", **more: object
+    learner: Feedback, step: int, value: Tensor, computed: Selection | None = None, changed: bool = False
 ) -> Tensor:
-    return learner.settled(value, CLOCK.moment(step), computed, question, **more)
+    return learner.settled(value, CLOCK.moment(step), computed, changed)
 
 
 def shift_of(learner: Feedback) -> Tensor:
@@ -153,17 +153,17 @@ def test_a_change_of_the_question_is_no_error_of_the_forecast() -> None:
     rate = learner.error_rate
     settle(learner, 5, picture(1, 1), NONE)
     value = picture(50, 3)
-    assert settle(learner, 6, value, question="another") is value
+    assert settle(learner, 6, value, changed=True) is value
     assert learner.shift is None
     assert learner.error_rate == rate
 
 
 def test_after_a_change_of_the_question_repairs_go_on() -> None:
     learner = controlled_until(4)
-    for step in (6, 7):
-        settle(learner, step, picture(50, 3), question="another")
+    settle(learner, 6, picture(50, 3), changed=True)
+    settle(learner, 7, picture(50, 3))
     settle(learner, 8, picture(50, 3), NONE)
-    settle(learner, 9, picture(50, 5), question="another")
+    settle(learner, 9, picture(50, 5))
     left, right = shift_of(learner).flatten().tolist()
     assert left == pytest.approx(0.0, abs=1e-6)
     assert right > 0.0
@@ -174,17 +174,9 @@ def test_what_was_repaired_before_the_change_stays() -> None:
     settle(learner, 5, picture(1, 1), NONE)
     settle(learner, 6, picture(1, 3))
     shift = shift_of(learner)
-    settle(learner, 7, picture(70, 7), question="another")
+    settle(learner, 7, picture(70, 7), changed=True)
     assert torch.equal(shift_of(learner), shift)
     assert shift.any()
-
-
-def test_guidance_that_is_turned_is_another_question() -> None:
-    learner = controlled_until(4)
-    settle(learner, 5, picture(1, 1), strength=4.0)
-    settle(learner, 6, picture(1, 1), NONE)
-    settle(learner, 7, picture(9, 9), strength=1.5)
-    assert learner.shift is None
 
 
 def test_repairs_add_up() -> None:
@@ -206,22 +198,6 @@ def test_an_x_of_before_is_not_shifted() -> None:
     learner.went_back()
     assert learner.shift is None
     assert settle(learner, 3, value := picture(5, 5)) is value
-
-
-def test_the_strength_of_guidance_is_the_scale_of_cfg() -> None:
-    cond, uncond = torch.randn(2, 1, 4, 8, 8)
-    guided = uncond + 3.5 * (cond - uncond)
-    assert guidance_strength(guided, [cond, uncond]) == pytest.approx(3.5, rel=1e-4)
-    assert guidance_strength(cond, [cond]) is None
-    assert guidance_strength(cond, [cond, cond]) is None
-    assert guidance_strength(guided * 1.5, [cond, uncond]) is None
-
-
-def test_small_changes_of_the_strength_are_schedules_of_it() -> None:
-    assert not turned(4.0, 4.0 * (1 - 0.9 * TURNED))
-    assert turned(4.0, 4.0 * (1 - 1.1 * TURNED))
-    assert not turned(None, 4.0)
-    assert not turned(4.0, None)
 
 
 def test_the_error_is_the_root_mean_square_over_the_regions() -> None:

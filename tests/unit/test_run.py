@@ -5,13 +5,14 @@ What "the transformer" predicts for a step is the step's number, so that frozen 
 
 import pytest
 import torch
+from comfyui_jano.jano.call import TOO_FEW
 from comfyui_jano.jano.clock import log_odds
 from comfyui_jano.jano.config import AnalyzerConfig, SchedulerConfig, without_region_default
 from comfyui_jano.jano.grid import TokenGrid
 from comfyui_jano.jano.levels import LevelMap
 from comfyui_jano.jano.report import RunReport
-from comfyui_jano.jano.run import WENT_BACK, Mode, Run, Unaccelerated, warmup_steps
-from comfyui_jano.jano.schedule import Level
+from comfyui_jano.jano.run import WENT_BACK, Mode, Run, Unaccelerated
+from comfyui_jano.jano.schedule import Level, warmup_steps
 from torch import Tensor
 
 GRID = TokenGrid(latent=(1, 1, 2), patch=(1, 1, 1), region=(1, 1, 1))
@@ -194,10 +195,11 @@ def test_the_last_evaluation_of_a_warm_up_step_counts() -> None:
     assert run.level_map.levels.tolist() == [int(Level.STATIC), int(Level.ACTIVE)]
 
 
-def test_a_sampler_that_passes_over_the_warm_up_makes_the_run_native() -> None:
+def test_a_sampler_that_passes_over_the_warm_up_makes_the_run_native(caplog) -> None:
     run = make()
     assert [evaluate(run, step)[0] for step in (0, 5, 6, 9)] == ["F"] * 4
-    assert run.report.fallbacks == ["the sampler evaluated too few of the first steps to draw a level map"]
+    assert run.report.fallbacks == [TOO_FEW]
+    assert caplog.text.count(TOO_FEW) == 1
     assert run.report.computed_token_fraction == 1.0
 
 

@@ -38,12 +38,6 @@ def test_there_is_always_a_step_of_warm_up() -> None:
     assert Schedule.from_config(SchedulerConfig(), 10, 0).warmup_steps == 1
 
 
-def test_the_computed_fraction_adds_up_shares_over_steps() -> None:
-    schedule = Schedule.from_config(SchedulerConfig(**ONE_TWO_FOUR, cooldown=0.0), 8, 3)  # FFFAMAFA
-    share = {S: 0.5, M: 0.25, A: 0.25}
-    assert schedule.computed_fraction(share) == pytest.approx((4 * 1 + 3 * 0.25 + 1 * 0.5) / 8)
-
-
 @pytest.mark.parametrize(
     ("share", "steps", "count"), [(0.0, 20, 0), (0.01, 20, 1), (0.1, 20, 2), (0.1, 21, 3), (0.07, 50, 4), (0.3, 10, 3)]
 )
