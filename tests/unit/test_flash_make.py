@@ -17,9 +17,10 @@ from comfyui_jano.flash_vaed.layout import student_of
 from comfyui_jano.flash_vaed.lessons import Size
 from comfyui_jano.flash_vaed.make import Order, digest, make_student, split
 from comfyui_jano.flash_vaed.wan import WanStudent, WanWidths
-from comfyui_jano.flash_vaed.wan_teacher import blocks_in_full, teacher_from
+from comfyui_jano.flash_vaed.teachers import teacher_from
+from comfyui_jano.flash_vaed.wan_teacher import blocks_in_full
 from comfyui_jano.host.location import ROOT
-from comfyui_jano.tests.small_teacher import small_clips, small_state
+from comfyui_jano.tests.small_teacher import LAYOUTS, small_clips, small_state, small_teacher
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -31,7 +32,7 @@ PLAN = Plan(steps=(1, 1, 1), batch=2, size=Size(2, 2), windows=2)
 
 def make(path: Path, **changes: object) -> dict:
     order = Order(path, RECIPE, dataclasses.replace(PLAN, **changes))
-    return make_student(small_state(), small_clips(3), order, CPU)
+    return make_student(small_teacher(), small_clips(3), order, CPU)
 
 
 @pytest.fixture(scope="module")
@@ -77,11 +78,11 @@ def test_a_stopped_run_goes_on_with_its_channels_and_settings(tmp_path: Path) ->
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        make_student(small_state(), small_clips(3), order, CPU, tell=stopping)
+        make_student(small_teacher(), small_clips(3), order, CPU, tell=stopping)
     with pytest.raises(ValueError, match="another plan"):
         make(order.path, rate=1e-5)
     told = []
-    make_student(small_state(), small_clips(3), order, CPU, tell=lambda *progress: told.append(progress[:3]))
+    make_student(small_teacher(), small_clips(3), order, CPU, tell=lambda *progress: told.append(progress[:3]))
     assert told == [(3, 3, "shallow"), (3, 3, "measuring")]
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "small.safetensors",
@@ -96,7 +97,7 @@ def test_a_stopped_run_goes_on_with_its_channels_and_settings(tmp_path: Path) ->
 )
 def test_unfit_clips_are_refused_in_words(clips: list[torch.Tensor], words: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=words):
-        make_student(small_state(), clips, Order(tmp_path / "small.safetensors"), CPU)
+        make_student(small_teacher(), clips, Order(tmp_path / "small.safetensors"), CPU)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +114,7 @@ def test_unfit_clips_are_refused_in_words(clips: list[torch.Tensor], words: str,
 )
 def test_settings_that_no_run_can_have_are_told(recipe: Recipe, plan: Plan, words: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=words):
-        make_student(small_state(), small_clips(3), Order(tmp_path / "small.safetensors", recipe, plan), CPU)
+        make_student(small_teacher(), small_clips(3), Order(tmp_path / "small.safetensors", recipe, plan), CPU)
 
 
 def test_some_clips_are_kept_to_measure_on() -> None:
