@@ -27,7 +27,7 @@ from train_vae import edge_loss
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT))
 
-from flash_vaed.ltx import LTXStudent, LTXWidths  # noqa: E402
+from flash_vaed.ltx import LTXStudent, LTXWidths, ResBlock, Upsampler  # noqa: E402
 from flash_vaed.ltx_teacher import blocks_in_full  # noqa: E402
 
 WIDTHS = LTXWidths(latent=128, deep=64, fine=32, finest=16)
@@ -74,6 +74,17 @@ class Projection:
         return coefficients.movedim(-1, 1)
 
 
+@torch.no_grad()
+def begin_simple(model: LTXStudent) -> None:
+    """Blocks add little and upsampling repeats what comes in: so deep a stack learns nothing from random kernels."""
+    for part in model.modules():
+        if isinstance(part, ResBlock):
+            part.conv2.weight.mul_(0.1)
+        if isinstance(part, Upsampler):
+            part.conv.weight.mul_(0.1)
+            part.conv.weight[:, :, 1, 1, 1] += torch.eye(part.conv.weight.shape[1]).repeat_interleave(part.rows, 0)
+
+
 def batch_of(frames: Tensor, latents: Tensor, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Windows of SHOWN latents: frames (count, 3, F, H, W) in -1 to 1, and their latents."""
     chosen = torch.randint(len(frames), (count,), generator=generator)
@@ -86,7 +97,7 @@ def train(model: LTXStudent, frames: Tensor, latents: Tensor, args: argparse.Nam
     optimizer = torch.optim.AdamW(model.parameters(), lr=args.rate, betas=(0.9, 0.99), weight_decay=0.0)
     generator, start, losses = torch.Generator().manual_seed(0), time.time(), []
     while (share := (time.time() - start) / (60 * args.minutes)) < 1:
-        warm, cosine = min(1.0, (len(losses) + 1) / 50), 0.5 * (1 + math.cos(math.pi * share))
+        warm, cosine = min(1.0, (len(losses) + 1) / 100), 0.5 * (1 + math.cos(math.pi * share))
         optimizer.param_groups[0]["lr"] = args.rate * warm * (0.02 + 0.98 * cosine)
         shown, z = batch_of(frames, latents, args.batch, generator)
         out = model(z)
@@ -112,7 +123,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=160)
     parser.add_argument("--held", type=int, default=12)
     parser.add_argument("--batch", type=int, default=2)
-    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--rate", type=float, default=5e-4)
     args = parser.parse_args()
     TRAIN_DIR.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
@@ -120,6 +131,7 @@ def main() -> None:
     project = Projection(patches_of(frames).flatten(0, 3))
     model = LTXStudent(WIDTHS)
     blocks_in_full(model.decoder, WIDTHS)
+    begin_simple(model)
     model.latents_std.copy_(project.std)
     train(model, frames, project(frames), args)
     save_file(model.state_dict(), str(VAE_PATH))

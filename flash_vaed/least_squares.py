@@ -55,7 +55,7 @@ class NormalEquations:
 def patches(x: Tensor, taps: Taps, places: Tensor) -> Tensor:
     """What a convolution sees at some places of x (B, C, T, H, W): samples (S, C * kt * kh * kw).
 
-    places: (S,) flat indices into (B, T, H, W). The order of the columns is that of a kernel (C, kt, kh, kw), flattened.
+    places: (S,) flat indices into (B, T, H, W). The columns are in the order of a kernel (C, kt, kh, kw), flattened.
     """
     batch, _, frames, height, width = x.shape
     back, rows, columns = taps.before + taps.after, taps.sides[0] // 2, taps.sides[1] // 2

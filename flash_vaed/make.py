@@ -54,8 +54,8 @@ def make_student(
     perceptual: Perceptual | None = None,
     tell: Tell = lambda step, steps, what, loss: None,
 ) -> dict:
-    """Makes the file and returns its report. teacher: as teachers.py has it; clips: latents (C, T, h, w) as the host has
-    them. ValueError with a sentence for the user where something does not fit."""
+    """Makes the file and returns its report. teacher: teachers.teacher_from's; clips: latents (C, T, h, w) as the host
+    has them. ValueError with a sentence for the user where something does not fit."""
     check_settings(order)
     check_path(order.path)
     check_clips(clips, teacher.widths.latent)
@@ -180,7 +180,8 @@ def report_of(order: Order, made: Made, teacher: StreamedDecoder, clips: list[Te
 
 
 def write(path: Path, student: StreamedDecoder, report: dict) -> dict:
-    """The decoder in float16 (its latents' statistics in float32), its report as JSON and to read; never half a file."""
+    """The decoder in float16 (the latents' statistics in float32), and its report as JSON and to read; half a file is
+    never left."""
     statistics = {name for name, _ in student.named_buffers()}
     weights = {
         name: value.detach().to("cpu", torch.float32 if name in statistics else torch.float16)

@@ -30,19 +30,20 @@ def small_state(layout: str = "wan") -> dict[str, Tensor]:
 
 def by_host_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """An LTX-Video VAE's weights as the host names them."""
-    theirs = {}
-    for name, value in state.items():
-        for stage, ours in enumerate(ltx_teacher.HOST_STAGES):
-            part = name.removeprefix(f"decoder.{ours}.")
-            if part != name and part.startswith(("resnets.", "conv")) and not part.startswith("conv_in."):
-                for host, other in ltx_teacher.HOST_PARTS.items():
-                    part = part.replace(other, host)
-                name = f"decoder.up_blocks.{stage}.{part}"  # noqa: PLW2901
-                break
-        theirs[name] = value
+    theirs = {by_host_name(name): value for name, value in state.items()}
     for ours, host in zip(STATISTICS, ltx_teacher.HOST_STATISTICS, strict=True):
         theirs[host] = theirs.pop(ours)
     return theirs
+
+
+def by_host_name(name: str) -> str:
+    for number, stage in enumerate(ltx_teacher.HOST_STAGES):
+        part = name.removeprefix(f"decoder.{stage}.")
+        if part != name:
+            for host, other in ltx_teacher.HOST_PARTS.items():
+                part = part.replace(other, host)
+            return f"decoder.up_blocks.{number}.{part}"
+    return name
 
 
 def small_teacher(layout: str = "wan") -> StreamedDecoder:
