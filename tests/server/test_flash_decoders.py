@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy
 import pytest
 import torch
+from comfyui_jano.flash_vaed.compress import Recipe
+from comfyui_jano.flash_vaed.distill import Plan
+from comfyui_jano.flash_vaed.layout import student_of
+from comfyui_jano.flash_vaed.lessons import Size
+from comfyui_jano.flash_vaed.ltx import LTXStudent, LTXWidths
+from comfyui_jano.flash_vaed.ltx_teacher import blocks_in_full
+from comfyui_jano.flash_vaed.make import Order, make_student
 from comfyui_jano.flash_vaed.wan import WanStudent, WanWidths
 from comfyui_jano.host.client import PromptError
 from comfyui_jano.host.server import DEMO_MODELS, Server
 from comfyui_jano.tests.filled import fill
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 NARROW = WanWidths(deep=32, entry=16, middle=32, fine=8, finest=4)
@@ -27,20 +35,33 @@ def student() -> WanStudent:
 
 
 @pytest.fixture(scope="module")
+def compressed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A decoder that the compressor made of a VAE in LTX-Video's layout."""
+    teacher = LTXStudent(LTXWidths(deep=16, fine=8, finest=4))
+    blocks_in_full(teacher.decoder, teacher.widths)
+    fill(teacher).latents_std.fill_(0.5)
+    path = tmp_path_factory.mktemp("compressed") / "ltx_fast.safetensors"
+    order = Order(path, Recipe((0.5, 0.5)), Plan(steps=(0, 0, 0), size=Size(2, 2)))
+    make_student(teacher.eval(), list(torch.randn(2, 128, 2, 2, 2)), order, torch.device("cpu"))
+    return path
+
+
+@pytest.fixture(scope="module")
 def latent() -> Tensor:
     return torch.randn(1, 16, LONG, 4, 6, generator=torch.Generator().manual_seed(5))
 
 
 @pytest.fixture(scope="module")
-def decoding_server(host, tmp_path_factory, student: WanStudent, latent: Tensor) -> Iterator[Server]:
+def decoding_server(host, tmp_path_factory, student: WanStudent, compressed: Path, latent: Tensor) -> Iterator[Server]:
     """With a decoder, the demo's VAE in Wan's layout and a long latent among its files."""
     server = Server(host, tmp_path_factory.mktemp("decoders"))
     folder = server.base / "models" / "vae"
     folder.mkdir(parents=True)
     torch.save(student.state_dict(), folder / "fast.pth")
     (folder / "wan.safetensors").write_bytes((DEMO_MODELS / "jano_tiny_wan_vae.safetensors").read_bytes())
-    for name, frames in (("long", LONG), ("short", 3)):
-        clip = latent[:, :, :frames].contiguous()
+    (folder / compressed.name).write_bytes(compressed.read_bytes())
+    ltx = torch.randn(1, 128, 2, 2, 3, generator=torch.Generator().manual_seed(6))
+    for name, clip in (("long", latent), ("short", latent[:, :, :3].contiguous()), ("ltx", ltx)):
         save_file(
             {"latent_tensor": clip, "latent_format_version_0": torch.tensor([])},
             server.base / "input" / f"{name}.latent",
@@ -85,6 +106,16 @@ def expected(student: WanStudent, z: Tensor) -> Tensor:
 def test_a_clip_of_301_frames_is_decoded(decoding_server: Server, student: WanStudent, latent: Tensor) -> None:
     frame = last_frame(decoding_server, load() | decode("long"), 301)
     assert (frame - expected(student, latent)).abs().max() <= 1
+
+
+def test_a_compressed_ltx_decoder_is_decoded_by_the_stock_node(decoding_server: Server, compressed: Path) -> None:
+    prompt = load(base=False) | decode("ltx")
+    prompt["1"]["inputs"]["vae_name"] = compressed.name
+    student, weights = student_of(load_file(compressed), compressed.name)
+    student.load_state_dict({name: value.float() for name, value in weights.items()}, assign=True)
+    z = torch.randn(1, 128, 2, 2, 3, generator=torch.Generator().manual_seed(6))
+    with torch.no_grad():
+        assert (last_frame(decoding_server, prompt, 9) - expected(student, z)).abs().max() <= 1
 
 
 def test_tiles_are_decoded_over_the_whole_clip(decoding_server: Server, student: WanStudent, latent: Tensor) -> None:
