@@ -9,6 +9,7 @@ from torch import Tensor
 from .weights import SOURCE
 
 STOCK = "load it with the stock node Load VAE"
+UNREAD = "no stock node reads it so: take the VAE or the checkpoint that the model's makers give for ComfyUI"
 ORIGINAL_WAN_WIDTH = 96
 LTX_LATENT_CHANNELS = 128
 EARLY_LTX_WIDTH = 512
@@ -51,12 +52,14 @@ def ltx(weights: Mapping[str, Tensor]) -> str:
     entry = weights.get("decoder.conv_in.conv.weight")
     if entry is None or entry.shape[1:2] != (LTX_LATENT_CHANNELS,):
         return ""
-    for name, whose in (("up_blocks.0.res_blocks", "its own"), ("mid_block.resnets", "diffusers'")):
+    layouts = (("up_blocks.0.res_blocks", "its own", STOCK), ("mid_block.resnets", "diffusers'", UNREAD))
+    for name, whose, advice in layouts:
         kernel = weights.get(f"decoder.{name}.0.conv1.conv.weight")
         if kernel is not None and len(kernel) == EARLY_LTX_WIDTH:
-            return f"is the original LTX-Video 0.9 VAE in {whose} layout; {STOCK}, or connect it as base_vae"
+            connected = ", or connect it as base_vae" if advice == STOCK else ""
+            return f"is the original LTX-Video 0.9 VAE in {whose} layout; {advice}{connected}"
         if kernel is not None:
-            return f"is the VAE of LTX-Video 0.9.1 or later, which has no fast decoder here; {STOCK}"
+            return f"is the VAE of LTX-Video 0.9.1 or later, which has no fast decoder here; {advice}"
     return ""
 
 

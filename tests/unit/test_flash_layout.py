@@ -91,7 +91,7 @@ def test_wan_layouts_are_told_apart() -> None:
 
 def test_ltx_versions_are_told_apart() -> None:
     diffusers = empty(shapes_of("teacher_ltx_diffusers"))
-    assert "original LTX-Video 0.9 VAE in diffusers' layout" in sentence(diffusers)
+    assert "original LTX-Video 0.9 VAE in diffusers' layout; no stock node reads it so" in sentence(diffusers)
     first = "decoder.up_blocks.0.res_blocks.0.conv1.conv.weight"
     entry = {"decoder.conv_in.conv.weight": [512, 128, 3, 3, 3]}
     assert "original LTX-Video 0.9 VAE in its own layout" in sentence(empty(entry | {first: [512, 512, 3, 3, 3]}))
