@@ -14,7 +14,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from comfyui_jano.jano.adapters.patch import schedule
 from comfyui_jano.jano.adapters.settings import report_of
-from comfyui_jano.jano.report import RunReport
+from comfyui_jano.jano.show.report import RunReport
 from comfyui_jano.jano.run import NOTHING_FROZEN
 from comfyui_jano.jano.schedule import Level
 from comfyui_jano.tests.host import tiny

@@ -14,7 +14,7 @@ from comfy_extras.nodes_slg import SkipLayerGuidanceDiT
 from comfyui_jano.jano.adapters.patch import schedule
 from comfyui_jano.jano.adapters.sampling import chunk_keys
 from comfyui_jano.jano.adapters.settings import report_of
-from comfyui_jano.jano.report import RunReport
+from comfyui_jano.jano.show.report import RunReport
 from comfyui_jano.jano.schedule import StepClass
 from comfyui_jano.tests.host.passes import assert_exact, same_input
 from comfyui_jano.tests.host.test_partial_exact import controlnet

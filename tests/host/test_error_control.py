@@ -8,7 +8,7 @@ from comfy.model_patcher import ModelPatcher
 from comfyui_jano.jano.adapters.patch import analyze, schedule
 from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.jano.config import AnalyzerConfig
-from comfyui_jano.jano.error_control import STEPS_FOR_A_LINE
+from comfyui_jano.jano.whole.control import STEPS_FOR_A_LINE
 from comfyui_jano.jano.schedule import StepClass
 from comfyui_jano.tests.host.test_trained_flux import said
 from comfyui_jano.tests.host.tiny import sample

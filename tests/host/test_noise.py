@@ -13,7 +13,7 @@ from comfy_extras.nodes_void import VOID_DDIM
 from comfyui_jano.jano.adapters.noise import Noise, noise_of
 from comfyui_jano.jano.adapters.patch import schedule
 from comfyui_jano.jano.adapters.settings import report_of
-from comfyui_jano.jano.report import RunReport
+from comfyui_jano.jano.show.report import RunReport
 from comfyui_jano.tests.host import tiny
 from comfyui_jano.tests.host.test_trained_flux import CFG, distance, said
 from torch import Tensor, nn

@@ -14,9 +14,9 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from comfyui_jano.jano.adapters.patch import schedule
 from comfyui_jano.jano.adapters.progress import packed_bits, packed_bytes, tell_end, tell_step
-from comfyui_jano.jano.grid import TokenGrid
-from comfyui_jano.jano.levels import LevelMap
-from comfyui_jano.jano.report import RunReport, StepRecord
+from comfyui_jano.jano.levels.grid import TokenGrid
+from comfyui_jano.jano.levels.map import LevelMap
+from comfyui_jano.jano.show.report import RunReport, StepRecord
 from comfyui_jano.jano.schedule import StepClass
 from comfyui_jano.tests.host.tiny import sample
 

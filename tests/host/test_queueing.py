@@ -12,7 +12,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy_extras import nodes_custom_sampler as nodes
 from comfyui_jano.jano.adapters.patch import schedule
 from comfyui_jano.jano.adapters.settings import report_of
-from comfyui_jano.jano.report import RunReport
+from comfyui_jano.jano.show.report import RunReport
 from comfyui_jano.tests.host import tiny
 from comfyui_jano.tests.host.tiny import sample
 

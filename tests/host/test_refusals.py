@@ -15,7 +15,7 @@ from comfy_extras.nodes_context_windows import ContextWindowsManualNode
 from comfyui_jano.jano.adapters.patch import analyze, schedule
 from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.jano.config import AnalyzerConfig
-from comfyui_jano.jano.report import RunReport
+from comfyui_jano.jano.show.report import RunReport
 from comfyui_jano.jano.run import NOTHING_ASKED, NOTHING_FROZEN, NOTHING_SAVED
 from comfyui_jano.jano.schedule import Level
 from comfyui_jano.tests.host import tiny

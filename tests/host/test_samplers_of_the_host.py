@@ -11,7 +11,7 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from comfyui_jano.jano.adapters.patch import schedule
 from comfyui_jano.jano.adapters.settings import report_of
-from comfyui_jano.jano.report import RunReport
+from comfyui_jano.jano.show.report import RunReport
 from comfyui_jano.jano.run import NOTHING_SAVED, WENT_BACK
 from comfyui_jano.tests.host.test_trained_flux import distance, said
 from comfyui_jano.tests.host.tiny import empty_latent, sample

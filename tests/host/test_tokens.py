@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 from comfyui_jano.jano.adapters.tokens import TokenRows
-from comfyui_jano.jano.kv_cache import KVCache
-from comfyui_jano.jano.levels import Selection
+from comfyui_jano.jano.by_level.kv_cache import KVCache
+from comfyui_jano.jano.levels.map import Selection
 from comfyui_jano.jano.run import Call, Mode, Unaccelerated
 
 

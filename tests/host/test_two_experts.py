@@ -9,7 +9,7 @@ from comfy.model_patcher import ModelPatcher
 from comfyui_jano.jano.adapters.patch import analyze, schedule
 from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.jano.config import AnalyzerConfig
-from comfyui_jano.jano.report import RunReport
+from comfyui_jano.jano.show.report import RunReport
 from comfyui_jano.tests.host.test_tiny_wan import PROMPTS, WAN, conditioning
 from comfyui_jano.tests.host.tiny import sample
 from torch import Tensor

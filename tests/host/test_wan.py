@@ -10,9 +10,9 @@ from comfyui_jano.jano.adapters import wan
 from comfyui_jano.jano.adapters.attention import OVERRIDE, AttentionTap
 from comfyui_jano.jano.adapters.taps import tapped
 from comfyui_jano.jano.adapters.tokens import TokenRows
-from comfyui_jano.jano.grid import TokenGrid
-from comfyui_jano.jano.kv_cache import KVCache
-from comfyui_jano.jano.levels import Selection
+from comfyui_jano.jano.levels.grid import TokenGrid
+from comfyui_jano.jano.by_level.kv_cache import KVCache
+from comfyui_jano.jano.levels.map import Selection
 from comfyui_jano.jano.run import Call, Mode
 from torch import Tensor, nn
 

@@ -9,8 +9,8 @@ import comfy.supported_models
 import torch
 from comfy.model_patcher import ModelPatcher
 from comfyui_jano.jano.adapters.families import family_of, grid_of
-from comfyui_jano.jano.grid import TokenGrid
-from comfyui_jano.jano.levels import LevelMap
+from comfyui_jano.jano.levels.grid import TokenGrid
+from comfyui_jano.jano.levels.map import LevelMap
 from comfyui_jano.jano.schedule import Level
 from torch import Tensor, nn
 

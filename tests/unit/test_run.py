@@ -7,9 +7,9 @@ import pytest
 import torch
 from comfyui_jano.jano.clock import log_odds
 from comfyui_jano.jano.config import AnalyzerConfig, SchedulerConfig
-from comfyui_jano.jano.grid import TokenGrid
-from comfyui_jano.jano.levels import LevelMap
-from comfyui_jano.jano.report import RunReport
+from comfyui_jano.jano.levels.grid import TokenGrid
+from comfyui_jano.jano.levels.map import LevelMap
+from comfyui_jano.jano.show.report import RunReport
 from comfyui_jano.jano.run import WENT_BACK, Mode, Run, Unaccelerated, warmup_steps, without_region_default
 from comfyui_jano.jano.schedule import Level
 from torch import Tensor

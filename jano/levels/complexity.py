@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from .config import AnalyzerConfig
+from ..config import AnalyzerConfig
 from .grid import TokenGrid, ceil_div
-from .levels import NORMALISE, fill_holes
+from .map import NORMALISE, fill_holes
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from comfyui_jano.jano.grid import TokenGrid
+from comfyui_jano.jano.levels.grid import TokenGrid
 
 
 def test_a_picture_that_divides_evenly() -> None:

@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import IntEnum
 
 import torch
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
-from .config import SchedulerConfig
+from ..config import SchedulerConfig
 from .grid import TokenGrid
-from .schedule import Level
 
 
-@dataclass(frozen=True)
-class Selection:
-    """Tokens computed in a step: their indices, and the latent cells that they cover (bool, over [frames,] h, w)."""
+class Level(IntEnum):
+    """Convergence level of a token (paper section 5.1)."""
 
-    tokens: Tensor
-    cells: Tensor
+    STATIC = 1
+    MODERATE = 2
+    ACTIVE = 3
 
-    @classmethod
-    def none(cls) -> Selection:
-        """Nothing is computed; on the CPU, where it costs no device anything."""
-        return cls(torch.empty(0, dtype=torch.long), torch.zeros((1,) * 3, dtype=torch.bool))
 
-    @property
-    def empty(self) -> bool:
-        return self.tokens.numel() == 0
+ALL_LEVELS = frozenset(Level)
 
 
 @dataclass(frozen=True)
@@ -35,7 +29,7 @@ class LevelMap:
     """Convergence level of every token of a latent, and the scores that it came from.
 
     `levels` (num_tokens,) uint8 holds `Level` values; `scores` (num_regions,) lies in 0..1. `error_rate` is what the
-    run measured of its forecasts (error_control.py), so that one that goes on need not measure first; None: nothing.
+    run measured of its forecasts (whole/control.py), so that one that goes on need not measure first; None: nothing.
     """
 
     grid: TokenGrid
@@ -48,11 +42,6 @@ class LevelMap:
         chosen = torch.zeros(max(Level) + 1, dtype=torch.bool, device=self.levels.device)
         chosen[[int(level) for level in levels]] = True
         return chosen[self.levels.long()]
-
-    def select(self, levels: frozenset[Level]) -> Selection | None:
-        """The tokens of these levels, None when they are all (one device synchronisation)."""
-        mask = self.mask(levels)
-        return None if bool(mask.all()) else Selection(mask.nonzero().flatten(), self.grid.cells(mask))
 
     def share(self) -> dict[Level, float]:
         """Share of the tokens at each level."""

@@ -4,9 +4,9 @@ import json
 
 import pytest
 import torch
-from comfyui_jano.jano.grid import TokenGrid
-from comfyui_jano.jano.levels import LevelMap
-from comfyui_jano.jano.report import RunReport, StepRecord
+from comfyui_jano.jano.levels.grid import TokenGrid
+from comfyui_jano.jano.levels.map import LevelMap
+from comfyui_jano.jano.show.report import RunReport, StepRecord
 from comfyui_jano.jano.schedule import Level, StepClass
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from comfyui_jano.jano.grid import TokenGrid
-from comfyui_jano.jano.levels import LevelMap
-from comfyui_jano.jano.render import (
+from comfyui_jano.jano.levels.grid import TokenGrid
+from comfyui_jano.jano.levels.map import LevelMap
+from comfyui_jano.jano.show.render import (
     LEVEL_COLOURS,
     STEP_COLOURS,
     computed_masks,
@@ -15,7 +15,7 @@ from comfyui_jano.jano.render import (
     notice,
     step_chart,
 )
-from comfyui_jano.jano.report import RunReport, StepRecord
+from comfyui_jano.jano.show.report import RunReport, StepRecord
 from comfyui_jano.jano.schedule import Level, StepClass
 from torch import Tensor
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from comfyui_jano.jano import levels
 from comfyui_jano.jano.config import SchedulerConfig
-from comfyui_jano.jano.grid import TokenGrid
-from comfyui_jano.jano.levels import LevelMap, classify, fill_holes, normalise_minmax, normalise_robust
+from comfyui_jano.jano.levels.grid import TokenGrid
+from comfyui_jano.jano.levels.map import LevelMap, classify, fill_holes, normalise_minmax, normalise_robust
 from comfyui_jano.jano.schedule import ALL_LEVELS, Level
 
 S, M, A = int(Level.STATIC), int(Level.MODERATE), int(Level.ACTIVE)

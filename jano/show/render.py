@@ -10,9 +10,9 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from .levels import LevelMap
+from ..levels.map import LevelMap
 from .report import RunReport
-from .schedule import Level, StepClass
+from ..levels.map import Level
 
 RGB = tuple[float, float, float]
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from comfyui_jano.jano import quality
-from comfyui_jano.jano.quality import compare, psnr, ssim
+from comfyui_jano.jano.show.quality import compare, psnr, ssim
 
 
 def test_a_difference_of_a_tenth_is_twenty_decibels() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from comfyui_jano.jano.kv_cache import KVCache
+from comfyui_jano.jano.by_level.kv_cache import KVCache
 from torch import Tensor
 
 FIRST, SECOND, LAYER = torch.tensor([0]), torch.tensor([1]), ("double", 0)

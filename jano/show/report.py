@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from enum import Enum
 
 from torch import Tensor
 
-from .levels import LevelMap
-from .schedule import StepClass
+from ..levels.map import LevelMap
+
+
+class StepClass(str, Enum):
+    """What a step costs: everything, everything plus filling the cache, some levels, or nothing."""
+
+    __str__ = str.__str__
+
+    FULL = "full"
+    STORE = "store"
+    MODERATE = "moderate"
+    ACTIVE = "active"
+    SKIPPED = "skipped"
 
 
 @dataclass

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from comfyui_jano.jano import complexity
-from comfyui_jano.jano.complexity import (
+from comfyui_jano.jano.levels.complexity import (
     SCORE_FUNCTIONS,
     Features,
     contrast_score,
@@ -17,7 +17,7 @@ from comfyui_jano.jano.complexity import (
     weighted,
 )
 from comfyui_jano.jano.config import NORMALISATIONS, SCORES, AnalyzerConfig
-from comfyui_jano.jano.grid import TokenGrid
+from comfyui_jano.jano.levels.grid import TokenGrid
 from torch import Tensor
 
 TWO_REGIONS = TokenGrid(latent=(1, 1, 4), patch=(1, 1, 1), region=(1, 1, 2))

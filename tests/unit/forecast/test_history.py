@@ -9,7 +9,7 @@ import pytest
 import torch
 from comfyui_jano.jano.clock import ODDS_FLOOR, Moment
 from comfyui_jano.jano.config import SchedulerConfig
-from comfyui_jano.jano.forecast import PredictionHistory
+from comfyui_jano.jano.forecast.history import PredictionHistory
 from torch import Tensor
 
 STRAIGHT = 1e6

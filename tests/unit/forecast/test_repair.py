@@ -3,7 +3,7 @@
 import pytest
 import torch
 from comfyui_jano.jano.clock import Clock
-from comfyui_jano.jano.correction import RESPONSE, Correction, followed
+from comfyui_jano.jano.forecast.repair import RESPONSE, Correction, followed
 from torch import Tensor
 
 CLOCK = Clock((0.9, 0.8, 0.7, 0.6, 0.5, 0.3, 0.0))

@@ -16,8 +16,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .clock import ODDS_FLOOR, Moment
-from .error_control import share_moved
+from ..clock import ODDS_FLOOR, Moment
 
 RESPONSE = 0.6
 """Share of a repair, in picture units, that the model's prediction follows. Asked again, the tiny Flux follows by 0.1
@@ -47,7 +46,7 @@ class Correction:
         if moment.end <= 0.0:  # this step ends at its prediction, whatever x was
             return
         # x / sigma is what a step carries on unchanged: the error's share of it is told in that measure.
-        moved = (times - moment.time) * (share_moved(moment) / moment.end)
+        moved = (times - moment.time) * (moment.share_moved / moment.end)
         weight = torch.where(frozen, moved, 0.0)
         self._weight = weight if self._weight is None else self._weight + weight
 
@@ -69,6 +68,6 @@ class Correction:
         """The forecasts up to now will not be measured."""
         self._weight = None
 
-    def went_back(self) -> None:
+    def go_back(self) -> None:
         """The sampler took up an x of before, which the shift is not of."""
         self.shift = self._weight = None

@@ -2,7 +2,7 @@
 
 import pytest
 from comfyui_jano.jano.clock import Clock, Moment, log_odds
-from comfyui_jano.jano.error_control import (
+from comfyui_jano.jano.whole.control import (
     LONGEST_GAP,
     ORDER,
     Bridge,

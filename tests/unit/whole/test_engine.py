@@ -4,10 +4,10 @@ import pytest
 import torch
 from comfyui_jano.jano.clock import Clock
 from comfyui_jano.jano.config import SchedulerConfig
-from comfyui_jano.jano.correction import followed
+from comfyui_jano.jano.forecast.repair import followed
 from comfyui_jano.jano.feedback import TURNED, Feedback, control_of, guidance_strength, region_errors, turned
-from comfyui_jano.jano.grid import TokenGrid
-from comfyui_jano.jano.levels import Selection
+from comfyui_jano.jano.levels.grid import TokenGrid
+from comfyui_jano.jano.levels.map import Selection
 from comfyui_jano.jano.schedule import Schedule
 from torch import Tensor
 

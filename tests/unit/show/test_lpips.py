@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from comfyui_jano.jano.lpips import LAYERS, complaint, lpips
+from comfyui_jano.jano.show.lpips import LAYERS, complaint, lpips
 from torch import Tensor
 
 SHAPES = {name: shape for name, shape, *_ in LAYERS}

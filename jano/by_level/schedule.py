@@ -3,33 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, IntEnum
-from math import ceil
 
-from .config import SchedulerConfig
-
-
-class Level(IntEnum):
-    """Convergence level of a token (paper section 5.1)."""
-
-    STATIC = 1
-    MODERATE = 2
-    ACTIVE = 3
-
-
-ALL_LEVELS = frozenset(Level)
-
-
-class StepClass(str, Enum):
-    """What a step costs: everything, everything plus filling the cache, some levels, or nothing."""
-
-    __str__ = str.__str__
-
-    FULL = "full"
-    STORE = "store"
-    MODERATE = "moderate"
-    ACTIVE = "active"
-    SKIPPED = "skipped"
+from ..clock import share_of_steps
+from ..config import SchedulerConfig
+from ..levels.map import ALL_LEVELS, Level
 
 
 @dataclass(frozen=True)
@@ -65,13 +42,3 @@ class Schedule:
             return ALL_LEVELS
         since_store = step - (self.warmup_steps - 1)
         return frozenset(level for level, interval in self.intervals.items() if since_store % interval == 0)
-
-    def computed_fraction(self, level_share: dict[Level, float]) -> float:
-        """Token-steps computed over all token-steps, for the given share of tokens per level."""
-        computed = sum(level_share[level] for step in range(self.num_steps) for level in self.due(step))
-        return computed / self.num_steps
-
-
-def share_of_steps(share: float, num_steps: int) -> int:
-    """A share of the steps as a count, rounded up, so that any share above 0 gives at least one step."""
-    return ceil(share * num_steps - 1e-9)

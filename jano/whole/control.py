@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from .clock import ODDS_FLOOR, Clock, Moment
+from ..clock import ODDS_FLOOR, Clock, Moment
 
 ORDER = 1.5
 """Power of time with which a forecast's error grows; a damped line lies between hold (1) and a full line (2)."""
@@ -54,12 +54,7 @@ def picture_weight(moment: Moment) -> float:
 
     The step moves x by (1 - end / start) of the error, and x holds the picture scaled by (1 - end).
     """
-    return share_moved(moment) / max(1.0 - moment.end, ODDS_FLOOR)
-
-
-def share_moved(moment: Moment) -> float:
-    """Share of the way from x to the prediction that a step goes; nothing where it does not leave its sigma."""
-    return 0.0 if moment.end >= moment.start else 1.0 - moment.end / moment.start
+    return moment.share_moved / max(1.0 - moment.end, ODDS_FLOOR)
 
 
 @dataclass

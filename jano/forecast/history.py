@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from .clock import SAME_STEP, Moment, log_odds
-from .config import SchedulerConfig
+from ..clock import SAME_STEP, Moment, log_odds
+from ..config import SchedulerConfig
 
 
 def settling_term(
