@@ -1,4 +1,4 @@
-"""Jano for ComfyUI: diffusion transformers, faster where the picture has settled."""
+"""Jano for ComfyUI: diffusion models, faster by the steps that can be forecast."""
 
 WEB_DIRECTORY = "./web"
 

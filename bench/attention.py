@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from ..jano.kv_cache import KVCache
+from ..jano.by_level.kv_cache import KVCache
 from .host import describe
 from .records import save
 from .stats import median

@@ -20,8 +20,9 @@ from ..demo.nodes.clip_vocabulary import parse_clip_prompt
 from ..demo.nodes.text import encode, encode_clip, load_table
 from ..demo.nodes.vocabulary import parse_prompt
 from ..host.location import ROOT
-from ..jano.adapters.families import family_of, grid_of
-from ..jano.grid import TokenGrid
+from ..jano.adapters.by_level.families import family_of
+from ..jano.adapters.latents import grid_of
+from ..jano.levels.grid import TokenGrid
 from .convolution import OneDnnConvolutions
 from .records import digest
 

@@ -11,10 +11,9 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
-from ..jano.adapters import flux
-from ..jano.grid import TokenGrid
-from ..jano.levels import LevelMap
-from ..jano.schedule import Level
+from ..jano.adapters.by_level import flux
+from ..jano.levels.grid import TokenGrid
+from ..jano.levels.map import Level, LevelMap
 
 CHANNELS = 16
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from . import report_clips, report_quality, report_scores, report_speed
+from . import report_clips, report_decoders, report_quality, report_samplers, report_scores, report_speed, report_vae
 
 INTRODUCTION = """# Measurements
 
@@ -22,6 +22,9 @@ def write(out: Path) -> Path:
         *report_quality.quality(out),
         *report_clips.motion(out),
         *report_clips.content(out),
+        *report_samplers.samplers(out),
+        *report_decoders.decoders(out),
+        *report_vae.ablation(out),
     ]
     path = out / "REPORT.md"
     path.write_text("\n".join([INTRODUCTION, *sections]), encoding="utf-8")

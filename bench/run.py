@@ -8,6 +8,8 @@
     python bench/run.py quality --model wan --prompts 4
     python bench/run.py motion content                   # clips only, not among the parts run by default
     python bench/run.py samplers                         # every sampler of the host, on both models
+    python bench/run.py vae_decoders [--device cuda]     # fast decoders at real widths; not by default
+    python bench/run.py vae_ablation                     # how a fast decoder is made; not by default either
     python bench/run.py report                           # REPORT.md from what was measured before
 COMFYUI_PATH names another ComfyUI. On the CPU one thread computes (OMP_NUM_THREADS changes that).
 """
@@ -27,7 +29,8 @@ from host.pack import import_pack  # noqa: E402
 
 PARTS = ("speed", "attention", "scores", "quality")
 CLIP_PARTS = ("motion", "content", "samplers")
-PARTS_HELP = f"{', '.join((*PARTS, *CLIP_PARTS))} or report; {', '.join(PARTS)} if none is given"
+OTHER_PARTS = ("vae_decoders", "vae_ablation")
+PARTS_HELP = f"{', '.join((*PARTS, *CLIP_PARTS, *OTHER_PARTS))} or report; {', '.join(PARTS)} if none is given"
 
 
 def parse_args() -> argparse.Namespace:
@@ -35,7 +38,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("parts", nargs="*", metavar="part", help=PARTS_HELP)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "bench")
-    parser.add_argument("--rounds", type=int, default=5, help="speed, attention: interleaved rounds that are timed")
+    parser.add_argument(
+        "--rounds", type=int, default=5, help="speed, attention, vae_decoders: interleaved rounds that are timed"
+    )
     parser.add_argument("--prompts", type=int, help="scores, quality: how many lines of demo/prompts.txt")
     parser.add_argument("--steps", type=int, nargs="+", help="quality: lengths of the full run (scores: the first)")
     parser.add_argument("--model", choices=("flux", "wan"), default="flux", help="quality: the demo's picture or clip")
@@ -46,7 +51,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--sweep", action="store_true", help="quality: many more settings per arm")
     parser.add_argument("--arms", nargs="+", help="quality: only these arms")
     args = parser.parse_args()
-    every = (*PARTS, *CLIP_PARTS, "report")
+    every = (*PARTS, *CLIP_PARTS, *OTHER_PARTS, "report")
     unknown = set(args.parts) - set(every)
     if unknown:
         parser.error(f"no part is called {', '.join(sorted(unknown))}; choose from {', '.join(every)}")
@@ -57,7 +62,7 @@ def main() -> None:
     args = parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     try:
-        clips = args.model == "wan" or not set(args.parts).isdisjoint(CLIP_PARTS)
+        clips = args.model == "wan" or not set(args.parts).isdisjoint((*CLIP_PARTS, *OTHER_PARTS))
         import_pack("bench.host").enter(args.device, torch_attention=clips)  # clips take minutes without
     except HostError as error:
         sys.exit(f"jano: {error}")

@@ -18,6 +18,7 @@ from torch import Tensor
 from ..jano.adapters.patch import schedule
 from ..jano.adapters.refusals import ADAPTIVE_SAMPLERS
 from ..jano.adapters.settings import report_of
+from ..jano.config import SchedulerConfig
 from . import demo_models
 from .demo_models import Demo, Sampling
 from .host import describe
@@ -39,7 +40,8 @@ def measure(args: argparse.Namespace) -> None:
         for sampler in names:
             for stopped in (False, True):
                 compare(demo, sampler, stopped, args.prompts or PROMPTS, lines)
-        rows = [told(sampler, stopped, list(lines)) for sampler in names for stopped in (False, True)]
+        known = [name for name in comfy.samplers.SAMPLER_NAMES if any(line["sampler"] == name for line in lines)]
+        rows = [told(sampler, stopped, list(lines)) for sampler in known for stopped in (False, True)]
         about = {**describe(args.device), "model": demo.digest, "prompts": args.prompts or PROMPTS, "steps": STEPS}
         save(args.out / f"{kind}_samplers.json", {**about, "cfg": demo.kind.cfg, "rows": rows})
 
@@ -79,7 +81,7 @@ def spent(demo: Demo, text: str, seed: int, how: Sampling, full: Tensor, repaire
 
 
 def halved(model: ModelPatcher, repaired: bool) -> ModelPatcher:
-    return schedule(model, "custom", {"target_speedup": TARGET, "correct": repaired})
+    return schedule(model, SchedulerConfig(target_speedup=TARGET, correct=repaired))
 
 
 def told(sampler: str, stopped: bool, lines: list[Row]) -> Row:

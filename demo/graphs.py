@@ -31,6 +31,8 @@ class Scene:
     text: str
     sampler: Mapping[str, Any] = field(default_factory=dict)
     long_steps: bool = False
+    fast_decoder: str = ""
+    """The small decoder that drafts are decoded with; none if empty."""
 
 
 SCENES = {
@@ -58,8 +60,10 @@ SCENES = {
         "blue checked ball moving right, yellow tower still, striped wall, sand",
         {"seed": 7, "steps": 30, "cfg": 5.0},
         long_steps=True,
+        fast_decoder="jano_tiny_wan_fast_decoder.safetensors",
     ),
 }
+DRAFT_STEPS = 12
 
 
 def only(prompt: Prompt, class_type: str) -> str:
@@ -95,6 +99,21 @@ def metered(prompt: Prompt, count_flops: bool) -> dict:
 def without_pictures(prompt: Prompt) -> dict:
     """The prompt as far as the latent: nothing is decoded or drawn."""
     return {node_id: node for node_id, node in prompt.items() if node["class_type"] not in PICTURE_NODES}
+
+
+def fast_draft(prompt: Prompt, decoder: str) -> dict:
+    """The prompt in few steps, with Jano's fastest quality, decoded by a small decoder beside the VAE."""
+    left_out = ("VAEDecode", "JanoConvergenceMap", "JanoReport")
+    draft = {node_id: deepcopy(node) for node_id, node in prompt.items() if node["class_type"] not in left_out}
+    sampler = only(draft, "KSampler")
+    draft[sampler]["inputs"]["steps"] = DRAFT_STEPS
+    draft[only(draft, "JanoScheduler")]["inputs"]["quality"] = "draft"
+    draft["fast"] = {"class_type": "FlashVAEDLoader", "inputs": {"vae_name": decoder, "save_safetensors": False}}
+    pair = {"fast_vae": ["fast", 0], "reference_vae": [only(draft, "VAELoader"), 0]}
+    beside = {**pair, "latent": [sampler, 0], "most_latents": 64}
+    draft["beside"] = {"class_type": "FlashVAEDCompare", "inputs": beside}
+    draft[only(draft, "SaveAnimatedWEBP")]["inputs"]["images"] = ["beside", 1]
+    return draft
 
 
 def without_jano(prompt: Prompt) -> dict:

@@ -4,7 +4,8 @@
     python demo/run.py --only wan --prompt "white ball bouncing, brick wall, grass" --seed 7 --steps 30 --cfg 5
 
 Leaves in build/demo: flux_full.png, flux_jano.png, flux_levels.png, flux_steps.png; of the clip wan_full.webp and
-wan_jano.webp, contact sheets of both (.png), wan_levels.png, wan_steps.png; and report.json.
+wan_jano.webp, contact sheets of both (.png), wan_levels.png, wan_steps.png; wan_draft.webp, a draft in few steps,
+decoded by the VAE (left) and by the small decoder made from it; and report.json.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT))
 
 from closeness import closeness, load_frames, table  # noqa: E402
-from graphs import SCENES, Scene, metered, with_tiny_models, without_jano, without_pictures  # noqa: E402
+from graphs import SCENES, Scene, fast_draft, metered, with_tiny_models, without_jano, without_pictures  # noqa: E402
 
 from host.client import Prompt  # noqa: E402
 from host.location import chosen_host  # noqa: E402
@@ -73,10 +74,23 @@ def run(server: Server, prompt: Prompt, label: str) -> dict[str, dict]:
     return {prompt[node_id]["class_type"]: output for node_id, output in outputs.items()}
 
 
+def prompt_of(server: Server, scene: Scene) -> dict:
+    """The shipped workflow with the tiny models."""
+    workflow = json.loads(scene.workflow.read_text(encoding="utf-8"))
+    return with_tiny_models(to_prompt(workflow, server.object_info()), scene)
+
+
+def render_draft(server: Server, scene: Scene) -> str:
+    """A fast draft into build/demo; what the small decoder costs and saves, as a table."""
+    draft = fast_draft(prompt_of(server, scene), scene.fast_decoder)
+    outputs = run(server, draft, f"{TITLES[scene.name]}, fast draft")
+    save_result(server, outputs, f"{scene.name}_draft")
+    return outputs["FlashVAEDCompare"]["text"][0]
+
+
 def render(server: Server, scene: Scene) -> dict:
     """The same seed in full and with Jano; pictures into build/demo, figures returned (design.md section 3)."""
-    workflow = json.loads(scene.workflow.read_text(encoding="utf-8"))
-    jano = with_tiny_models(to_prompt(workflow, server.object_info()), scene)
+    jano = prompt_of(server, scene)
     full, title = without_jano(jano), TITLES[scene.name]
     full_run = run(server, metered(full, scene.long_steps), f"{title} in full")
     jano_run = run(server, metered(jano, scene.long_steps), f"{title} with Jano")
@@ -116,7 +130,7 @@ def save_result(server: Server, outputs: dict[str, dict], stem: str) -> Path:
     """Writes the picture or the clip, of a clip a contact sheet too."""
     path = save(server, next(outputs[kind] for kind in SAVERS if kind in outputs), stem)
     if path.suffix != ".png":
-        sheet = import_pack("jano.render").contact_sheet(load_frames(path).float(), most=9)
+        sheet = import_pack("jano.show.render").contact_sheet(load_frames(path).float(), most=9)
         write_picture(sheet, OUT / f"{stem}.png")
     return path
 
@@ -149,10 +163,14 @@ def main() -> None:
     print("starting ComfyUI ...", file=sys.stderr)
     with Server(chosen_host(), OUT / "comfyui", packs, MODELS, OPTIONS) as server:
         report = {scene.name: render(server, scene) for scene in chosen_scenes(args)}
-    (OUT / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        drafts = {scene.name: render_draft(server, scene) for scene in chosen_scenes(args) if scene.fast_decoder}
+    told = json.dumps(report | {f"{name}_draft": text for name, text in drafts.items()}, indent=1)
+    (OUT / "report.json").write_text(told + "\n", encoding="utf-8")
     if args.readme:
         renew_readme_pictures()
     print(table(report))
+    for name, text in drafts.items():
+        print(f"\nThe fast draft of {TITLES[name]}: the small decoder against the VAE\n{text}\n")
     print(f"pictures, level maps and report.json are in {OUT}")
 
 

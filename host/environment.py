@@ -76,12 +76,16 @@ def drop_torn_packages(site_packages: Path) -> list[str]:
 
 
 def is_whole(dist_info: Path) -> bool:
-    """Whether every file of an installed package's RECORD is there in its full size."""
+    """Whether every file of an installed package's RECORD is there in its full size.
+
+    But for compiled ones, which pip compiles anew (numpy 2.2 brings one).
+    """
     record = dist_info / "RECORD"
     if not record.is_file():
         return False
     with record.open(newline="", encoding="utf-8") as rows:
-        sized = [(dist_info.parent / row[0], int(row[2])) for row in csv.reader(rows) if len(row) > 2 and row[2]]
+        found = [row for row in csv.reader(rows) if len(row) > 2 and row[2] and not row[0].endswith(".pyc")]
+    sized = [(dist_info.parent / row[0], int(row[2])) for row in found]
     return all(path.is_file() and path.stat().st_size == size for path, size in sized)
 
 

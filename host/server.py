@@ -34,6 +34,8 @@ class Server(Client):
     ``packs``: folder name below custom_nodes -> what is linked there; PACKS if not given.
     ``models``: a folder of checkpoints, offered as diffusion models and as VAEs.
     ``options``: more command line options. ``cpu=False`` lets it use the GPU. ``threads``: OMP_NUM_THREADS, if given.
+    ``api_nodes``: keep the nodes that call paid services, which are ComfyUI's default; without them its pages are not
+    allowed to load anything from elsewhere.
     """
 
     def __init__(
@@ -45,13 +47,14 @@ class Server(Client):
         options: Sequence[str] = (),
         cpu: bool = True,
         threads: int | None = None,
+        api_nodes: bool = False,
     ) -> None:
         self.port = free_port()
         super().__init__(f"http://127.0.0.1:{self.port}")
         self.host = host
         self.base = base.absolute()
         self.log = self.base / "server.log"
-        self._options = [*(["--cpu"] if cpu else []), *options]
+        self._options = [*(["--cpu"] if cpu else []), *([] if api_nodes else ["--disable-api-nodes"]), *options]
         self._threads = threads
         self._process: subprocess.Popen | None = None
         lay_out(self.base, packs, models)
@@ -119,7 +122,7 @@ def launch_command(host: Host, base: Path, port: int, options: Sequence[str]) ->
     """The command line of a headless ComfyUI that keeps everything it writes below ``base``."""
     command = [str(host.python), str(host.folder / "main.py"), "--port", str(port), "--base-directory", str(base)]
     # Not sqlite's :memory:, of which ComfyUI 0.16 sees another one from each thread.
-    command += ["--database-url", f"sqlite:///{base / DATABASE}", "--disable-api-nodes", "--disable-auto-launch"]
+    command += ["--database-url", f"sqlite:///{base / DATABASE}", "--disable-auto-launch"]
     return [*command, *options]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import torch
 from torch import Tensor
 
@@ -77,3 +79,10 @@ class Account:
         mask = torch.zeros(self._grid.num_tokens, dtype=torch.bool)
         mask[tokens.cpu()] = True
         return mask.reshape(self._grid.tokens)
+
+
+def now(device: torch.device) -> float:
+    """Seconds, when the device has done all that it was given: without waiting, its work falls into a later step."""
+    if device.type != "cpu":
+        getattr(getattr(torch, device.type, None), "synchronize", lambda: None)()
+    return time.perf_counter()

@@ -109,10 +109,10 @@ class SchedulerConfig(Settings):
     """Which tokens are computed when.
 
     With a `tolerance`, or a `target_speedup` from which one is solved, the measured error of the forecasts decides
-    (error_control.py). Without, a level with interval r is computed every r-th step (paper section 5.2).
+    (whole/control.py). Without, a level with interval r is computed every r-th step (paper section 5.2).
     `cooldown` is the share of full steps at the end. `settling` is the log odds of sigma in which a forecast's rate of
-    change dies down by e (forecast.py); "hold" repeats the last computed prediction. `correct` repairs afterwards what
-    forecasts did (correction.py): None with the samplers that gain by it.
+    change dies down by e (forecast/history.py); "hold" repeats the last computed prediction. `correct` repairs
+    afterwards what forecasts did (forecast/repair.py): None with the samplers that gain by it.
     """
 
     static_threshold: float = 0.4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterable
 from dataclasses import replace
 
 import torch
@@ -76,21 +77,30 @@ class Run:
     def begin(self, sigma: float) -> None:
         """A model evaluation at `sigma`, told as a flow model's, starts."""
         previous, self.moment = self.moment, self.clock.at(sigma)
-        self.questions.begin()
         if self.engine is not None and self.moment.is_before(previous):
-            self.account.fall_back(WENT_BACK)
-            self._resumes = self.moment.step + STEPS_AFTER_A_JUMP
-            self.engine.go_back()
+            self._go_back()
         if self.drawing.is_due(self.moment):
             self._draw()
+        self.questions.begin()
         is_first = self.account.begin(self.moment.step, sigma)
         if self.engine is not None:
             self.engine.begin(self.moment, is_first, self._resumes)
+
+    def _go_back(self) -> None:
+        """The sampler takes up an earlier x: nothing that was kept, and nothing that was asked, is a past of it."""
+        self.account.fall_back(WENT_BACK)
+        self._resumes = self.moment.step + STEPS_AFTER_A_JUMP
+        self.questions = Questions()
+        self.engine.go_back()
 
     @property
     def shift(self) -> Tensor | None:
         """How far the x that the model is to see lies from the sampler's, in a flow model's measure; None: nowhere."""
         return self.engine and self.engine.shift
+
+    def hear(self, parts: Iterable[Hashable], answers: Iterable[tuple[int, Tensor]]) -> None:
+        """What the guidance asked for, and what it was told of its sides, computed or forecast."""
+        self.questions.hear(parts, [answer for answer in answers if answer[1].shape == self.latent_shape])
 
     def settle(self, x: Tensor, denoised: Tensor, cfg: float | None = None) -> Tensor:
         """After an evaluation on `x` as the model saw it, in a flow model's measure: what the sampler is given.
@@ -137,7 +147,7 @@ class Run:
             rate = self.engine and self.engine.error_rate
             self.report.level_map = replace(self.drawing.level_map.to(torch.device("cpu")), error_rate=rate)
         self.drawing.drop()
-        self.questions.drop()
+        self.questions = Questions()
         if self.engine is not None:
             self.engine.drop()
         self.engine = None
@@ -154,9 +164,3 @@ def fitting(level_map: LevelMap | None, grid: TokenGrid, scheduler: SchedulerCon
         f"the level map is for {theirs.latent} latent cells (frames, height, width) in tokens of {theirs.patch}, but "
         f"this latent has {grid.latent} in tokens of {grid.patch}; use a map made at this size with this model"
     )
-
-
-def without_region_default(analyzer: AnalyzerConfig, family_region: tuple[int, int, int]) -> AnalyzerConfig:
-    """The analyzer with the family's region size in place of every 0."""
-    region = tuple(own or default for own, default in zip(analyzer.region, family_region, strict=True))
-    return replace(analyzer, region=region)

@@ -1,4 +1,4 @@
-"""The nodes that users drag: schema plus a short execute. All work is done in `jano`."""
+"""The nodes that users drag: schema plus a short execute. All work is done in `jano` and `flash_vaed`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from comfy_api.latest import ComfyExtension, io
 
 from .compare import JanoCompare
 from .convergence_map import JanoConvergenceMap
+from .flash_vaed import FlashVAEDLoader
+from .flash_vaed_compare import FlashVAEDCompare
+from .flash_vaed_compress import FlashVAEDCompress
 from .model_loader import JanoModelLoader
 from .report import JanoReport
 from .tune import JanoAnalyzer, JanoScheduler
@@ -13,4 +16,5 @@ from .tune import JanoAnalyzer, JanoScheduler
 
 class JanoExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return [JanoModelLoader, JanoAnalyzer, JanoScheduler, JanoConvergenceMap, JanoReport, JanoCompare]
+        sampling = [JanoModelLoader, JanoAnalyzer, JanoScheduler, JanoConvergenceMap, JanoReport, JanoCompare]
+        return [*sampling, FlashVAEDLoader, FlashVAEDCompare, FlashVAEDCompress]

@@ -6,7 +6,7 @@ from comfy_api.latest import io, ui
 
 from ..jano.adapters.inputs import pictures_of, samples_of
 from ..jano.adapters.settings import report_of
-from ..jano.render import computed_masks, level_overlay, level_sheet, notice
+from ..jano.show.render import computed_masks, level_overlay, level_sheet, notice
 from .types import CATEGORY, NAME_ALIASES, LevelMapType
 
 
@@ -17,8 +17,9 @@ class JanoConvergenceMap(io.ComfyNode):
             node_id="JanoConvergenceMap",
             display_name="Jano Convergence Map",
             category=CATEGORY,
-            description="Shows which parts of the picture were static, moderate or active in the run that made it; "
-            "of a clip, its frames side by side.",
+            description="Shows how complex the parts of the picture were in the run that made it: static, moderate or "
+            "active; of a clip, its frames side by side. With quality custom and intervals that is how often they were "
+            "computed; else whole steps are skipped, and the map is there to look at.",
             search_aliases=[*NAME_ALIASES, "heatmap", "attention map", "level map"],
             is_output_node=True,
             inputs=[
@@ -36,7 +37,8 @@ class JanoConvergenceMap(io.ComfyNode):
                     tooltip="1 in the active, most complex parts. As large as the picture, if one is connected.",
                 ),
                 io.Mask.Output(
-                    display_name="frozen", tooltip="1 where tokens were left out at some steps: the rest of active."
+                    display_name="frozen",
+                    tooltip="1 in the rest: the calmer parts, which quality custom leaves out at some steps.",
                 ),
                 LevelMapType.Output(display_name="level_map", tooltip="The map, for another Scheduler's level_map."),
                 io.Image.Output(

@@ -6,8 +6,9 @@ import folder_paths
 from comfy_api.latest import io
 
 from ..jano.adapters.patch import load_model, schedule
-from ..jano.presets import QUALITIES
-from .types import CATEGORY, SEARCH_ALIASES
+from ..jano.adapters.settings import Loader
+from ..jano.presets import QUALITIES, schedule_of
+from .types import CATEGORY, SEARCH_ALIASES, own_id
 
 
 class JanoModelLoader(io.ComfyNode):
@@ -45,4 +46,7 @@ class JanoModelLoader(io.ComfyNode):
     @classmethod
     def execute(cls, unet_name: str, weight_dtype: str, quality: str) -> io.NodeOutput:
         model = load_model(folder_paths.get_full_path_or_raise("diffusion_models", str(unet_name)), weight_dtype)
-        return io.NodeOutput(schedule(model, quality, node_id=cls.hidden.unique_id))
+        loader = Loader(
+            "JanoModelLoader", (("unet_name", unet_name), ("weight_dtype", weight_dtype), ("quality", quality))
+        )
+        return io.NodeOutput(schedule(model, schedule_of(quality, {}), preset=True, node_id=own_id(cls), loader=loader))

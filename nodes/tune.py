@@ -5,10 +5,10 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..jano.adapters.patch import analyze, schedule
-from ..jano.complexity import SCORE_FUNCTIONS
 from ..jano.config import MOST_SPEEDUP, AnalyzerConfig, SchedulerConfig
-from ..jano.presets import QUALITIES, schedule_complaint
-from .types import CATEGORY, NAME_ALIASES, SEARCH_ALIASES, LevelMapType
+from ..jano.levels.complexity import SCORE_FUNCTIONS
+from ..jano.presets import QUALITIES, schedule_complaint, schedule_of
+from .types import CATEGORY, NAME_ALIASES, SEARCH_ALIASES, LevelMapType, own_id
 
 ANALYZER = AnalyzerConfig()
 SCHEDULER = SchedulerConfig()
@@ -22,9 +22,10 @@ class JanoAnalyzer(io.ComfyNode):
             display_name="Jano Analyzer",
             category=CATEGORY,
             description="Reads from the first sampling steps which parts of the picture are complex. Alone it changes "
-            "nothing and records the level map; put a Jano Scheduler behind it to compute less where nothing changes.",
+            "nothing and records the level map; beside a Jano Scheduler it says how that one's map is drawn.",
             search_aliases=[*NAME_ALIASES, "level map", "complexity"],
             hidden=[io.Hidden.unique_id],
+            not_idempotent=True,  # the host must not hand a MODEL that draws on this node to another one
             inputs=[
                 io.Model.Input("model", tooltip="The diffusion model to watch (Flux, Wan, Qwen-Image and others)."),
                 io.Float.Input(
@@ -34,7 +35,8 @@ class JanoAnalyzer(io.ComfyNode):
                     max=0.9,
                     step=0.01,
                     advanced=True,
-                    tooltip="Share of the steps computed in full before the map is drawn. The paper uses about 10 %.",
+                    tooltip="Share of the steps from which the map is drawn; with intervals (quality custom) they are "
+                    "computed in full. The paper uses about 10 %.",
                 ),
                 *_region_inputs(),
                 io.Float.Input(
@@ -79,7 +81,7 @@ class JanoAnalyzer(io.ComfyNode):
         fill_holes: bool = False,
     ) -> io.NodeOutput:
         analyzer = AnalyzerConfig(warmup, (region_t, region_h, region_w), temporal_weight, score, fill_holes=fill_holes)
-        return io.NodeOutput(analyze(model, analyzer, node_id=cls.hidden.unique_id))
+        return io.NodeOutput(analyze(model, analyzer, node_id=own_id(cls)))
 
 
 def _region_inputs() -> list[io.Input]:
@@ -109,6 +111,7 @@ class JanoScheduler(io.ComfyNode):
             "unchanged, and says why.",
             search_aliases=SEARCH_ALIASES,
             hidden=[io.Hidden.unique_id],
+            not_idempotent=True,  # the host must not hand a MODEL that draws on this node to another one
             inputs=[
                 io.Model.Input(
                     "model",
@@ -174,7 +177,8 @@ class JanoScheduler(io.ComfyNode):
             "cooldown": cooldown,
             "target_speedup": target_speedup,
         }
-        return io.NodeOutput(schedule(model, quality, custom, level_map=level_map, node_id=cls.hidden.unique_id))
+        made, preset = schedule_of(quality, custom), quality != "custom"
+        return io.NodeOutput(schedule(model, made, preset, level_map=level_map, node_id=own_id(cls)))
 
     @classmethod
     def validate_inputs(

@@ -19,3 +19,8 @@ SEARCH_ALIASES = [
 ]
 
 LevelMapType = io.Custom("JANO_LEVEL_MAP")
+
+
+def own_id(node: type[io.ComfyNode]) -> str | None:
+    """The id of the node that is executed; None outside of a prompt, as in scripts that call it."""
+    return node.hidden and node.hidden.unique_id

@@ -23,7 +23,9 @@ import nodes
 
 ROOT = Path(__file__).resolve().parents[1]
 CONTRACT = ROOT / "tests" / "data" / "object_info.json"
-NODE_IDS = {"JanoModelLoader", "JanoAnalyzer", "JanoScheduler", "JanoConvergenceMap", "JanoReport", "JanoCompare"}
+JANO = {"JanoModelLoader", "JanoAnalyzer", "JanoScheduler", "JanoConvergenceMap", "JanoReport", "JanoCompare"}
+NODE_IDS = JANO | {"FlashVAEDLoader", "FlashVAEDCompare", "FlashVAEDCompress"}
+FILES = {"unet_name": "the files in models/diffusion_models", "vae_name": "the files in models/vae"}
 NOT_PART_OF_IT = ("tooltip", "description")
 
 
@@ -70,7 +72,7 @@ def test_every_input_and_output_has_a_tooltip(loaded: dict) -> None:
 
 def test_every_node_says_what_it_does(loaded: dict) -> None:
     for info in loaded.values():
-        assert info["display_name"].startswith(("Jano ", "Load Diffusion Model"))
+        assert info["display_name"].startswith(("Jano ", "Load "))
         assert info["category"] == "model/patch/jano"
         assert info["description"].endswith(".")
         assert "jano" in info["search_aliases"]
@@ -93,8 +95,8 @@ def contract(info: dict) -> dict:
     for section in ("required", "optional"):
         for name, (kind, *rest) in info["input"].get(section, {}).items():
             options = {key: value for key, value in (rest[0] if rest else {}).items() if key not in NOT_PART_OF_IT}
-            if name == "unet_name":
-                options["options"] = "the files in models/diffusion_models"
+            if name in FILES:
+                options["options"] = FILES[name]
             inputs.append([section, name, kind, options])
     outputs = [list(output) for output in zip(info["output"], info["output_name"], strict=True)]
     return {

@@ -1,21 +1,29 @@
 // What one sampling run did, as the server tells it step by step, and as it is kept in node.properties.
 // Maps are base64 of zlib: a byte a token (levels 1 static, 2 moderate, 3 active) or a bit a token (computed).
 
+import { unpack } from "./packed.js";
+import { thumbnail } from "./picture.js";
+import { isGrid, MOST_CHARACTERS, readSaved } from "./saved_run.js";
+
 export const PROPERTY = "jano_run";
-const MOST_CHARACTERS = 150_000; // a saved workflow travels inside of every picture: larger runs lose their step maps
+const NOTHING = new Uint8Array(0); // no bit of it is set
 
 export class RunRecord {
-  constructor() {
-    this.data = { version: 1, grid: null, num_steps: 0, levels: null, steps: [], picture: null };
+  /** `prompt` and `node` are the server's ids of what was queued and of the node that shows it. */
+  constructor(prompt = null, node = null) {
+    this.prompt = prompt;
+    this.data = { version: 1, node, grid: null, num_steps: 0, levels: null, steps: [], picture: null };
+    this.evaluations = 0;
     this.pictures = []; // Blob of every step; not saved
     this.unpacked = new Map();
   }
 
-  /** A record from a saved property; null for what this version does not understand. */
-  static from(saved) {
-    if (saved?.version !== 1 || !Array.isArray(saved.steps)) return null;
+  /** A record from a saved property of the node with this id; null for what does not fit or is another node's. */
+  static from(saved, node) {
+    const data = readSaved(saved);
+    if (!data || (data.node !== null && String(data.node) !== String(node))) return null;
     const record = new RunRecord();
-    record.data = structuredClone(saved);
+    record.data = data;
     return record;
   }
 
@@ -27,18 +35,22 @@ export class RunRecord {
     return this.data.summary != null;
   }
 
-  /** Whether a step event belongs to another run than the one kept here. */
-  isOver(event) {
-    return this.ended || event.step < this.length - 1 || event.num_steps !== this.data.num_steps;
+  /** Whether an event belongs to another run than the one kept here; only steps count their evaluations. */
+  isOver({ prompt_id, evaluations = Infinity }) {
+    return this.ended || prompt_id !== this.prompt || evaluations <= this.evaluations;
   }
 
+  /** A step; `classes` and `levels` hold what this page has not been told yet. */
   add(event) {
     const { data } = this;
-    for (const [step, kind] of Object.entries(event.classes)) data.steps[step] ??= { kind, computed: null };
+    for (const [step, kind] of Object.entries(event.classes)) {
+      if (data.steps[step]?.kind !== kind) data.steps[step] = { kind, computed: null };
+    }
     for (let step = 0; step < data.steps.length; step++) data.steps[step] ??= { kind: "full", computed: null };
     data.steps[event.step] = { kind: event.step_class, computed: event.computed };
+    this.evaluations = event.evaluations;
     Object.assign(data, {
-      grid: event.grid,
+      grid: isGrid(event.grid) ? event.grid : null,
       num_steps: event.num_steps,
       levels: event.levels ?? data.levels,
       computed_fraction: event.computed_fraction,
@@ -52,37 +64,49 @@ export class RunRecord {
     Object.assign(this.data, { computed_fraction: computed_token_fraction, speedup: speedup_measured });
   }
 
-  /** What goes into the workflow: small, plain JSON. */
+  /** The run was stopped in its midst. */
+  stop(words) {
+    this.data.summary = `${words.stopped}: ${words.step(this.length, this.data.num_steps)}`;
+  }
+
+  /** A preview of the step that is under way. */
+  addPicture(blob) {
+    this.pictures[this.length - 1] = blob;
+  }
+
+  /** Make the last preview small enough to be kept in the workflow. */
+  async keepPicture() {
+    this.data.picture = await thumbnail(this.pictures.at(-1));
+  }
+
+  /** What goes into the workflow: plain JSON, without the maps of the steps or any picture where it would be large. */
   saved() {
-    const text = JSON.stringify(this.data);
-    const saved = JSON.parse(text);
-    if (text.length > MOST_CHARACTERS) saved.steps = saved.steps.map(({ kind }) => ({ kind, computed: null }));
-    return saved;
+    const { data } = this;
+    const light = { ...data, steps: data.steps.map(({ kind }) => ({ kind, computed: null })) };
+    const least = { ...data, grid: null, levels: null, steps: [], picture: null };
+    const texts = [data, light, least].map((record) => JSON.stringify(record));
+    return JSON.parse(texts.find((text) => text.length <= MOST_CHARACTERS) ?? texts.at(-1));
   }
 
   /** Level of every token as Uint8Array, or null. */
   levels() {
-    return this.#unpack(this.data.levels);
+    return this.#unpack(this.data.levels, this.#numTokens);
   }
 
   /** One bit a token for a step, or null when all were computed. */
   computed(step) {
-    return this.#unpack(this.data.steps[step]?.computed ?? null);
+    const { kind, computed } = this.data.steps[step] ?? {};
+    if (!computed) return kind === "skipped" ? NOTHING : null;
+    return this.#unpack(computed, Math.ceil(this.#numTokens / 8));
   }
 
-  async #unpack(text) {
-    if (text === null) return null;
-    if (!this.unpacked.has(text)) this.unpacked.set(text, inflate(text));
+  get #numTokens() {
+    return this.data.grid.reduce((product, side) => product * side, 1);
+  }
+
+  async #unpack(text, size) {
+    if (!text) return null;
+    if (!this.unpacked.has(text)) this.unpacked.set(text, unpack(text, size));
     return this.unpacked.get(text);
   }
-}
-
-export function isSet(bits, index) {
-  return (bits[index >> 3] >> (7 - (index & 7))) & 1;
-}
-
-async function inflate(text) {
-  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
 }

@@ -1,14 +1,16 @@
 // The run of one node as DOM: a line of text, the level map over the picture, a cell for each step, frames of a clip.
 
-import { isSet, RunRecord } from "./run_record.js";
+import { isSet } from "./packed.js";
+import { pictureBlob } from "./picture.js";
 
 // As in jano/render.py: told apart with any kind of colour blindness, in lightness too.
 const LEVEL_COLOURS = { 1: [26, 64, 153], 2: [242, 184, 51], 3: [217, 51, 64] };
 const TINT = 0.42;
 const SHADE = 0.62;
 const MAP_SIDE = 512; // pixels of the canvas behind its longer side
-const THUMBNAIL = 160;
-export const MIN_HEIGHT = { empty: 34, text: 60, map: 250, clip: 275 };
+const IDLE = [2, 4]; // modes of a node that takes no part: muted, bypassed
+const MOST_CELLS = 200; // of the strip: longer runs show several steps in one
+const MIN_HEIGHT = { empty: 34, text: 60, map: 250, clip: 275 };
 
 export class RunView {
   constructor(words, onResize) {
@@ -17,6 +19,7 @@ export class RunView {
     this.record = null;
     this.chosen = null; // a step, or null: the whole run
     this.frame = 0;
+    this.mode = 0;
     this.drawing = 0;
     this.build();
     this.show();
@@ -24,6 +27,7 @@ export class RunView {
 
   build() {
     this.element = make("div", "jano-run");
+    this.head = make("div", "jano-head", this.element);
     this.line = make("div", "jano-line", this.element);
     this.canvas = make("canvas", "jano-map", this.element);
     this.frames = make("input", "jano-frames", this.element);
@@ -71,6 +75,7 @@ export class RunView {
   }
 
   choose(step) {
+    if (!this.record?.length) return;
     this.chosen = step;
     this.show();
   }
@@ -82,30 +87,15 @@ export class RunView {
     this.show();
   }
 
-  onStep(event) {
-    if (!this.record || this.record.isOver(event)) this.load(new RunRecord());
-    this.record.add(event);
-    this.show();
+  /** The run that is shown has changed, or another one is shown from now on. */
+  update(record) {
+    if (record === this.record) this.show();
+    else this.load(record);
   }
 
-  onPicture(blob) {
-    if (!this.record?.length) return;
-    this.record.pictures[this.record.length - 1] = blob;
-    this.show();
-  }
-
-  async onEnd(event) {
-    if (!this.record || this.record.ended) this.record = new RunRecord(); // a run that was native from the start
-    const record = this.record;
-    record.end(event);
-    this.show();
-    record.data.picture = await thumbnail(record.pictures.at(-1));
-  }
-
-  onStopped() {
-    if (!this.record || this.record.ended) return;
-    const { length, data } = this.record;
-    data.summary = `${this.words.stopped}: ${this.words.step(length, data.num_steps)}`;
+  /** What the host does with the node when it runs. */
+  setMode(mode) {
+    this.mode = mode;
     this.show();
   }
 
@@ -121,6 +111,11 @@ export class RunView {
     return this.record.data.grid[0] > 1 ? MIN_HEIGHT.clip : MIN_HEIGHT.map;
   }
 
+  /** Why the run shown says nothing of the pictures that are made now; undefined while it may. */
+  get past() {
+    return this.record?.ended && IDLE.includes(this.mode) ? this.words.modes[this.mode] : undefined;
+  }
+
   get hasMap() {
     return Boolean(this.record?.data.grid);
   }
@@ -134,6 +129,9 @@ export class RunView {
   show() {
     const height = this.minHeight;
     this.element.classList.toggle("jano-empty", !this.hasMap);
+    this.element.classList.toggle("jano-past", Boolean(this.past));
+    this.head.hidden = !this.past;
+    this.head.textContent = this.past ? this.words.past(this.past) : "";
     this.line.textContent = this.text();
     this.line.title = this.line.textContent;
     if (this.hasMap) {
@@ -162,12 +160,14 @@ export class RunView {
 
   showStrip() {
     const { steps, num_steps } = this.record.data;
-    while (this.strip.childElementCount > num_steps) this.strip.lastElementChild.remove();
-    while (this.strip.childElementCount < num_steps) make("span", "", this.strip);
+    const count = Math.min(num_steps, MOST_CELLS);
+    while (this.strip.childElementCount > count) this.strip.lastElementChild.remove();
+    while (this.strip.childElementCount < count) make("span", "", this.strip);
+    const chosen = this.step === null ? -1 : Math.floor((this.step * count) / num_steps);
     [...this.strip.children].forEach((cell, index) => {
-      const kind = steps[index]?.kind;
+      const kind = steps[Math.floor((index * num_steps) / count)]?.kind;
       cell.className = kind ? `jano-${kind}` : "";
-      cell.classList.toggle("jano-chosen", index === this.step);
+      cell.classList.toggle("jano-chosen", index === chosen);
     });
     const now = (this.step ?? this.record.length - 1) + 1;
     for (const [name, value] of Object.entries({ valuemin: 1, valuemax: num_steps, valuenow: now })) {
@@ -227,50 +227,46 @@ function make(tag, name, parent) {
 async function backdrop(record, step) {
   const blobs = record.pictures.slice(0, (step ?? record.length) + 1);
   const blob = blobs.findLast((candidate) => candidate) ?? record.pictures.find((candidate) => candidate);
-  if (blob) return createImageBitmap(blob);
-  if (!record.data.picture) return null;
-  const image = new Image();
-  image.src = record.data.picture;
-  await image.decode();
-  return image;
-}
-
-/** A small JPEG as a data URL, to be kept in the workflow. */
-async function thumbnail(blob) {
-  if (!blob) return null;
-  const picture = await createImageBitmap(blob);
-  const scale = Math.min(1, THUMBNAIL / Math.max(picture.width, picture.height));
-  const canvas = document.createElement("canvas");
-  canvas.width = Math.max(1, Math.round(picture.width * scale));
-  canvas.height = Math.max(1, Math.round(picture.height * scale));
-  canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
-  picture.close();
-  return canvas.toDataURL("image/jpeg", 0.7);
+  const picture = blob ?? pictureBlob(record.data.picture);
+  return picture && createImageBitmap(picture).catch(() => null);
 }
 
 /** The picture, tokens tinted by their level, and those that were not computed in the dark. */
 function paint(canvas, [, rows, columns], frame, levels, bits, picture) {
   const scale = MAP_SIDE / Math.max(rows, columns);
-  canvas.width = Math.round(columns * scale);
-  canvas.height = Math.round(rows * scale);
+  canvas.width = Math.max(1, Math.round(columns * scale));
+  canvas.height = Math.max(1, Math.round(rows * scale));
   const context = canvas.getContext("2d");
   context.fillStyle = "#2a2a2e";
   context.fillRect(0, 0, canvas.width, canvas.height);
   if (picture) context.drawImage(picture, 0, 0, canvas.width, canvas.height);
-  const tokens = new ImageData(columns, rows);
-  const first = frame * rows * columns;
-  for (let index = 0; index < rows * columns; index++) {
-    const colour = levels && LEVEL_COLOURS[levels[first + index]];
-    const dark = bits && !isSet(bits, first + index);
-    const tint = colour ? (picture ? TINT : 0.9) : 0;
-    tokens.data.set(dark ? shaded(colour, tint) : [...(colour ?? [0, 0, 0]), 255 * tint], 4 * index);
-  }
   const layer = document.createElement("canvas");
   layer.width = columns;
   layer.height = rows;
-  layer.getContext("2d").putImageData(tokens, 0, 0);
+  layer.getContext("2d").putImageData(tokens(rows, columns, frame, levels, bits, palette(picture)), 0, 0);
   context.imageSmoothingEnabled = false;
   context.drawImage(layer, 0, 0, canvas.width, canvas.height);
+}
+
+/** A pixel a token of one frame. */
+function tokens(rows, columns, frame, levels, bits, colours) {
+  const image = new ImageData(columns, rows);
+  const pixels = new Uint32Array(image.data.buffer);
+  const first = frame * pixels.length;
+  for (let index = 0; index < pixels.length; index++) {
+    const dark = bits && !isSet(bits, first + index);
+    pixels[index] = colours[(dark ? 4 : 0) + ((levels?.[first + index] ?? 0) & 3)];
+  }
+  return image;
+}
+
+/** Eight pixels: no level and levels 1 to 3, as they are and in the dark. */
+function palette(picture) {
+  const tint = picture ? TINT : 0.9;
+  const levels = [0, 1, 2, 3].map((level) => LEVEL_COLOURS[level] ?? null);
+  const lit = levels.map((colour) => [...(colour ?? [0, 0, 0]), 255 * (colour ? tint : 0)]);
+  const dark = levels.map((colour) => shaded(colour, colour ? tint : 0));
+  return new Uint32Array(new Uint8ClampedArray([...lit, ...dark].flat()).buffer);
 }
 
 /** A level's colour as seen in the dark: RGBA. */

@@ -1,28 +1,48 @@
 // The table of Jano Report and Jano Compare on their nodes: two columns of a markdown table, as text.
 
-export const MIN_HEIGHT = { empty: 0, row: 16 };
+const ROW = 16; // pixels, until the rows are drawn
+const MARGIN = 28; // what lies above and below them
 
 export class TableView {
-  constructor() {
+  constructor(onResize) {
+    this.onResize = onResize;
     this.element = document.createElement("div");
     this.element.className = "jano-table";
-    this.rows = 0;
+    this.rows = this.element.appendChild(document.createElement("div"));
+    this.height = 0;
+    this.observer = new ResizeObserver(() => this.measure()); // lines wrap where the node is narrow
+    this.observer.observe(this.rows);
   }
 
   /** Show the rows "| name | value |" of a markdown table; anything else in it is left out. */
-  show(markdown) {
+  update(markdown) {
     const lines = String(markdown).split("\n").slice(2);
     const rows = lines.map((line) => line.replace(/^\| | \|$/g, "").split(" | "));
-    this.rows = rows.length;
-    this.element.replaceChildren();
+    this.rows.replaceChildren();
     for (const [name, ...value] of rows) {
-      const row = this.element.appendChild(document.createElement("div"));
+      const row = this.rows.appendChild(document.createElement("div"));
       row.appendChild(document.createElement("b")).textContent = name;
       row.appendChild(document.createElement("span")).textContent = value.join(" | ");
     }
+    this.resize(this.rows.offsetHeight || rows.length * ROW);
+  }
+
+  measure() {
+    if (this.rows.offsetHeight) this.resize(this.rows.offsetHeight);
+  }
+
+  resize(height) {
+    if (height === this.height) return;
+    this.height = height;
+    this.onResize();
+  }
+
+  dispose() {
+    this.observer.disconnect();
+    this.element.replaceChildren();
   }
 
   get minHeight() {
-    return this.rows ? 8 + this.rows * MIN_HEIGHT.row : MIN_HEIGHT.empty;
+    return this.height && this.height + MARGIN;
   }
 }

@@ -13,7 +13,8 @@ const WORDS = {
     frame: (frame, count) => `frame ${frame} of ${count}`,
     steps: "Steps of the run: choose one to see what it computed",
     frames: "Frames of the clip",
-    native: "native",
+    past: (mode) => `Last run with Jano; this node is ${mode}`,
+    modes: { 2: "muted", 4: "bypassed" },
   },
   zh: {
     waiting: "采样时此处显示收敛等级图。",
@@ -27,7 +28,8 @@ const WORDS = {
     frame: (frame, count) => `第 ${frame} 帧，共 ${count} 帧`,
     steps: "本次运行的各步：选一步查看其计算区域",
     frames: "视频帧",
-    native: "原生计算",
+    past: (mode) => `上次使用 Jano 的运行；此节点已${mode}`,
+    modes: { 2: "静音", 4: "绕过" },
   },
 };
 

@@ -12,11 +12,19 @@ from comfy.utils import pack_latents
 from torch import Tensor
 
 from ..config import AnalyzerConfig, SchedulerConfig
-from ..levels import LevelMap
-from ..report import RunReport
+from ..levels.map import LevelMap
+from ..show.report import RunReport
 from .inputs import model_of
 
 KEY = "jano"
+
+
+@dataclass(frozen=True)
+class Loader:
+    """A node whose MODEL the host hands to any other of this class and these inputs."""
+
+    class_type: str
+    inputs: tuple[tuple[str, object], ...]
 
 
 @dataclass(frozen=True)
@@ -24,7 +32,7 @@ class JanoSettings:
     """Settings that travel in `transformer_options["jano"]`; immutable.
 
     `scheduler` None only analyses; `preset` tells that it was chosen by quality. `node_id` is the node that shows what
-    happened.
+    happened; `loader` how to find it again, where the host may hand its MODEL to another one (shown_on.py).
     """
 
     analyzer: AnalyzerConfig = AnalyzerConfig()
@@ -32,6 +40,7 @@ class JanoSettings:
     level_map: LevelMap | None = None
     preset: bool = False
     node_id: str | None = None
+    loader: Loader | None = None
 
     @property
     def by_level(self) -> bool:
@@ -69,10 +78,13 @@ class RunHistory:
 
 
 def fingerprint(samples: Tensor) -> str:
-    """A short digest of a latent's shape and values; of several parts (audio with video), as the host samples them."""
+    """A short digest of a latent's shape and values; of several parts (audio with video), as the host samples them.
+
+    Of the values in half precision: the host may hand a latent on in that (--fp16-intermediates), or in single.
+    """
     if getattr(samples, "is_nested", False):
         samples, _ = pack_latents(samples.unbind())
-    values = samples.detach().to("cpu", torch.float32).contiguous()
+    values = samples.detach().to("cpu", torch.float16).contiguous()
     digest = hashlib.blake2b(values.numpy().tobytes(), digest_size=16)
     return f"{tuple(values.shape)}:{digest.hexdigest()}"
 

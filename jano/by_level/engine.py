@@ -133,11 +133,17 @@ class ByLevel:
             return
         selection = call.selection
         cells = None if selection.is_all else selection.cells.expand(1, 1, *x0.shape[2:])
+        if call.stores:
+            self._ask(call.chunks, moment.step)
         for chunk, rows in zip(call.chunks, x0.chunk(len(call.chunks)), strict=True):
-            if call.stores:
-                self._memory.ask(chunk, moment.step)
             if not selection.is_empty:
                 self._memory.record(chunk, rows, moment, cells)
+
+    def _ask(self, chunks: Chunks, step: int) -> None:
+        """What is kept of these is used or renewed; what is asked for no more is let go of."""
+        for chunk in chunks:
+            self._memory.ask(chunk, step)
+        self.cache.forget(self._memory.forget_stale(step))
 
     def _next_is_partial(self, step: int) -> bool:
         """Whether the step after this one will need the keys and values that this one computes."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
 
 import torch
@@ -49,6 +49,15 @@ class KVCache:
         else:
             self._home(chunks, layer, _owned(k), _owned(v))
 
+    def fits(self, chunks: Chunks, layer: Hashable, index: Tensor, dim: int, k: Tensor) -> bool:
+        """Whether keys of the tokens at `index` along `dim`, chunks behind one another, fit into what is kept."""
+        slots = [self._slots.get((chunk, layer)) for chunk in chunks]
+        if None in slots:
+            return False
+        kept = slots[0].view()[0]
+        shape = (sum(slot.rows for slot in slots), *kept.shape[1:dim], index.numel(), *kept.shape[dim + 1 :])
+        return tuple(k.shape) == shape
+
     def update(
         self, chunks: Chunks, layer: Hashable, index: Tensor, dim: int, k: Tensor, v: Tensor
     ) -> tuple[Tensor, Tensor]:
@@ -62,6 +71,17 @@ class KVCache:
         keys.index_copy_(dim, index, k)
         values.index_copy_(dim, index, v)
         return keys, values
+
+    def retain(self, chunks: Chunks, layers: Collection[Hashable]) -> None:
+        """Let go of what these chunks kept in other layers: those were left out, and what they kept is too old."""
+        self._forget(lambda chunk, layer: chunk in chunks and layer not in layers)
+
+    def forget(self, chunks: Collection[Hashable]) -> None:
+        """Let go of all that these chunks kept."""
+        self._forget(lambda chunk, layer: chunk in chunks)
+
+    def _forget(self, is_old: Callable[[Hashable, Hashable], bool]) -> None:
+        self._slots = {key: slot for key, slot in self._slots.items() if not is_old(*key)}
 
     def drop(self) -> None:
         self._slots.clear()

@@ -12,7 +12,7 @@ from .history import PredictionHistory
 
 
 class Memory:
-    """The histories of one run; made and dropped with it. What no step asked for is forgotten two steps later."""
+    """The histories of one run; made and dropped with it."""
 
     def __init__(self, config: SchedulerConfig) -> None:
         self._config = config
@@ -36,9 +36,6 @@ class Memory:
 
     def record(self, key: Hashable, x0: Tensor, moment: Moment, computed: Tensor | None = None) -> None:
         """Keep a prediction, or its `computed` cells."""
-        stale = [known for known in self._asked if not self.is_fresh(known, moment.step)]
-        for known in stale:
-            self.forget(known)
         self._histories.setdefault(key, PredictionHistory(self._config)).record(x0, moment, computed)
 
     def forecast(self, key: Hashable, moment: Moment) -> Tensor:
@@ -47,6 +44,13 @@ class Memory:
     def forget(self, key: Hashable) -> None:
         self._histories.pop(key, None)
         self._asked.pop(key, None)
+
+    def forget_stale(self, step: int) -> list[Hashable]:
+        """Let go of what was asked for once, and is asked for no more; returns its keys."""
+        stale = [key for key in self._asked if not self.is_fresh(key, step)]
+        for key in stale:
+            self.forget(key)
+        return stale
 
     def drop(self) -> None:
         self._histories.clear()

@@ -56,7 +56,7 @@ class Questions:
         self._parts.update(parts)
         self._answers += answers
 
-    def have_changed(self, guided: Tensor, cfg: float | None) -> bool:
+    def have_changed(self, guided: Tensor, cfg: float | None = None) -> bool:
         """Whether a computed evaluation asked for something else than the one before, or guided by another strength.
 
         `cfg` is the guider's own word for its strength, where that cannot be measured.
@@ -67,9 +67,6 @@ class Questions:
         changed = parts != known or turned(strength, self._strength)
         self._known, self._strength = parts, self._strength if strength is None else strength
         return changed
-
-    def drop(self) -> None:
-        self.__init__()
 
 
 def guidance_strength(guided: Tensor, predictions: list[Tensor]) -> float | None:

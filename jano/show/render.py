@@ -10,9 +10,8 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from ..levels.map import LevelMap
-from .report import RunReport
-from ..levels.map import Level
+from ..levels.map import Level, LevelMap
+from .report import RunReport, StepClass
 
 RGB = tuple[float, float, float]
 
@@ -76,6 +75,11 @@ def contact_sheet(frames: Tensor, most: int = 12, width: int = 1024) -> Tensor:
     numbered += [torch.full((*size, 3), PAPER[0])] * (-count % columns)
     rows = [torch.cat(numbered[start : start + columns], dim=1) for start in range(0, len(numbered), columns)]
     return torch.cat(rows).unsqueeze(0)
+
+
+def side_by_side(left: Tensor, right: Tensor) -> Tensor:
+    """(frames, height, both widths, 3): two clips of the same height and length."""
+    return torch.cat((left[..., :3].cpu(), right[..., :3].cpu()), dim=2)
 
 
 def difference_map(reference: Tensor, image: Tensor, full_scale: float = 0.25) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
@@ -21,6 +22,9 @@ class StepClass(str, Enum):
     MODERATE = "moderate"
     ACTIVE = "active"
     SKIPPED = "skipped"
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -71,10 +75,11 @@ class RunReport:
         return cls("unknown", 0, fallbacks=[reason])
 
     def add_fallback(self, reason: str) -> bool:
-        """Note why something ran natively; True the first time."""
+        """Say why something ran natively, here and in the log; True the first time, which is the only one."""
         if reason in self.fallbacks:
             return False
         self.fallbacks.append(reason)
+        log.warning("Jano: running natively because %s.", reason)
         return True
 
     @property

@@ -136,11 +136,13 @@ class WholeSteps:
 
     def keep(self, key: Hashable, predictions: Tensor, moment: Moment, tokens: int) -> None:
         """Predictions of a group, stacked along the batch, that were computed from this many tokens."""
-        if not self._gave_up:
-            self._memory.ask(key, moment.step)
-            self._memory.record(key, predictions, moment)
-            self._tokens = {known: cost for known, cost in self._tokens.items() if known in self._memory}
-            self._tokens[key] = tokens
+        if self._gave_up:
+            return
+        for stale in self._memory.forget_stale(moment.step):
+            del self._tokens[stale]
+        self._memory.ask(key, moment.step)
+        self._memory.record(key, predictions, moment)
+        self._tokens[key] = tokens
 
     def forget(self, key: Hashable) -> None:
         """Two questions have this key."""

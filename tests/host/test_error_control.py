@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 from comfy.model_patcher import ModelPatcher
-from comfyui_jano.jano.adapters.patch import analyze, schedule
+from comfyui_jano.jano.adapters.patch import analyze
 from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.jano.config import AnalyzerConfig
+from comfyui_jano.jano.show.report import StepClass
 from comfyui_jano.jano.whole.control import STEPS_FOR_A_LINE
-from comfyui_jano.jano.schedule import StepClass
 from comfyui_jano.tests.host.test_trained_flux import said
-from comfyui_jano.tests.host.tiny import sample
+from comfyui_jano.tests.host.tiny import sample, with_scheduler
 
 ANY_ERROR = {"tolerance": 1e6}
 NO_ERROR = {"tolerance": 1e-9}
@@ -36,7 +36,7 @@ def calm(model: ModelPatcher) -> ModelPatcher:
 @pytest.mark.parametrize("cfg", [1.0, 5.0])
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_where_no_error_is_tolerated_the_picture_is_that_without_the_node(flux, sampler: str, cfg: float) -> None:
-    model = schedule(flux, "custom", NO_ERROR)
+    model = with_scheduler(flux, "custom", NO_ERROR)
     assert torch.equal(sample(model, 12, cfg, sampler), sample(flux, 12, cfg, sampler))
 
 
@@ -45,7 +45,7 @@ def test_skipped_steps_call_no_block(flux: ModelPatcher, sampler: str) -> None:
     calls = []
     network = flux.model.diffusion_model
     hook = network.double_blocks[0].register_forward_pre_hook(lambda *_: calls.append(1))
-    model = schedule(flux, "custom", ANY_ERROR)
+    model = with_scheduler(flux, "custom", ANY_ERROR)
     report = report_of(model, sample(model, 20, sampler=sampler))
     hook.remove()
     classes = [record.step_class for record in report.steps]
@@ -56,7 +56,7 @@ def test_skipped_steps_call_no_block(flux: ModelPatcher, sampler: str) -> None:
 
 
 def test_a_second_run_is_the_first_again(flux: ModelPatcher) -> None:
-    model = schedule(calm(flux), "balanced")
+    model = with_scheduler(calm(flux), "balanced")
     first = sample(model, 20)
     sample(model, 20, seed=8, size=(10, 6))
     assert torch.equal(sample(model, 20), first)
@@ -64,13 +64,13 @@ def test_a_second_run_is_the_first_again(flux: ModelPatcher) -> None:
 
 def test_a_target_is_met(flux: ModelPatcher) -> None:
     for speedup in (1.5, 2.0, 3.0, 4.0):
-        model = schedule(calm(flux), "custom", {"target_speedup": speedup})
+        model = with_scheduler(calm(flux), "custom", {"target_speedup": speedup})
         report = report_of(model, sample(model, 28))
         assert report.computed_token_fraction * speedup == pytest.approx(1.0, abs=0.05)
 
 
 def test_a_target_that_few_steps_cannot_meet_is_told(flux: ModelPatcher) -> None:
-    model = schedule(calm(flux), "custom", {"target_speedup": 4.0})
+    model = with_scheduler(calm(flux), "custom", {"target_speedup": 4.0})
     report = report_of(model, sample(model, 12))
     assert report.verdict == "accelerated"
     note = "target_speedup 4 would leave 3 of 12 steps, but 4 are always computed"
@@ -80,7 +80,7 @@ def test_a_target_that_few_steps_cannot_meet_is_told(flux: ModelPatcher) -> None
 
 
 def test_outside_an_inpainting_mask_nothing_is_repaired(flux: ModelPatcher) -> None:
-    model, latent = schedule(calm(flux), "custom", ANY_ERROR), torch.randn(1, 16, 16, 24)
+    model, latent = with_scheduler(calm(flux), "custom", ANY_ERROR), torch.randn(1, 16, 16, 24)
     mask = torch.zeros(1, 1, 16, 24)
     mask[..., 12:] = 1.0
     picture = sample(model, 20, latent=latent, noise_mask=mask)
@@ -90,14 +90,14 @@ def test_outside_an_inpainting_mask_nothing_is_repaired(flux: ModelPatcher) -> N
 def test_a_part_of_the_steps_ends_near_where_the_full_part_ends(flux: ModelPatcher) -> None:
     still = calm(flux)
     part = {"start_step": 0, "last_step": 14, "force_full_denoise": False}
-    full, model = sample(still, 20, **part), schedule(still, "custom", {"tolerance": 0.02})
+    full, model = sample(still, 20, **part), with_scheduler(still, "custom", {"tolerance": 0.02})
     accelerated = sample(model, 20, **part)
     assert report_of(model, accelerated).verdict == "accelerated"
     assert (accelerated - full).abs().max() < 0.02 * full.abs().max()
 
 
 def test_of_a_clip(wan: ModelPatcher) -> None:
-    model = schedule(calm(wan), "balanced")
+    model = with_scheduler(calm(wan), "balanced")
     report = report_of(model, sample(model, 20, size=(3, 9, 8)))
     assert report.verdict == "accelerated"
     assert report.spread >= 1.0
@@ -108,17 +108,17 @@ def test_of_a_clip(wan: ModelPatcher) -> None:
 
 @pytest.mark.parametrize("warmup", [0.3, 0.8])
 def test_an_analyzer_that_looks_longer_holds_nothing_up(trained: ModelPatcher, warmup: float) -> None:
-    plain = report_of(model := schedule(trained, "balanced"), sample(model, 20, **TRAINED))
-    patient = schedule(analyze(trained, AnalyzerConfig(warmup=warmup)), "balanced")
+    plain = report_of(model := with_scheduler(trained, "balanced"), sample(model, 20, **TRAINED))
+    patient = with_scheduler(analyze(trained, AnalyzerConfig(warmup=warmup)), "balanced")
     report = report_of(patient, sample(patient, 20, **TRAINED))
     assert report.computed_token_fraction == plain.computed_token_fraction
     assert report.level_map is not None
 
 
 def test_a_level_map_of_another_size_hands_over_its_errors_alone(trained: ModelPatcher) -> None:
-    first = schedule(trained, "balanced")
+    first = with_scheduler(trained, "balanced")
     other = report_of(first, sample(first, 20, **{**TRAINED, "size": (24, 16)})).level_map
-    model = schedule(trained, "draft", level_map=other)
+    model = with_scheduler(trained, "draft", level_map=other)
     report = report_of(model, sample(model, 20, **TRAINED))
     assert report.verdict == "accelerated"
     assert report.fallbacks == []
@@ -128,7 +128,7 @@ def test_a_level_map_of_another_size_hands_over_its_errors_alone(trained: ModelP
 
 def test_sigmas_that_stay_where_they_are_need_no_map(trained: ModelPatcher) -> None:
     sigmas = torch.cat((torch.full((5,), 1.0), torch.linspace(1.0, 0.0, 21)))
-    model = schedule(trained, "fast")
+    model = with_scheduler(trained, "fast")
     assert report_of(model, sample(model, 25, sigmas=sigmas, **TRAINED)).verdict == "accelerated"
 
 
@@ -136,6 +136,6 @@ def test_errors_that_the_cool_down_measures_are_those_of_a_step(trained: ModelPa
     """However many steps of cool-down there are: the rate that is handed over stays of one order."""
     rates = []
     for cooldown in (0.05, 0.3):
-        model = schedule(trained, "custom", {"tolerance": 0.06, "cooldown": cooldown})
+        model = with_scheduler(trained, "custom", {"tolerance": 0.06, "cooldown": cooldown})
         rates.append(report_of(model, sample(model, 20, **TRAINED)).level_map.error_rate)
     assert 0.5 < rates[1] / rates[0] < 2.0

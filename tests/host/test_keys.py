@@ -43,7 +43,7 @@ def keys(model: ModelPatcher, cond: dict, sigmas: Tensor) -> list:
     options = {"transformer_options": {"sample_sigmas": sigmas}}
     host = SimpleNamespace(current_patcher=model)
     x = torch.zeros(1, 1, 1, 1)
-    return [question_of(host, [[cond]], x, None, sigma.expand(1), options).key[1:] for sigma in sigmas[:-1]]
+    return [question_of(host, [[cond]], x, None, sigma.expand(1), options).key for sigma in sigmas[:-1]]
 
 
 def changes(values: list) -> list[bool]:
@@ -113,7 +113,7 @@ def is_evaluated(control: comfy.controlnet.ControlNet, sigma: Tensor) -> bool:
 
 
 def test_keyframes_begin_as_the_host_has_it(model: ModelPatcher) -> None:
-    def scheduled(limit: float) -> dict:
+    def with_scheduler(limit: float) -> dict:
         hooks, frames = comfy.hooks.create_hook_lora({}, 1.0, 1.0), comfy.hooks.HookKeyframeGroup()
         for strength, start in ((1.0, 0.0), (0.2, limit)):
             frames.add(comfy.hooks.HookKeyframe(strength, start))
@@ -131,7 +131,7 @@ def test_keyframes_begin_as_the_host_has_it(model: ModelPatcher) -> None:
             found.append(hook.strength)
         return found
 
-    check(model, scheduled, strengths)
+    check(model, strengths)
 
 
 # --- what other nodes changed

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
-from comfyui_jano.jano.adapters.patch import analyze, schedule
+from comfyui_jano.jano.adapters.patch import analyze
 from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.jano.config import AnalyzerConfig
-from comfyui_jano.tests.host.tiny import sample
+from comfyui_jano.tests.host.tiny import sample, with_scheduler
 
 CLIP = (3, 9, 8)
 
@@ -31,7 +31,7 @@ def estimates(model: ModelPatcher, **run: object) -> tuple[float, int]:
 @pytest.mark.parametrize(("cfg", "batch"), [(1.0, 1), (3.0, 1), (3.0, 2)])
 def test_the_estimate_grows_by_the_cache(wan: ModelPatcher, cfg: float, batch: int) -> None:
     plain, _ = estimates(wan, cfg=cfg, batch=batch)
-    accelerated, cache = estimates(schedule(wan, "custom"), cfg=cfg, batch=batch)
+    accelerated, cache = estimates(with_scheduler(wan, "custom"), cfg=cfg, batch=batch)
     assert cache > 0
     assert accelerated - plain >= cache
 

@@ -9,18 +9,20 @@ import comfy.utils
 import folder_paths
 import pytest
 import torch
+from comfy.cli_args import args
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 from comfyui_jano.jano.adapters.settings import settings_of
 from comfyui_jano.jano.config import AnalyzerConfig, SchedulerConfig
-from comfyui_jano.jano.show.lpips import LAYERS
 from comfyui_jano.jano.presets import schedule_of
+from comfyui_jano.jano.show.lpips import LAYERS
 from comfyui_jano.nodes.compare import JanoCompare
 from comfyui_jano.nodes.convergence_map import JanoConvergenceMap
 from comfyui_jano.nodes.model_loader import JanoModelLoader
 from comfyui_jano.nodes.report import JanoReport
 from comfyui_jano.nodes.tune import JanoAnalyzer, JanoScheduler
 from comfyui_jano.tests.host import tiny
+from comfyui_jano.tests.host.test_queueing import sample_advanced
 from comfyui_jano.tests.host.tiny import ODD, sample
 
 
@@ -77,6 +79,35 @@ def test_the_loader_gives_a_model_that_accelerates(tmp_path, monkeypatch) -> Non
     model = run(loader, unet_name="tiny.safetensors", weight_dtype="default", quality="fast").args[0]
     report = json.loads(run(JanoReport, model=model, latent={"samples": sample(model)}).args[1])
     assert (report["model"], report["verdict"]) == ("Flux", "accelerated")
+
+
+def test_without_an_executor_every_node_works(flux: ModelPatcher, tmp_path, monkeypatch) -> None:
+    """As in scripts that a workflow was exported to: nodes are called as functions, without an id to draw on."""
+    weights = flux.model.diffusion_model.state_dict()
+    comfy.utils.save_torch_file(weights, str(tmp_path / "tiny.safetensors"))
+    monkeypatch.setitem(folder_paths.folder_names_and_paths, "diffusion_models", ([str(tmp_path)], {".safetensors"}))
+    (loaded,) = JanoModelLoader.execute("tiny.safetensors", "default", "fast").args
+    (analysed,) = JanoAnalyzer.execute(flux, 0.2, 0, 0, 0, 0.7, "contrast").args
+    (scheduled,) = JanoScheduler.execute(analysed, "custom", 0.4, 0.9, 2, 2, 1, 0.03).args
+    assert [settings_of(model).node_id for model in (loaded, analysed)] == [None] * 3
+    for model in loaded:
+        latent = {"samples": sample(model)}
+        assert json.loads(JanoReport.execute(model, latent).args[1])["verdict"] == "accelerated"
+        picture = JanoConvergenceMap.execute(model, latent).args[0]
+    assert "| PSNR |" in JanoCompare.execute(picture, picture).args[0]
+
+
+@pytest.mark.parametrize("advanced", [False, True], ids=["KSampler", "SamplerCustomAdvanced"])
+def test_latents_that_the_host_hands_on_in_half_precision_have_a_report(
+    flux: ModelPatcher, monkeypatch, advanced
+) -> None:
+    monkeypatch.setattr(args, "fp16_intermediates", True)
+    model = run(prepared(JanoScheduler), model=flux, quality="custom").args[0]
+    samples = sample_advanced(model) if advanced else sample(model)
+    assert samples.dtype == (torch.float32 if advanced else torch.float16)  # this host converts in one of its samplers
+    report = json.loads(run(JanoReport, model=model, latent={"samples": samples}).args[1])
+    assert (report["verdict"], report["fallbacks"]) == ("accelerated", [])
+    assert run(JanoConvergenceMap, model=model, latent={"samples": samples}).args[3] is not None
 
 
 def test_the_report_is_markdown_json_and_a_chart(accelerated: ModelPatcher) -> None:

@@ -12,13 +12,11 @@ import numpy
 import pytest
 import torch
 from comfy.model_patcher import ModelPatcher
-from comfyui_jano.jano.adapters.patch import schedule
-from comfyui_jano.jano.adapters.progress import packed_bits, packed_bytes, tell_end, tell_step
+from comfyui_jano.jano.adapters.progress import Told, packed_bits, packed_bytes, tell_end, tell_step
 from comfyui_jano.jano.levels.grid import TokenGrid
 from comfyui_jano.jano.levels.map import LevelMap
-from comfyui_jano.jano.show.report import RunReport, StepRecord
-from comfyui_jano.jano.schedule import StepClass
-from comfyui_jano.tests.host.tiny import sample
+from comfyui_jano.jano.show.report import RunReport, StepClass, StepRecord
+from comfyui_jano.tests.host.tiny import sample, with_scheduler
 
 TOKENS = (1, 2, 3)
 
@@ -27,7 +25,8 @@ class FakeServer:
     """As much of PromptServer as is used; `client_id` None when nobody looks."""
 
     def __init__(self, client_id: str | None = "page") -> None:
-        self.client_id = client_id
+        self.client_id, self.last_prompt_id = client_id, "prompt"
+        self.sockets = {"page": object()}
         self.sent: list[tuple[str, dict, str]] = []
 
     def send_sync(self, event: str, data: dict, sid: str) -> None:
@@ -63,7 +62,7 @@ def unpacked(text: str) -> list[int]:
 
 
 def test_a_step_is_told_to_the_page_that_queued_it(server: FakeServer) -> None:
-    tell_step("1:7", report(), TOKENS)
+    tell_step("1:7", report(), TOKENS, Told())
     ((event, data, sid),) = server.sent
     assert (event, sid) == ("jano.step", "page")
     levels, computed = data.pop("levels"), data.pop("computed")
@@ -71,6 +70,8 @@ def test_a_step_is_told_to_the_page_that_queued_it(server: FakeServer) -> None:
     assert unpacked(computed) == [0b11100000]
     assert data == {
         "node": "1:7",
+        "prompt_id": "prompt",
+        "evaluations": 2,
         "step": 1,
         "num_steps": 4,
         "step_class": "active",
@@ -81,10 +82,20 @@ def test_a_step_is_told_to_the_page_that_queued_it(server: FakeServer) -> None:
     }
 
 
+def test_what_a_page_was_told_is_told_again_to_another(server: FakeServer) -> None:
+    """A page that was loaded again in the middle of a run has another socket, and knows nothing."""
+    made, told = report(), Told()
+    for socket in (server.sockets["page"], server.sockets["page"], object()):
+        server.sockets["page"] = socket
+        tell_step("7", made, TOKENS, told)
+    assert [data["levels"] is not None for _, data, _ in server.sent] == [True, False, True]
+    assert [len(data["classes"]) for _, data, _ in server.sent] == [2, 0, 2]
+
+
 def test_without_a_map_none_is_sent(server: FakeServer) -> None:
     made = report()
     made.level_map, made.steps[-1].computed = None, None
-    tell_step("7", made, TOKENS)
+    tell_step("7", made, TOKENS, Told())
     assert (server.sent[0][1]["levels"], server.sent[0][1]["computed"]) == (None, None)
 
 
@@ -97,23 +108,23 @@ def test_the_end_says_why_it_was_native(server: FakeServer) -> None:
 
 
 @pytest.mark.parametrize(
-    "tell", [lambda node: tell_step(node, report(), TOKENS), lambda node: tell_end(node, report())]
+    "tell", [lambda node: tell_step(node, report(), TOKENS, Told()), lambda node: tell_end(node, report())]
 )
 def test_nobody_is_told_without_a_node_a_server_or_a_page(tell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "server", raising=False)
     tell("7")
     install(None, monkeypatch)
     tell("7")
-    for fake, node in ((FakeServer(client_id=None), "7"), (FakeServer(), None)):
+    for fake, node in ((FakeServer(client_id=None), "7"), (FakeServer("closed"), "7"), (FakeServer(), None)):
         install(fake, monkeypatch)
         tell(node)
         assert fake.sent == []
 
 
 def test_a_broken_server_does_not_end_the_run(monkeypatch: pytest.MonkeyPatch, caplog) -> None:
-    broken = types.SimpleNamespace(client_id="page", send_sync=lambda *_: 1 / 0)
+    broken = types.SimpleNamespace(client_id="page", sockets={"page": object()}, send_sync=lambda *_: 1 / 0)
     install(broken, monkeypatch)
-    tell_step("7", report(), TOKENS)
+    tell_step("7", report(), TOKENS, Told())
     assert "cannot show the run (ZeroDivisionError" in caplog.text
 
 
@@ -127,13 +138,13 @@ def test_a_large_clip_stays_small() -> None:
 
 
 def test_sampling_tells_every_step_and_the_end(flux: ModelPatcher, server: FakeServer) -> None:
-    sample(schedule(flux, "custom", node_id="5"))
+    sample(with_scheduler(flux, "custom", node_id="5"))
     steps = [data for event, data, _ in server.sent if event == "jano.step"]
     assert [data["step"] for data in steps] == list(range(12))
     assert {data["node"] for data in steps} == {"5"}
-    assert steps[-1]["levels"] is not None
+    assert sum(data["levels"] is not None for data in steps) == 1  # what the page knows is not told again
     partial = [data for data in steps if data["step_class"] in ("moderate", "active")]
     assert partial
-    assert all(data["computed"] and data["levels"] for data in partial)
+    assert all(data["computed"] for data in partial)
     assert [event for event, _, _ in server.sent][-1] == "jano.end"
     assert server.sent[-1][1]["verdict"] == "accelerated"

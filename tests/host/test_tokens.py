@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import pytest
 import torch
-from comfyui_jano.jano.adapters.tokens import TokenRows
+from comfyui_jano.jano.adapters.by_level.tokens import TokenRows
+from comfyui_jano.jano.by_level.engine import Call
 from comfyui_jano.jano.by_level.kv_cache import KVCache
-from comfyui_jano.jano.levels.map import Selection
-from comfyui_jano.jano.run import Call, Mode, Unaccelerated
+from comfyui_jano.jano.by_level.selection import Selection
+from comfyui_jano.jano.refusal import Unaccelerated
 
 
 def rows(*chosen: int, num_main: int = 4, num_front: int = 0) -> TokenRows:
-    selection = Selection(torch.tensor(chosen), torch.zeros(0))
-    return TokenRows(Call(Mode.PARTIAL, ("c",), selection), num_main, KVCache(), num_front)
+    selection = Selection(tokens=torch.tensor(chosen), cells=torch.zeros(0))
+    return TokenRows(Call(("c",), selection, stores=True), num_main, KVCache(), num_front)
 
 
 def test_text_and_references_are_always_among_the_computed_rows() -> None:

@@ -6,14 +6,14 @@ import comfy.ldm.wan.model as wan_models
 import comfy.ops
 import pytest
 import torch
-from comfyui_jano.jano.adapters import wan
-from comfyui_jano.jano.adapters.attention import OVERRIDE, AttentionTap
-from comfyui_jano.jano.adapters.taps import tapped
-from comfyui_jano.jano.adapters.tokens import TokenRows
-from comfyui_jano.jano.levels.grid import TokenGrid
+from comfyui_jano.jano.adapters.by_level import wan
+from comfyui_jano.jano.adapters.by_level.attention import OVERRIDE, AttentionTap
+from comfyui_jano.jano.adapters.by_level.taps import tapped
+from comfyui_jano.jano.adapters.by_level.tokens import TokenRows
+from comfyui_jano.jano.by_level.engine import Call
 from comfyui_jano.jano.by_level.kv_cache import KVCache
-from comfyui_jano.jano.levels.map import Selection
-from comfyui_jano.jano.run import Call, Mode
+from comfyui_jano.jano.by_level.selection import Selection
+from comfyui_jano.jano.levels.grid import TokenGrid
 from torch import Tensor, nn
 
 TIME = torch.tensor([500.0])
@@ -97,9 +97,9 @@ def test_a_partial_step_computes_its_tokens_exactly(variant: str) -> None:
     cells = grid.cells(chosen)
     cache = KVCache()
     full = network(x, *args, **conds, transformer_options={})
-    stored = run_tapped(network, Call(Mode.STORE, ("c",)), cache, grid, x, args, conds)
-    selection = Selection(chosen.nonzero().flatten(), cells)
-    partial = run_tapped(network, Call(Mode.PARTIAL, ("c",), selection), cache, grid, x, args, conds)
+    stored = run_tapped(network, Call(("c",), stores=True), cache, grid, x, args, conds)
+    selection = Selection(tokens=chosen.nonzero().flatten(), cells=cells)
+    partial = run_tapped(network, Call(("c",), selection, stores=True), cache, grid, x, args, conds)
     assert torch.equal(stored, full)
     torch.testing.assert_close(partial[..., cells], full[..., cells], rtol=0, atol=1e-5)
     assert not torch.allclose(partial[..., ~cells], full[..., ~cells], atol=1e-3)  # they were left out indeed

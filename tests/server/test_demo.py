@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
-from comfyui_jano.demo.graphs import SCENES, with_tiny_models
+from comfyui_jano.demo.graphs import SCENES, fast_draft, with_tiny_models
 from comfyui_jano.host.server import Server
 from comfyui_jano.host.workflow import to_prompt
 
@@ -34,3 +35,18 @@ def test_a_workflow_runs_accelerated(server: Server, name: str) -> None:
         (shown,) = outputs[kind]["images"]
         suffix = suffix or {"flux": ".png", "wan": ".webp"}[name]
         assert server.image(shown).startswith(MAGIC[suffix])
+
+
+def test_a_draft_is_decoded_by_both_decoders(server: Server) -> None:
+    scene = SCENES["wan"]
+    workflow = json.loads(scene.workflow.read_text(encoding="utf-8"))
+    draft = fast_draft(with_tiny_models(to_prompt(workflow, server.object_info()), scene), scene.fast_decoder)
+    for node in draft.values():
+        node["inputs"].update(SMALL.get(node["class_type"], {}))
+    outputs = {draft[node_id]["class_type"]: output for node_id, output in server.run(draft).items()}
+    (shown,) = outputs["SaveAnimatedWEBP"]["images"]
+    assert server.image(shown).startswith(MAGIC[".webp"])
+    told = outputs["FlashVAEDCompare"]["text"][0]
+    closeness = float(re.search(r"PSNR \| ([0-9.]+) dB", told).group(1))
+    assert closeness > 20
+    assert "times as fast" in told

@@ -8,10 +8,11 @@ from comfyui_jano.host.location import ROOT
 from comfyui_jano.host.server import Server
 
 NODES = ("JanoModelLoader", "JanoAnalyzer", "JanoScheduler", "JanoConvergenceMap", "JanoReport", "JanoCompare")
+DECODER_NODES = ("FlashVAEDLoader", "FlashVAEDCompare", "FlashVAEDCompress")
 COMPLAINTS = ("Traceback", "IMPORT FAILED", "Cannot import", "Error while calling comfy_entrypoint", "Error loading")
 
 
-@pytest.mark.parametrize("node_id", NODES)
+@pytest.mark.parametrize("node_id", [*NODES, *DECODER_NODES])
 def test_every_node_is_offered(server: Server, node_id: str) -> None:
     assert server.object_info()[node_id]["python_module"] == "custom_nodes.jano"
 

@@ -3,9 +3,11 @@
 import re
 
 import pytest
+from comfyui_jano.bench.published import PUBLISHED, as_published
+from comfyui_jano.jano.by_level.schedule import Schedule
+from comfyui_jano.jano.clock import share_of_steps
 from comfyui_jano.jano.config import SchedulerConfig
-from comfyui_jano.jano.presets import PUBLISHED, QUALITIES, as_published, schedule_complaint, schedule_of
-from comfyui_jano.jano.schedule import Schedule, share_of_steps
+from comfyui_jano.jano.presets import QUALITIES, schedule_complaint, schedule_of
 
 NAMED = [quality for quality in QUALITIES if quality != "custom"]
 
@@ -63,3 +65,9 @@ def test_published_wan_goes_by_the_authors_regions_and_thresholds() -> None:
     assert (analyzer.region, analyzer.temporal_weight) == ((7, 6, 8), 0.7)
     assert (scheduler.static_threshold, scheduler.static_interval) == (0.1, 3)
     assert (scheduler.moderate_threshold, scheduler.moderate_interval) == (0.3, 2)
+
+
+def test_the_tolerances_are_those_that_were_measured() -> None:
+    """The README's table of the presets holds for these and no others."""
+    measured = {"fidelity": 0.02, "balanced": 0.06, "fast": 0.2, "draft": 0.8}
+    assert {name: schedule_of(name, {}).tolerance for name in NAMED} == measured

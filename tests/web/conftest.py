@@ -43,9 +43,8 @@ def chromium(host: Host) -> Iterator[object]:
         browser.close()
 
 
-@pytest.fixture
-def open_editor(chromium: object) -> Iterator[object]:
-    """Opens editors on a server, each with storage of its own; when the test ends, none may have complained."""
+def opened_editors(chromium: object) -> Iterator[object]:
+    """Opens editors on a server, each with storage of its own; in the end none may have complained."""
     opened: list[Editor] = []
 
     def open_on(server: Server, vue: bool = False) -> Editor:
@@ -60,7 +59,17 @@ def open_editor(chromium: object) -> Iterator[object]:
         assert complaints == []
 
 
+open_editor = pytest.fixture(opened_editors)
+keep_editor = pytest.fixture(opened_editors, scope="module")  # for tests that each open a workflow of their own
+
+
 @pytest.fixture(params=[False, True], ids=["canvas", "vue"])
 def editor(request: pytest.FixtureRequest, open_editor: object, web_server: Server) -> Editor:
     """The editor in each of the frontend's two renderers."""
     return open_editor(web_server, vue=request.param)
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["canvas", "vue"])
+def desk(request: pytest.FixtureRequest, keep_editor: object, web_server: Server) -> Editor:
+    """The same for all tests of a file: every workflow that is loaded gets a tab of its own."""
+    return keep_editor(web_server, vue=request.param)

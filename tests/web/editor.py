@@ -70,8 +70,8 @@ class Editor:
 
     def load(self, workflow: dict) -> None:
         self.page.evaluate("workflow => app.loadGraphData(workflow)", workflow)
-        self.page.wait_for_timeout(1 * SECONDS)
-        self.close_dialogs()
+        self.page.wait_for_timeout(0.4 * SECONDS)
+        self.page.keyboard.press("Escape")
 
     def look_at(self, node_id: int | str) -> None:
         """Zoom so that a node fills a good part of the page."""
@@ -84,7 +84,7 @@ class Editor:
             }""",
             node_id,
         )
-        self.page.wait_for_timeout(1 * SECONDS)
+        self.page.wait_for_timeout(0.4 * SECONDS)
 
     def run(self) -> dict[str, Any]:
         """Press Run and wait until the server is done; says when the map was first drawn and when it was done."""

@@ -8,13 +8,15 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from ...refusal import Unaccelerated
+from ..live import Live
 from .tokens import BlockPass, TokenRows
 
 OVERRIDE = "optimized_attention_override"
 BLOCK = "jano_block"
 
 
-class AttentionTap:
+class AttentionTap(Live):
     """Stands in for the host's `optimized_attention_override`, and calls one that was there before.
 
     Attention outside tapped blocks, and any but the self-attention inside them, passes through.
@@ -30,9 +32,12 @@ class AttentionTap:
         if block is None or not block.next_is_joint():
             return attend(q, k, v, heads, *args, **kwargs)
         rows, dim = block.rows, 2 if kwargs.get("skip_reshape") else 1
+        rows.layers.add(block.layer)
         if not rows.partial:
             rows.cache.store(rows.call.chunks, block.layer, k, v)
             return attend(q, k, v, heads, *args, **kwargs)
+        if not rows.cache.fits(rows.call.chunks, block.layer, rows.joint, dim, k):
+            raise Unaccelerated("a block's keys and values do not fit those that were kept (it may have been left out)")
         k, v = rows.cache.update(rows.call.chunks, block.layer, rows.joint, dim, k, v)
         args, kwargs = _with_query_rows_of_mask(rows, args, kwargs)
         return attend(q, k, v, heads, *args, **kwargs)

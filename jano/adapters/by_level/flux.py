@@ -6,19 +6,11 @@ import comfy.ldm.chroma.model
 import comfy.ldm.flux.model
 from torch import Tensor, nn
 
-from ..grid import THW
-from ..presets import FLUX_REGION
 from .taps import Tap, scatter
 from .tokens import BlockPass
 
 NAME = "Flux"
 MODELS = (comfy.ldm.flux.model.Flux, comfy.ldm.chroma.model.Chroma)
-REGION = FLUX_REGION
-
-
-def patch(model: nn.Module) -> THW:
-    """Latent cells per token (frames, height, width)."""
-    return (1, model.patch_size, model.patch_size)
 
 
 def width(model: nn.Module) -> int:
@@ -32,8 +24,8 @@ def num_front(model: nn.Module, conds: dict) -> int:
 
 
 def taps(model: nn.Module) -> list[Tap]:
-    double = [Tap(("double", i), block, _enter_double, _leave_double) for i, block in enumerate(model.double_blocks)]
-    single = [Tap(("single", i), block, _enter_single, _leave_single) for i, block in enumerate(model.single_blocks)]
+    double = [Tap(("double", i), block, 1, _enter_double, _leave_double) for i, block in enumerate(model.double_blocks)]
+    single = [Tap(("single", i), block, 1, _enter_single, _leave_single) for i, block in enumerate(model.single_blocks)]
     return double + single
 
 

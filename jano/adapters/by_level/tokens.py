@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ..kv_cache import KVCache
-from ..run import Call, Mode, Unaccelerated
+from ...by_level.engine import Call
+from ...by_level.kv_cache import KVCache
+from ...refusal import Unaccelerated
+from ..live import Live
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,12 @@ class TokenRows:
         self.layout: Layout | None = None
         self.image: Tensor | None = None
         self.joint: Tensor | None = None
+        self.layers: set[Hashable] = set()
         self._gathered: dict[int, tuple[Tensor, Tensor]] = {}
 
     @property
     def partial(self) -> bool:
-        return self.call.mode is Mode.PARTIAL
+        return self.call.selection.is_partial
 
     def settle(self, num_text: int, num_image: int) -> None:
         """Learn the sequence lengths from the first block; raises Unaccelerated if a later one disagrees."""
@@ -89,7 +92,7 @@ class TokenRows:
 
 
 @dataclass
-class BlockPass:
+class BlockPass(Live):
     """One transformer block inside one call: what attention inside it must know."""
 
     layer: Hashable
@@ -101,3 +104,11 @@ class BlockPass:
         """Whether the attention that runs now is the block's self-attention (its first)."""
         self.attentions += 1
         return self.attentions == 1
+
+    def require(self, attentions: int) -> None:
+        """Raises Unaccelerated unless the block attended this often; else some attention was not seen, or in parts."""
+        if self.attentions != attentions:
+            raise Unaccelerated(
+                f"a block called the host's attention {self.attentions} times and not {attentions} (another node "
+                "replaces it, or cuts it into parts)"
+            )

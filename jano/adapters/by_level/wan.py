@@ -8,27 +8,15 @@ that computes a quarter of the tokens. The cache would take 94 MB and 419 MB per
 
 from __future__ import annotations
 
-import comfy.ldm.wan.model
 import torch
 from torch import Tensor, nn
 
-from ..grid import THW
-from ..presets import WAN_REGION
+from ..latents import WAN
 from .taps import Tap, scatter
 from .tokens import BlockPass, TokenRows
 
 NAME = "Wan"
-MODELS = (
-    comfy.ldm.wan.model.WanModel,
-    comfy.ldm.wan.model.VaceWanModel,
-    comfy.ldm.wan.model.CameraWanModel,
-)
-REGION = WAN_REGION
-
-
-def patch(model: nn.Module) -> THW:
-    """Latent cells per token (frames, height, width)."""
-    return tuple(model.patch_size)
+MODELS = WAN
 
 
 def width(model: nn.Module) -> int:
@@ -45,11 +33,16 @@ def num_front(model: nn.Module, conds: dict) -> int:
 
 
 def taps(model: nn.Module) -> list[Tap]:
-    first, *rest = model.blocks
+    leaves = [_leave_first, *[_leave] * (len(model.blocks) - 1)]
     return [
-        Tap(("block", 0), first, _enter, _leave_first),
-        *(Tap(("block", i), block, _enter, _leave) for i, block in enumerate(rest, start=1)),
+        Tap(("block", i), block, _attentions(block), _enter, leave)
+        for i, (block, leave) in enumerate(zip(model.blocks, leaves, strict=True))
     ]
+
+
+def _attentions(block: nn.Module) -> int:
+    """Over the tokens themselves, over the text, and over a picture where the model takes one."""
+    return 3 if hasattr(getattr(block, "cross_attn", None), "k_img") else 2
 
 
 def _enter(arguments: dict, block: BlockPass) -> None:

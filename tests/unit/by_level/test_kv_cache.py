@@ -114,3 +114,38 @@ def test_another_length_takes_a_buffer_of_its_own() -> None:
 def test_a_chunk_that_was_never_stored_is_an_error() -> None:
     with pytest.raises(KeyError):
         update(KVCache(), ("a",), (1.0,))
+
+
+def fits(cache: KVCache, chunks: tuple, *rows: tuple[float, ...], layer: object = LAYER) -> bool:
+    return cache.fits(chunks, layer, FIRST, 1, keys(*rows))
+
+
+def test_what_is_put_back_must_have_the_shape_of_what_was_kept() -> None:
+    cache = KVCache()
+    store(cache, ("a", "b"), (1.0, 2.0), (3.0, 4.0))
+    assert fits(cache, ("b", "a"), (5.0,), (6.0,))
+    assert not fits(cache, ("a", "b"), (5.0,))  # one row of two
+    assert not fits(cache, ("a",), (5.0, 6.0))  # two tokens at one place
+    assert not fits(cache, ("a", "c"), (5.0,), (6.0,))
+    assert not fits(cache, ("a",), (5.0,), layer="another")
+    assert not cache.fits(("a",), LAYER, FIRST, 1, torch.zeros(1, 1, 3))  # more channels
+
+
+def test_layers_that_were_left_out_are_forgotten_and_other_chunks_are_not() -> None:
+    cache = KVCache()
+    for layer in ("first", "second"):
+        store(cache, ("a", "b"), (1.0, 2.0), (3.0, 4.0), layer=layer)
+    cache.retain(("a",), {"second"})
+    assert not fits(cache, ("a",), (5.0,), layer="first")
+    assert fits(cache, ("b",), (5.0,), layer="first")
+    assert fits(cache, ("a",), (5.0,), layer="second")
+
+
+def test_chunks_that_are_asked_for_no_more_are_forgotten() -> None:
+    cache = KVCache()
+    store(cache, ("a",), (1.0, 2.0))
+    store(cache, ("b",), (3.0, 4.0))
+    held = cache.num_bytes
+    cache.forget({"a"})
+    assert cache.num_bytes == held // 2
+    assert fits(cache, ("b",), (5.0,))

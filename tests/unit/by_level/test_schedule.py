@@ -1,8 +1,10 @@
 """Which level is computed at which step."""
 
 import pytest
+from comfyui_jano.jano.by_level.schedule import Schedule
+from comfyui_jano.jano.clock import share_of_steps
 from comfyui_jano.jano.config import SchedulerConfig
-from comfyui_jano.jano.schedule import ALL_LEVELS, Level, Schedule, share_of_steps
+from comfyui_jano.jano.levels.map import ALL_LEVELS, Level
 
 S, M, A = Level.STATIC, Level.MODERATE, Level.ACTIVE
 ONE_TWO_FOUR = {"active_interval": 1, "moderate_interval": 2, "static_interval": 4}
@@ -36,12 +38,6 @@ def test_a_cool_down_that_reaches_the_warm_up_leaves_no_step_between() -> None:
 
 def test_there_is_always_a_step_of_warm_up() -> None:
     assert Schedule.from_config(SchedulerConfig(), 10, 0).warmup_steps == 1
-
-
-def test_the_computed_fraction_adds_up_shares_over_steps() -> None:
-    schedule = Schedule.from_config(SchedulerConfig(**ONE_TWO_FOUR, cooldown=0.0), 8, 3)  # FFFAMAFA
-    share = {S: 0.5, M: 0.25, A: 0.25}
-    assert schedule.computed_fraction(share) == pytest.approx((4 * 1 + 3 * 0.25 + 1 * 0.5) / 8)
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
-"""What is remembered of groups of conditionings between steps."""
+"""Predictions under keys: how long they are fresh, and what is forgotten."""
 
 import torch
 from comfyui_jano.jano.clock import Moment
 from comfyui_jano.jano.config import SchedulerConfig
-from comfyui_jano.jano.whole_steps import GroupMemory
+from comfyui_jano.jano.forecast.memory import Memory
 
 ONES = torch.ones(1, 1, 1, 2)
 
@@ -13,66 +13,70 @@ def at(step: int) -> Moment:
     return Moment(step, sigma, sigma, sigma - 0.1)
 
 
-def kept(memory: GroupMemory, key: str, step: int) -> None:
-    memory.keep(key, ONES * step, at(step), tokens=4)
+def kept(memory: Memory, key: str, step: int) -> None:
+    memory.ask(key, step)
+    memory.record(key, ONES * step, at(step))
 
 
-def test_a_group_is_recalled_while_every_step_asks_for_it() -> None:
-    memory = GroupMemory(SchedulerConfig(forecast="hold"))
+def test_it_is_fresh_while_every_step_asks_for_it() -> None:
+    memory = Memory(SchedulerConfig(forecast="hold"))
     kept(memory, "a", 0)
     for step in (1, 2, 3):
-        assert memory.recall("a", step).history.forecast(at(5)).tolist() == [[[[0.0, 0.0]]]]
-    assert memory.recall("a", 5) is None
+        assert memory.is_fresh("a", step)
+        memory.ask("a", step)
+        assert memory.forecast("a", at(step)).tolist() == [[[[0.0, 0.0]]]]
+    assert memory.is_fresh("a", 4)
+    assert not memory.is_fresh("a", 5)
 
 
-def test_an_unknown_group_is_not_recalled() -> None:
-    memory = GroupMemory(SchedulerConfig())
+def test_what_is_unknown_is_neither_fresh_nor_ready() -> None:
+    memory = Memory(SchedulerConfig())
     kept(memory, "a", 0)
-    assert memory.recall("b", 1) is None
-    assert memory.strangers == 1
+    assert "b" not in memory
+    assert not memory.is_fresh("b", 0)
+    assert not memory.is_ready("b")
 
 
-def test_what_one_evaluation_asks_for_twice_is_not_recalled() -> None:
-    memory = GroupMemory(SchedulerConfig(forecast="hold"))
-    memory.begin()
-    assert memory.ask("a")
-    kept(memory, "a", 0)
-    assert not memory.ask("a")
-    kept(memory, "a", 0)
-    assert memory.recall("a", 0) is None
-    memory.begin()
-    assert not memory.ask("a")  # it may be the second one, which the first has fallen silent before
-    assert memory.recall("a", 1) is None
-    kept(memory, "a", 1)
-    memory.begin()
-    assert memory.ask("a")
-    assert memory.recall("a", 2) is not None
+def test_a_line_needs_two_steps_and_holding_needs_one() -> None:
+    for forecast, ready in (("linear", [False, True]), ("hold", [True, True])):
+        memory = Memory(SchedulerConfig(forecast=forecast))
+        found = []
+        for step in (4, 5):
+            kept(memory, "a", step)
+            found.append(memory.is_ready("a"))
+        assert found == ready
 
 
-def test_what_is_no_longer_asked_for_is_forgotten() -> None:
-    memory = GroupMemory(SchedulerConfig())
-    for step in range(4):
-        kept(memory, f"new at step {step}", step)
-    assert len(memory._groups) == 2
+def test_what_is_asked_for_no_more_is_forgotten() -> None:
+    memory = Memory(SchedulerConfig())
+    kept(memory, "old", 0)
+    kept(memory, "new", 1)
+    assert memory.forget_stale(1) == []
+    assert memory.forget_stale(2) == ["old"]
+    assert "old" not in memory
+    assert "new" in memory
 
 
-def test_a_group_without_a_line_is_computed_once_more() -> None:
-    memory = GroupMemory(SchedulerConfig())
-    kept(memory, "a", 4)
-    assert memory.recall("a", 5) is None
-    kept(memory, "a", 5)
-    assert memory.recall("a", 6) is not None
+def test_what_was_never_asked_for_stays() -> None:
+    """Steps of a warm-up that nothing will be asked of are still a line to go on with."""
+    memory = Memory(SchedulerConfig())
+    memory.record("a", ONES, at(0))
+    assert memory.forget_stale(9) == []
+    assert "a" in memory
 
 
-def test_what_a_group_costs_is_what_it_cost_last() -> None:
-    memory = GroupMemory(SchedulerConfig())
-    kept(memory, "a", 0)
-    memory.keep("a", ONES, at(1), tokens=7)
-    assert memory.recall("a", 2).tokens == 7
+def test_one_key_is_forgotten_without_the_others() -> None:
+    memory = Memory(SchedulerConfig())
+    for key in "ab":
+        kept(memory, key, 0)
+    memory.forget("a")
+    assert ("a" in memory, "b" in memory) == (False, True)
+    assert not memory.is_fresh("a", 0)
 
 
 def test_nothing_is_left_after_a_drop() -> None:
-    memory = GroupMemory(SchedulerConfig())
+    memory = Memory(SchedulerConfig())
     kept(memory, "a", 0)
     memory.drop()
-    assert memory.recall("a", 1) is None
+    assert "a" not in memory
+    assert not memory.is_fresh("a", 0)

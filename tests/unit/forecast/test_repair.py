@@ -133,5 +133,5 @@ def test_forecasts_that_cannot_be_measured_are_not_repaired() -> None:
     correction.begin_anew()
     assert correction.measured(CLOCK.moment(4), torch.ones(1, 1, 1, 2), time_of(2), ALL) is None
     assert torch.equal(correction.shift, first)
-    correction.went_back()
+    correction.go_back()
     assert correction.shift is None

@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from comfyui_jano.jano import complexity
+from comfyui_jano.jano.levels import complexity
+from comfyui_jano.jano.config import NORMALISATIONS, SCORES, AnalyzerConfig
 from comfyui_jano.jano.levels.complexity import (
     SCORE_FUNCTIONS,
     Features,
@@ -16,7 +17,6 @@ from comfyui_jano.jano.levels.complexity import (
     paper_score,
     weighted,
 )
-from comfyui_jano.jano.config import NORMALISATIONS, SCORES, AnalyzerConfig
 from comfyui_jano.jano.levels.grid import TokenGrid
 from torch import Tensor
 

@@ -2,11 +2,18 @@
 
 import pytest
 import torch
-from comfyui_jano.jano import levels
+from comfyui_jano.jano.levels import map as levels
 from comfyui_jano.jano.config import SchedulerConfig
 from comfyui_jano.jano.levels.grid import TokenGrid
-from comfyui_jano.jano.levels.map import LevelMap, classify, fill_holes, normalise_minmax, normalise_robust
-from comfyui_jano.jano.schedule import ALL_LEVELS, Level
+from comfyui_jano.jano.levels.map import (
+    ALL_LEVELS,
+    Level,
+    LevelMap,
+    classify,
+    fill_holes,
+    normalise_minmax,
+    normalise_robust,
+)
 
 S, M, A = int(Level.STATIC), int(Level.MODERATE), int(Level.ACTIVE)
 ROW = TokenGrid(latent=(1, 1, 4), patch=(1, 1, 1), region=(1, 1, 1))

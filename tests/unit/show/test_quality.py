@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from comfyui_jano.jano import quality
+from comfyui_jano.jano.show import quality
 from comfyui_jano.jano.show.quality import compare, psnr, ssim
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from comfyui_jano.jano.levels.grid import TokenGrid
-from comfyui_jano.jano.levels.map import LevelMap
+from comfyui_jano.jano.levels.map import Level, LevelMap
 from comfyui_jano.jano.show.render import (
     LEVEL_COLOURS,
     STEP_COLOURS,
@@ -15,8 +15,7 @@ from comfyui_jano.jano.show.render import (
     notice,
     step_chart,
 )
-from comfyui_jano.jano.show.report import RunReport, StepRecord
-from comfyui_jano.jano.schedule import Level, StepClass
+from comfyui_jano.jano.show.report import RunReport, StepClass, StepRecord
 from torch import Tensor
 
 

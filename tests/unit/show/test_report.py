@@ -5,9 +5,8 @@ import json
 import pytest
 import torch
 from comfyui_jano.jano.levels.grid import TokenGrid
-from comfyui_jano.jano.levels.map import LevelMap
-from comfyui_jano.jano.show.report import RunReport, StepRecord
-from comfyui_jano.jano.schedule import Level, StepClass
+from comfyui_jano.jano.levels.map import Level, LevelMap
+from comfyui_jano.jano.show.report import RunReport, StepClass, StepRecord
 
 
 def record(step: int, computed: int, seconds: float = 0.0, kind: StepClass = StepClass.ACTIVE) -> StepRecord:
@@ -138,3 +137,8 @@ def test_the_markdown_is_a_table_of_two_columns() -> None:
     assert lines[:3] == ["| Jano run | |", "|---|---|", "| Verdict | native |"]
     assert all(line.startswith("| ") and line.endswith(" |") for line in lines if "---" not in line)
     assert lines[-1] == "| Native because | of this |"
+
+
+def test_neither_the_fastest_nor_the_slowest_full_step_is_the_measure() -> None:
+    steps = [record(0, 10, 9.0), record(1, 10, 2.0), record(2, 10, 1.0), record(3, 0, 0.0)]
+    assert report(*steps).speedup == pytest.approx(4 * 2.0 / 12.0)

@@ -92,3 +92,52 @@ def test_longer_runs_start_with_more_full_steps(steps: int, full: int) -> None:
 @pytest.mark.parametrize(("steps", "budget", "full"), [(28, 14, 5), (28, 11, 4), (28, 8, 3), (20, 10, 4), (20, 8, 3)])
 def test_a_small_budget_starts_with_fewer_full_steps(steps: int, budget: int, full: int) -> None:
     assert first_full_steps(steps, budget) == full
+
+
+# --- what a measurement says
+
+
+def measured(*errors: float | None) -> float:
+    """The error rate after these errors at the first steps, None where there was no forecast."""
+    control = ErrorControl(CLOCK, 1, 0.1)
+    for step, error in enumerate(errors):
+        control.computed(step, error)
+    return control.rate
+
+
+def test_a_measurement_leaves_half_of_the_one_before() -> None:
+    first, second = measured(None, None, 0.1), measured(None, None, None, 0.4)
+    assert second > 2 * first
+    assert measured(None, None, 0.1, 0.4) == pytest.approx((first + second) / 2)
+
+
+@pytest.mark.parametrize("broken", [float("nan"), float("inf")])
+def test_an_error_that_is_no_number_says_nothing(broken: float) -> None:
+    assert measured(None, None, broken) is None
+    assert measured(None, None, 0.1, broken) == measured(None, None, 0.1)
+
+
+def test_errors_grow_with_the_time_to_the_power_of_three_halves() -> None:
+    """A forecast over twice the time, of the same step, errs 2.83 times as much."""
+    from_near, from_far = urgency(log_odds(0.5) + 0.4), urgency(log_odds(0.5) + 0.8)
+    assert from_far / from_near == pytest.approx(2**1.5, rel=1e-3)
+
+
+def urgency(time: float) -> float:
+    """How urgent the step at sigma 0.5 is when the model was last computed at this time: by bisection."""
+    low, high = 0.0, 100.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        control = ErrorControl(Clock((sigma_at(time), 0.5, 0.4, 0.0)), 0, middle, full_steps=1, rate=1.0)
+        control.computed(0, None)
+        low, high = (middle, high) if control.due(1) else (low, middle)
+    return low
+
+
+def sigma_at(time: float) -> float:
+    """The noise level at which the log odds are this, by bisection."""
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if log_odds(middle) < time else (low, middle)
+    return low

@@ -1,0 +1,162 @@
+"""Makes a fast decoder from a VAE in Wan 2.1's layout. Run it in the folder of this pack.
+
+    python -m flash_vaed --vae wan_2.1_vae.safetensors --out my_fast_decoder.safetensors --clips output/latents/*.latent
+    python -m flash_vaed --vae ... --out ... --clips *.webp --device cuda --steps 20000
+
+Clips are latents as the node Save Latent writes them (or safetensors with one tensor), or pictures and animations,
+which ComfyUI's VAE encodes: COMFYUI_PATH says where ComfyUI is, if this pack is not in its custom_nodes. A run that was
+interrupted goes on when it is started again. Nothing is downloaded or overwritten.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from .account import markdown
+from .compress import Recipe
+from .distill import Plan, phase_steps
+from .lessons import Size
+from .make import Order, make_student
+from .weights import read_weights
+
+PACK = Path(__file__).resolve().parents[1]
+RECIPE, PLAN, SIZE = Recipe(), Plan(), Size()
+LINE_EVERY = 10.0
+"""Seconds between lines of progress."""
+LATENT_SUFFIXES = (".latent", ".safetensors")
+OLD_LATENT_SCALE = 1 / 0.18215
+"""Save Latent's first format divided by the scale of Stable Diffusion's latents."""
+
+
+def parse_args(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m flash_vaed", None, __doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--vae", type=Path, required=True, help="the VAE to learn from")
+    parser.add_argument("--out", type=Path, required=True, help="the file to make, .safetensors")
+    parser.add_argument("--clips", type=Path, nargs="+", required=True, help="latents, or pictures and animations")
+    parser.add_argument("--keep", type=float, nargs=2, default=RECIPE.ratio, metavar=("FINE", "FINEST"))
+    parser.add_argument("--explained", type=float, default=RECIPE.explained, help="share of variance, not --keep")
+    parser.add_argument("--steps", type=int, default=sum(PLAN.steps))
+    parser.add_argument("--rate", type=float, default=PLAN.rate)
+    parser.add_argument("--batch", type=int, default=PLAN.batch)
+    parser.add_argument("--window", type=int, nargs=2, default=(SIZE.side, SIZE.frames), metavar=("SIDE", "LATENTS"))
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--lpips", type=Path, help="weights of LPIPS (AlexNet) as safetensors")
+    args = parser.parse_args(arguments)
+    if args.out.suffix != ".safetensors":
+        parser.error(f"--out must end in .safetensors, but is {args.out}")
+    for path in (args.vae, *args.clips):
+        if not path.is_file():
+            parser.error(f"there is no file {path}")
+    return args
+
+
+def order_of(args: argparse.Namespace) -> Order:
+    recipe = Recipe(tuple(args.keep), args.explained, seed=args.seed)
+    return Order(
+        args.out, recipe, Plan(phase_steps(args.steps), args.rate, args.batch, Size(*args.window), seed=args.seed)
+    )
+
+
+def read_clips(paths: list[Path], vae: Path, device: str) -> list[Tensor]:
+    """All clips as latents (16, T, h, w)."""
+    latents = [path for path in paths if path.suffix in LATENT_SUFFIXES]
+    pictures = [path for path in paths if path.suffix not in LATENT_SUFFIXES]
+    clips = [clip for path in latents for clip in read_latents(path)]
+    if pictures:
+        encode = host_encoder(vae, device)
+        clips += [encode(read_frames(path))[0].float().cpu() for path in pictures]
+    return clips
+
+
+def read_latents(path: Path) -> list[Tensor]:
+    """The clips of one file."""
+    tensors = read_weights(path)
+    old = "latent_tensor" in tensors and "latent_format_version_0" not in tensors
+    found = [value.float() for name, value in tensors.items() if name != "latent_format_version_0"]
+    if len(found) != 1 or found[0].ndim not in (4, 5):
+        raise ValueError(f"{path} holds no single latent (batch, 16, time, height, width): write it with Save Latent.")
+    samples = found[0] * (OLD_LATENT_SCALE if old else 1.0)
+    return list(samples) if samples.ndim == 5 else [samples]
+
+
+def read_frames(path: Path) -> Tensor:
+    """A picture or an animation as frames (F, H, W, 3) in 0 to 1."""
+    from PIL import Image, ImageSequence
+
+    with Image.open(path) as picture:
+        frames = [frame.convert("RGB") for frame in ImageSequence.Iterator(picture)]
+    data = torch.stack([torch.frombuffer(bytearray(frame.tobytes()), dtype=torch.uint8) for frame in frames])
+    return data.reshape(len(frames), frames[0].height, frames[0].width, 3).float() / 255
+
+
+def host_encoder(vae: Path, device: str) -> Callable[[Tensor], Tensor]:
+    """ComfyUI's encoder of the VAE. ValueError where there is no ComfyUI."""
+    folder = Path(os.environ.get("COMFYUI_PATH") or PACK.parents[1])
+    if not (folder / "comfy" / "sd.py").is_file():
+        raise ValueError(f"There is no ComfyUI in {folder} to encode pictures with: set COMFYUI_PATH, or give latents.")
+    # In front of this pack, whose folder `nodes` must not hide the host's module of that name.
+    sys.path.insert(0, str(folder))
+    from comfy.cli_args import args
+
+    args.cpu = device == "cpu"
+    from comfy.sd import VAE
+
+    return torch.inference_mode()(VAE(sd=dict(read_weights(vae))).encode)
+
+
+@dataclass
+class Terminal:
+    """Plain lines of progress: one every few seconds, and one whenever something else begins."""
+
+    start: float = field(default_factory=time.monotonic)
+    said: float = -LINE_EVERY
+    last: str = ""
+
+    def __call__(self, step: int, steps: int, what: str, loss: float | None) -> None:
+        now = time.monotonic() - self.start
+        if what != self.last or now - self.said >= LINE_EVERY:
+            told = "" if loss is None else f"  loss {loss:.4f}"
+            sys.stderr.write(f"{now:7.0f} s  {step:6} of {steps}  {what}{told}\n")
+            self.said, self.last = now, what
+
+
+def perceptual_of(path: Path, device: str) -> Callable[[Tensor, Tensor], Tensor]:
+    """LPIPS with the user's weights."""
+    from jano.show.lpips import lpips, require_weights
+
+    weights = {name: value.float().to(device) for name, value in read_weights(path).items()}
+    require_weights(weights)
+    return partial(lpips, weights=weights)
+
+
+def main(arguments: list[str]) -> int:
+    args = parse_args(arguments)
+    try:
+        clips = [clip.clone() for clip in read_clips(args.clips, args.vae, args.device)]
+        perceptual = args.lpips and perceptual_of(args.lpips, args.device)
+        device = torch.device(args.device)
+        report = make_student(read_weights(args.vae), clips, order_of(args), device, perceptual, Terminal())
+    except ValueError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped. The same command goes on where the training was.\n")
+        return 130
+    sys.stdout.write(markdown(report))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,87 @@
+"""What a small decoder costs and how close it comes to the one it was made from."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from .losses import pictures, psnr, ssim
+from .wan import WanStudent
+
+CELL = 8
+"""Pixels of a latent, each way."""
+FRAMES = 4
+"""Of a latent that is not the first."""
+
+
+def flops_per_frame(model: WanStudent, height: int = 480, width: int = 832) -> float:
+    """In the middle of a clip, multiplication and addition counted apart; nothing is computed."""
+    shadow = copy.deepcopy(model).to("meta")
+    counts = []
+    for latents in (3, 4):  # the first two meet nothing in the past yet
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            shadow(torch.empty(1, model.widths.latent, latents, height // CELL, width // CELL, device="meta"))
+        counts.append(counter.get_total_flops())
+    return (counts[1] - counts[0]) / FRAMES
+
+
+def decoder_parameters(model: WanStudent) -> int:
+    """Those that decoding uses."""
+    return sum(value.numel() for part in (model.conv2, model.decoder) for value in part.parameters())
+
+
+@torch.no_grad()
+def frames_of(model: WanStudent, windows: Tensor, batch: int) -> Tensor:
+    """Latents (N, 16, T, h, w) as pictures (N * (4 T - 3), 3, 8 h, 8 w) in -1 to 1, on the CPU."""
+    device = next(model.parameters()).device
+    return torch.cat([pictures(model(part.to(device)).float().clamp(-1, 1)).cpu() for part in windows.split(batch)])
+
+
+def closeness(reference: Tensor, frames: Tensor) -> dict[str, float]:
+    """PSNR in dB and SSIM of pictures, on average and in the worst one."""
+    close, alike = psnr(reference, frames), ssim(reference, frames)
+    return {
+        "psnr_db": round(float(close.mean()), 2),
+        "psnr_worst_frame_db": round(float(close.min()), 2),
+        "ssim": round(float(alike.mean()), 4),
+        "ssim_worst_frame": round(float(alike.min()), 4),
+    }
+
+
+def costs(teacher: WanStudent, student: WanStudent) -> dict[str, float]:
+    """Parameters and FLOPs of a frame of 832 x 480, the teacher's over the student's."""
+    parameters = [decoder_parameters(model) for model in (teacher, student)]
+    flops = [flops_per_frame(model) for model in (teacher, student)]
+    return {
+        "teacher_parameters": parameters[0],
+        "parameters": parameters[1],
+        "teacher_gflop_per_frame": round(flops[0] / 1e9, 2),
+        "gflop_per_frame": round(flops[1] / 1e9, 2),
+        "times_fewer_flops": round(flops[0] / flops[1], 2),
+    }
+
+
+def markdown(report: dict) -> str:
+    """The report of `make.make_student` to read."""
+    close, cost, width = report["against_teacher"], report["costs"], report["widths"]
+    held = "clips it was not trained on" if report["held_out"] else "the clips it was trained on: there were no others"
+    rows = [
+        (
+            "PSNR to the teacher",
+            f"{close['psnr_db']:.2f} dB, worst frame {close['psnr_worst_frame_db']:.2f} dB",
+        ),
+        ("SSIM to the teacher", f"{close['ssim']:.4f}, worst frame {close['ssim_worst_frame']:.4f}"),
+        ("Parameters", f"{cost['parameters'] / 1e6:.2f} M, the teacher {cost['teacher_parameters'] / 1e6:.2f} M"),
+        (
+            "FLOPs of a frame, 832 x 480",
+            f"{cost['gflop_per_frame']:.1f} G, {cost['times_fewer_flops']:.1f} times fewer",
+        ),
+        ("Channels", f"{width['fine']} and {width['finest']} at 4 and 8 times the latent's size"),
+        ("Least of their variance kept", f"{min(report['explained'].values()):.1%}"),
+        ("Trained", f"{sum(report['steps'])} steps ({', '.join(map(str, report['steps']))})"),
+    ]
+    lines = [f"Small decoder {report['name']}, measured on {held}", "", "| | |", "|---|---|"]
+    return "\n".join([*lines, *(f"| {name} | {value} |" for name, value in rows)]) + "\n"

@@ -1,0 +1,170 @@
+"""The file of a small decoder: what it holds, what lies beside it, what is refused, and how a stopped run goes on."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from comfyui_jano.flash_vaed.__main__ import main
+from comfyui_jano.flash_vaed.account import costs, flops_per_frame
+from comfyui_jano.flash_vaed.compress import Recipe
+from comfyui_jano.flash_vaed.distill import Plan
+from comfyui_jano.flash_vaed.layout import student_of
+from comfyui_jano.flash_vaed.lessons import Size
+from comfyui_jano.flash_vaed.make import Order, digest, make_student, split
+from comfyui_jano.flash_vaed.wan import WanStudent, WanWidths
+from comfyui_jano.flash_vaed.wan_teacher import blocks_in_full, teacher_from
+from comfyui_jano.host.location import ROOT
+from comfyui_jano.tests.small_teacher import small_clips, small_state
+from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+CPU = torch.device("cpu")
+RECIPE = Recipe((0.5, 0.5), refit=False)
+PLAN = Plan(steps=(1, 1, 1), batch=2, size=Size(2, 2), windows=2)
+
+
+def make(path: Path, **changes: object) -> dict:
+    order = Order(path, RECIPE, dataclasses.replace(PLAN, **changes))
+    return make_student(small_state(), small_clips(3), order, CPU)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+    path = tmp_path_factory.mktemp("made") / "new" / "small.safetensors"
+    return path, make(path)
+
+
+def test_the_loader_reads_what_is_made(made: tuple[Path, dict]) -> None:
+    student, weights = student_of(load_file(made[0]), made[0].name)
+    student.load_state_dict({name: value.float() for name, value in weights.items()}, assign=True)
+    assert (student.widths.fine, student.widths.finest) == (4, 2)
+    assert student(torch.randn(1, 4, 2, 2, 2)).shape == (1, 3, 5, 16, 16)
+
+
+def test_the_file_says_how_it_was_made(made: tuple[Path, dict]) -> None:
+    path, report = made
+    with safe_open(str(path), "pt") as file:
+        told = json.loads(file.metadata()["flash_vaed"])
+    assert told == report == json.loads((path.parent / "small_report.json").read_text())
+    assert told["steps"] == [1, 1, 1]
+    assert told["widths"]["finest"] == 2
+    assert len(told["teacher"]) == hashlib.sha256().digest_size * 2
+    assert all(0 < share <= 1 for share in told["explained"].values())
+    assert len(told["explained"]) == 14
+    assert told["held_out"]
+    assert {"psnr_db", "ssim", "psnr_worst_frame_db"} <= told["against_teacher"].keys()
+    assert "times fewer" in (path.parent / "small_report.md").read_text()
+
+
+def test_nothing_is_overwritten(made: tuple[Path, dict]) -> None:
+    before = made[0].read_bytes()
+    with pytest.raises(ValueError, match="not overwritten"):
+        make(made[0])
+    assert made[0].read_bytes() == before
+
+
+def test_a_stopped_run_goes_on_with_its_channels_and_settings(tmp_path: Path) -> None:
+    order = Order(tmp_path / "small.safetensors", RECIPE, PLAN)
+
+    def stopping(step: int, steps: int, what: str, loss: float | None) -> None:
+        if step == 2:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        make_student(small_state(), small_clips(3), order, CPU, tell=stopping)
+    with pytest.raises(ValueError, match="another plan"):
+        make(order.path, rate=1e-5)
+    told = []
+    make_student(small_state(), small_clips(3), order, CPU, tell=lambda *progress: told.append(progress[:3]))
+    assert told == [(3, 3, "shallow"), (3, 3, "measuring")]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "small.safetensors",
+        "small_report.json",
+        "small_report.md",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("clips", "words"),
+    [([], "no clips"), ([torch.zeros(16, 2, 4, 4)], "must have 4 channels"), ([torch.zeros(4, 2, 1, 4)], "at least 2")],
+)
+def test_unfit_clips_are_refused_in_words(clips: list[torch.Tensor], words: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=words):
+        make_student(small_state(), clips, Order(tmp_path / "small.safetensors"), CPU)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "plan", "words"),
+    [
+        (Recipe((0.0, 0.5)), PLAN, "keep between 0 and 1"),
+        (Recipe((0.5, 1.5)), PLAN, "keep between 0 and 1"),
+        (Recipe(explained=1.0), PLAN, "less than 1 of the variance"),
+        (RECIPE, dataclasses.replace(PLAN, steps=(-1, 0, 1)), "0 steps or more"),
+        (RECIPE, dataclasses.replace(PLAN, rate=0.0), "rate above 0"),
+        (RECIPE, dataclasses.replace(PLAN, batch=0), "1 window or more"),
+        (RECIPE, dataclasses.replace(PLAN, size=Size(1, 2)), "windows of 2 latents"),
+    ],
+)
+def test_settings_that_no_run_can_have_are_told(recipe: Recipe, plan: Plan, words: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=words):
+        make_student(small_state(), small_clips(3), Order(tmp_path / "small.safetensors", recipe, plan), CPU)
+
+
+def test_some_clips_are_kept_to_measure_on() -> None:
+    clips = small_clips(17)
+    learnt, held = split(clips)
+    assert (len(learnt), len(held)) == (15, 2)
+    assert split(clips[:1]) == (clips[:1], [])
+    assert not any(one is other for one in learnt for other in held)
+
+
+def test_the_released_decoders_work_is_counted() -> None:
+    teacher = WanStudent(dataclasses.replace(WanWidths(), fine=192, finest=96), naive=True)
+    blocks_in_full(teacher.decoder, teacher.widths)
+    assert flops_per_frame(teacher) / 1e9 == pytest.approx(3387.5, abs=0.1)
+    assert flops_per_frame(WanStudent(naive=True)) / 1e9 == pytest.approx(119.7, abs=0.1)
+    found = costs(teacher, WanStudent())
+    assert found["teacher_parameters"] == pytest.approx(73.30e6, rel=1e-3)
+    assert found["times_fewer_flops"] > 3387.5 / 119.7
+
+
+def test_the_demos_decoder_was_made_from_the_demos_vae() -> None:
+    models = ROOT / "demo" / "models"
+    with safe_open(str(models / "jano_tiny_wan_fast_decoder.safetensors"), "pt") as file:
+        told = json.loads(file.metadata()["flash_vaed"])
+    assert told["teacher"] == digest(teacher_from(load_file(models / "jano_tiny_wan_vae.safetensors")))
+    assert told["costs"]["times_fewer_flops"] >= 5
+    assert told["against_teacher"]["psnr_db"] > 28
+
+
+def test_the_command_line_makes_the_same_file(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    vae, clips, out = tmp_path / "vae.safetensors", tmp_path / "clips.latent", tmp_path / "out.safetensors"
+    save_file(small_state(), str(vae))
+    latents = torch.stack(small_clips(3))
+    save_file({"latent_tensor": latents, "latent_format_version_0": torch.tensor([])}, str(clips))
+    settings = ["--keep", "0.5", "0.5", "--steps", "4", "--batch", "12", "--window", "2", "2", "--device", "cpu"]
+    arguments = ["--vae", str(vae), "--clips", str(clips), "--out", str(out), *settings]
+    assert main(arguments) == 0
+    said = capsys.readouterr()
+    assert "PSNR to the teacher" in said.out
+    assert "of 4  shallow" in said.err
+    assert (tmp_path / "out_report.json").exists()
+    assert main(arguments) == 1
+    assert "not overwritten" in capsys.readouterr().err
+
+
+def test_pictures_without_comfyui_are_refused_in_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COMFYUI_PATH", str(tmp_path))
+    save_file(small_state(), str(tmp_path / "vae.safetensors"))
+    Image.new("RGB", (16, 16)).save(tmp_path / "a.png")
+    files = [str(tmp_path / name) for name in ("vae.safetensors", "a.png", "out.safetensors")]
+    assert main(["--vae", files[0], "--clips", files[1], "--out", files[2]]) == 1
+    assert "no ComfyUI" in capsys.readouterr().err

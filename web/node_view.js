@@ -1,0 +1,80 @@
+// How a view sits on its node, in both of the host's renderers: the canvas, and Nodes 2.0 where nodes are elements.
+
+import { app } from "../../scripts/app.js";
+import { isOnCanvas, openWorkflow, pathOf, rewrite } from "./workflows.js";
+
+const MARGIN = 20; // pixels that the canvas leaves above and below a view, taken together
+
+/** Put the view that `make` returns below a node's widgets; it is given what to call when it needs more room. */
+export function addView(node, name, make) {
+  let view = null;
+  view = make(() => view && makeRoom(node, view)); // not while it is being made
+  const options = { serialize: false, hideOnZoom: false, getMinHeight: () => view.minHeight };
+  node.addDOMWidget(name, name, view.element, options).serialize = false;
+  view.element.style.minHeight = `${view.minHeight - MARGIN}px`;
+  chain(node, "onRemoved", () => {
+    if (view.element.isConnected) view.element.dataset.janoLeft = node.id;
+    view.dispose();
+  });
+  return view;
+}
+
+export function chain(node, hook, after) {
+  const before = node[hook];
+  node[hook] = function (...args) {
+    const result = before?.apply(this, args);
+    after(...args);
+    return result;
+  };
+}
+
+/** Call `after` whenever a node is muted, bypassed or set going again; the host has no event for it. */
+export function watchMode(node, after) {
+  const { get, set } = Object.getOwnPropertyDescriptor(node, "mode") ?? {};
+  let { mode } = node;
+  Object.defineProperty(node, "mode", {
+    configurable: true,
+    enumerable: true,
+    get: get ?? (() => mode),
+    set(value) {
+      mode = value;
+      set?.call(this, value);
+      after();
+    },
+  });
+}
+
+/** Whether a node is configured as a copy: pasted or cloned ones get an id only later. */
+export function isCopy(saved) {
+  return saved?.id === undefined || Number(saved.id) === -1;
+}
+
+/**
+ * Let a node grow where its view no longer fits; it never shrinks below what the user gave it. That is no edit of the
+ * user's either: the workflow knows the node as large as this in all of its past.
+ */
+function makeRoom(node, view) {
+  view.element.style.minHeight = `${view.minHeight - MARGIN}px`;
+  if (!node.graph) return;
+  const needed = node.computeSize()[1];
+  if (needed > node.size[1]) {
+    node.setSize([node.size[0], needed]);
+    const workflow = openWorkflow();
+    const grown = ({ size, ...saved }) => ({ ...saved, size: [size[0], Math.max(size[1], needed)] });
+    if (isOnCanvas(workflow)) rewrite(workflow, pathOf(node), grown);
+  }
+  app.canvas?.setDirty(true, true);
+}
+
+/**
+ * Nodes 2.0 keeps the element of a node that was loaded anew under its old id, as undo does: put the view that lives
+ * in the place of the one that was left.
+ */
+export async function putInPlace(views) {
+  await new Promise(requestAnimationFrame); // by then the host has drawn its nodes
+  for (const node of app.canvas?.graph?.nodes ?? []) {
+    const element = views.get(node)?.element;
+    if (!element || element.isConnected) continue;
+    document.querySelector(`.${element.className}[data-jano-left="${CSS.escape(node.id)}"]`)?.replaceWith(element);
+  }
+}
