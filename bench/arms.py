@@ -13,9 +13,9 @@ from comfy.patcher_extension import WrappersMP
 from comfy_extras.nodes_easycache import EasyCacheNode, LazyCacheNode
 from torch import Tensor
 
-from ..jano.levels import complexity
 from ..jano.adapters.patch import analyze, schedule
 from ..jano.config import AnalyzerConfig, SchedulerConfig
+from ..jano.levels import complexity
 from ..jano.levels.complexity import Features, Score
 from ..jano.levels.drawing import warmup_steps
 from ..jano.levels.grid import TokenGrid

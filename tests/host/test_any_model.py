@@ -10,9 +10,9 @@ from comfy.model_patcher import ModelPatcher
 from comfyui_jano.jano.adapters.patch import analyze
 from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.jano.config import AnalyzerConfig
-from comfyui_jano.tests.host.test_error_control import ANY_ERROR, NO_ERROR
 from comfyui_jano.tests.host.tiny import sample, with_scheduler
 from comfyui_jano.tests.host.tiny_others import EVEN_CLIP, KNOWN, OTHERS, Other, flow_rvs
+from comfyui_jano.tests.host.whole.test_error_control import ANY_ERROR, NO_ERROR
 from torch import Tensor
 
 EVERY_MODEL = {**OTHERS, **KNOWN}

@@ -11,11 +11,11 @@ import pytest
 import torch
 from comfy.model_patcher import ModelPatcher
 from comfy_extras.nodes_slg import SkipLayerGuidanceDiT
-from comfyui_jano.jano.adapters.sampling import chunk_keys
+from comfyui_jano.jano.adapters.keys import chunk_keys
 from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.jano.show.report import RunReport, StepClass
+from comfyui_jano.tests.host.by_level.test_partial_exact import controlnet
 from comfyui_jano.tests.host.passes import assert_exact, same_input
-from comfyui_jano.tests.host.test_partial_exact import controlnet
 from comfyui_jano.tests.host.tiny import conditioning, level_map, sample, with_scheduler
 from torch import Tensor
 

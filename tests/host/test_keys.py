@@ -113,7 +113,7 @@ def is_evaluated(control: comfy.controlnet.ControlNet, sigma: Tensor) -> bool:
 
 
 def test_keyframes_begin_as_the_host_has_it(model: ModelPatcher) -> None:
-    def with_scheduler(limit: float) -> dict:
+    def scheduled(limit: float) -> dict:
         hooks, frames = comfy.hooks.create_hook_lora({}, 1.0, 1.0), comfy.hooks.HookKeyframeGroup()
         for strength, start in ((1.0, 0.0), (0.2, limit)):
             frames.add(comfy.hooks.HookKeyframe(strength, start))
@@ -131,7 +131,7 @@ def test_keyframes_begin_as_the_host_has_it(model: ModelPatcher) -> None:
             found.append(hook.strength)
         return found
 
-    check(model, strengths)
+    check(model, scheduled, strengths)
 
 
 # --- what other nodes changed

@@ -89,8 +89,8 @@ def test_without_an_executor_every_node_works(flux: ModelPatcher, tmp_path, monk
     (loaded,) = JanoModelLoader.execute("tiny.safetensors", "default", "fast").args
     (analysed,) = JanoAnalyzer.execute(flux, 0.2, 0, 0, 0, 0.7, "contrast").args
     (scheduled,) = JanoScheduler.execute(analysed, "custom", 0.4, 0.9, 2, 2, 1, 0.03).args
-    assert [settings_of(model).node_id for model in (loaded, analysed)] == [None] * 3
-    for model in loaded:
+    assert [settings_of(model).node_id for model in (loaded, analysed, scheduled)] == [None] * 3
+    for model in (loaded, scheduled):
         latent = {"samples": sample(model)}
         assert json.loads(JanoReport.execute(model, latent).args[1])["verdict"] == "accelerated"
         picture = JanoConvergenceMap.execute(model, latent).args[0]

@@ -27,8 +27,8 @@ class Watch:
     def __call__(self, executor: Callable, x: Tensor, *args: object, **kwargs: object) -> Tensor:
         output = executor(x, *args, **kwargs)
         run = args[4]["jano"].run
-        cached = [tensor for slot in run.cache._slots.values() for tensor in (slot.keys, slot.values)]
-        self.seen.update(map(weakref.ref, [run, run.cache, *cached]))
+        cached = [tensor for slot in run.engine.cache._slots.values() for tensor in (slot.keys, slot.values)]
+        self.seen.update(map(weakref.ref, [run, run.engine.cache, *cached]))
         return output
 
     def alive(self) -> list:

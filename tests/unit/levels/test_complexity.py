@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from comfyui_jano.jano.levels import complexity
 from comfyui_jano.jano.config import NORMALISATIONS, SCORES, AnalyzerConfig
+from comfyui_jano.jano.levels import complexity
 from comfyui_jano.jano.levels.complexity import (
     SCORE_FUNCTIONS,
     Features,

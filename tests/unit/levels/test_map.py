@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from comfyui_jano.jano.levels import map as levels
 from comfyui_jano.jano.config import SchedulerConfig
+from comfyui_jano.jano.levels import map as levels
 from comfyui_jano.jano.levels.grid import TokenGrid
 from comfyui_jano.jano.levels.map import (
     ALL_LEVELS,
