@@ -11,7 +11,9 @@ from comfy.model_sampling import CONST, EPS, V_PREDICTION_DDPM, ModelSamplingDis
 from comfy_extras.nodes_model_advanced import ModelSamplingDiscrete as ModelSamplingNode
 from comfy_extras.nodes_void import VOID_DDIM
 from comfyui_jano.jano.adapters.noise import Noise, noise_of
+from comfyui_jano.jano.adapters.patch import analyze
 from comfyui_jano.jano.adapters.settings import report_of
+from comfyui_jano.jano.config import AnalyzerConfig
 from comfyui_jano.jano.show.report import RunReport
 from comfyui_jano.tests.host import tiny
 from comfyui_jano.tests.host.test_trained_flux import CFG, distance, said
@@ -130,6 +132,15 @@ def test_added_noise_makes_the_steps_and_the_picture_that_mixed_noise_makes(
     assert other_report.verdict == "accelerated"
     assert [r.step_class for r in other_report.steps] == [r.step_class for r in mixed_report.steps]
     assert distance(other, mixed) < 0.05 * distance(mixed, full)
+
+
+def test_the_map_is_drawn_from_latents_of_any_scale_alike(trained: ModelPatcher) -> None:
+    """By a score of the velocities, which are measured from the latents."""
+    maps = []
+    for model, sigmas in ((trained, FLOW_SIGMAS), (added(trained), FLOW_SIGMAS / (1 - FLOW_SIGMAS))):
+        analysed = analyze(model, AnalyzerConfig(score="curvature"))
+        maps.append(run(analysed, sigmas, None)[1].level_map.scores)
+    torch.testing.assert_close(*maps, atol=0.02, rtol=0)
 
 
 class Preserved(AddedNoise, V_PREDICTION_DDPM):
