@@ -20,7 +20,6 @@ from ..demo.nodes.clip_vocabulary import parse_clip_prompt
 from ..demo.nodes.text import encode, encode_clip, load_table
 from ..demo.nodes.vocabulary import parse_prompt
 from ..host.location import ROOT
-from ..jano.adapters.by_level.families import family_of
 from ..jano.adapters.latents import grid_of
 from ..jano.levels.grid import TokenGrid
 from .convolution import OneDnnConvolutions
@@ -105,9 +104,7 @@ class Demo:
 
     @property
     def grid(self) -> TokenGrid:
-        network = self.model.model.diffusion_model
-        family = family_of(network)
-        return grid_of(family, network, self.kind.latent, family.REGION)
+        return grid_of(self.model.model.diffusion_model, self.kind.latent, (0, 0, 0))
 
     def picture(self, latent: Tensor) -> Tensor:
         """(frames, height, width, 3) in 0..1."""
