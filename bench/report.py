@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from . import report_clips, report_decoders, report_quality, report_samplers, report_scores, report_speed, report_vae
+from . import (
+    report_clips,
+    report_decoders,
+    report_quality,
+    report_samplers,
+    report_scores,
+    report_short_runs,
+    report_speed,
+    report_vae,
+)
 
 INTRODUCTION = """# Measurements
 
@@ -23,6 +32,7 @@ def write(out: Path) -> Path:
         *report_clips.motion(out),
         *report_clips.content(out),
         *report_samplers.samplers(out),
+        *report_short_runs.short_runs(out),
         *report_decoders.decoders(out),
         *report_vae.ablation(out),
     ]

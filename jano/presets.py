@@ -9,9 +9,6 @@ QUALITIES = ("fidelity", "balanced", "fast", "draft", "custom")
 # Tolerances of the error control, shares of the prediction's root mean square; measured with `make bench` (quality).
 _TOLERANCE = {"fidelity": 0.02, "balanced": 0.06, "fast": 0.2, "draft": 0.8}
 
-# Below this many steps nothing is gained: warm-up and cool-down are most of the run (jano-reference 2.1).
-FEWEST_STEPS = 9
-
 
 def schedule_of(quality: str, custom: dict[str, object]) -> SchedulerConfig:
     """Schedule of a quality name, for "custom" by these settings; ValueError with a sentence for what makes none."""

@@ -9,11 +9,14 @@ from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ..clock import SAME_STEP
-from ..presets import FEWEST_STEPS
 from .noise import Noise, noise_of
 
 # They evaluate the model at sigmas of their own, so that a level's interval in steps means nothing.
 ADAPTIVE_SAMPLERS = ("dpm_adaptive", "dpm_fast")
+# Steps from which a preset gains: it leaves steps out, and comes closer than a run of as many steps as it computed
+# (`bench/run.py short_runs`). With the other samplers that is so from 9 on.
+FEWEST_STEPS = {"sample_euler": 6, "sample_heun": 6, "sample_unipc": 8, "sample_unipc_bh2": 8}
+FEWEST_WITH_OTHERS = 9
 # By which a schedule's first sigma may miss 1.
 ROUNDING = 1e-4
 
@@ -44,8 +47,10 @@ def unsupported_sampling(sampler: object, is_preset: bool, num_steps: int) -> st
     name = sampler_name(sampler)
     if num_steps < 1:
         return "the run has no steps"
-    if is_preset and num_steps < FEWEST_STEPS:
-        return f"{num_steps} steps are too few to gain anything (from {FEWEST_STEPS} on, or with quality custom)"
+    fewest = FEWEST_STEPS.get(name, FEWEST_WITH_OTHERS)
+    if is_preset and num_steps < fewest:
+        told = name or "this sampler"
+        return f"{num_steps} steps are too few to gain anything with {told} (from {fewest} on, or with quality custom)"
     if name.startswith(ADAPTIVE_SAMPLERS):
         return f"the sampler {name} chooses its own steps (any sampler with fixed steps works)"
     return ""

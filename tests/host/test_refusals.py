@@ -73,10 +73,29 @@ def test_intervals_by_level_on_a_model_that_jano_does_not_know(make: Callable, c
     )
 
 
-@pytest.mark.parametrize("steps", [1, 8])
-def test_few_steps_with_a_preset(flux: ModelPatcher, steps: int, caplog) -> None:
-    report = native_report(flux, with_scheduler(flux, "draft"), caplog, steps=steps)
-    assert report.fallbacks == [f"{steps} steps are too few to gain anything (from 9 on, or with quality custom)"]
+@pytest.mark.parametrize(
+    ("sampler", "function", "fewest"),
+    [
+        ("euler", "sample_euler", 6),
+        ("heun", "sample_heun", 6),
+        ("uni_pc", "sample_unipc", 8),
+        ("dpmpp_2m", "sample_dpmpp_2m", 9),
+        ("euler_ancestral", "sample_euler_ancestral", 9),
+    ],
+)
+def test_few_steps_with_a_preset(flux: ModelPatcher, sampler: str, function: str, fewest: int, caplog) -> None:
+    model, steps = with_scheduler(flux, "draft"), fewest - 1
+    report = native_report(flux, model, caplog, steps=steps, sampler=sampler)
+    assert report.fallbacks == [
+        f"{steps} steps are too few to gain anything with {function} (from {fewest} on, or with quality custom)"
+    ]
+
+
+@pytest.mark.parametrize("sampler", ["euler", "heun"])
+def test_from_six_steps_on_one_is_left_out_of_what_can_be_forecast(flux: ModelPatcher, sampler: str) -> None:
+    model = with_scheduler(as_still_as(flux, 1e-3), "balanced")
+    report = report_of(model, sample(model, steps=6, sampler=sampler))
+    assert [str(record.step_class) for record in report.steps].count("skipped") == 1
 
 
 @pytest.mark.parametrize("quality", ["fidelity", "balanced", "fast", "draft"])
