@@ -7,6 +7,7 @@ from pathlib import Path
 from . import (
     report_clips,
     report_decoders,
+    report_masks,
     report_quality,
     report_samplers,
     report_scores,
@@ -33,6 +34,7 @@ def write(out: Path) -> Path:
         *report_clips.content(out),
         *report_samplers.samplers(out),
         *report_short_runs.short_runs(out),
+        *report_masks.masks(out),
         *report_decoders.decoders(out),
         *report_vae.ablation(out),
     ]

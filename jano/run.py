@@ -42,13 +42,14 @@ class Run:
         report: RunReport,
         level_map: LevelMap | None = None,
         corrects: bool = False,
+        painted: Tensor | None = None,
     ) -> None:
         self.grid, self.latent_shape, self.report = grid, tuple(latent_shape), report
         self.clock = Clock(tuple(sigmas))
         self.account = Account(report, grid, latent_shape[0], sigmas[0])
         self.drawing = Drawing(analyzer, scheduler, grid, self.clock.num_steps, fitting(level_map, grid, scheduler))
         self.questions = Questions()
-        self.engine = self._engine(scheduler, corrects, level_map and level_map.error_rate)
+        self.engine = self._engine(scheduler, corrects, level_map and level_map.error_rate, painted)
         self.moment = self.clock.at(sigmas[0])
         self._resumes = 0
         self._gave_up = False
@@ -56,7 +57,9 @@ class Run:
         report.num_steps, report.num_tokens = self.clock.num_steps, grid.num_tokens
         report.accelerates = scheduler is not None
 
-    def _engine(self, scheduler: SchedulerConfig | None, corrects: bool, error_rate: float | None) -> object | None:
+    def _engine(
+        self, scheduler: SchedulerConfig | None, corrects: bool, error_rate: float | None, painted: Tensor | None
+    ) -> object | None:
         """The one engine of the run, None to analyse. Imported here: either can do without the other's folder."""
         if scheduler is None:
             cooldown = share_of_steps(SchedulerConfig().cooldown, self.clock.num_steps)
@@ -65,12 +68,12 @@ class Run:
         if scheduler.controlled:
             from .whole.engine import WholeSteps
 
-            engine = WholeSteps(scheduler, self.clock, self.grid, self.account, corrects, error_rate)
+            engine = WholeSteps(scheduler, self.clock, self.grid, self.account, corrects, error_rate, painted)
             self.drawing.steps = max(self.drawing.steps, engine.full_steps)
             return engine
         from .by_level.engine import ByLevel
 
-        return ByLevel(scheduler, self.clock, self.account, self.drawing, self.latent_shape, corrects)
+        return ByLevel(scheduler, self.clock, self.account, self.drawing, self.latent_shape, corrects, painted)
 
     # --- once per model evaluation
 

@@ -19,6 +19,7 @@ from ..run import Run
 from ..show.report import RunReport
 from .active import ActiveRun, active_of
 from .latents import grid_of
+from .masks import painted_cells
 from .noise import noise_of
 from .progress import tell_end, tell_step
 from .refusals import (
@@ -99,8 +100,7 @@ def outer_sample(executor: Callable, noise: Tensor, latent_image: Tensor, sample
     original = guider.model_options
     guider.model_options = comfy.model_patcher.create_model_options_clone(original)
     denoise_mask = args[0] if args else kw.get("denoise_mask")
-    corrects = denoise_mask is None and repairs(settings.scheduler, sampler)
-    active = start(settings, guider, noise, sampler, sigmas, kw.get("latent_shapes"), corrects)
+    active = start(settings, guider, noise, sampler, sigmas, kw.get("latent_shapes"), denoise_mask)
     guider.model_options["transformer_options"][KEY] = active
     try:
         samples = executor(noise, latent_image, sampler, sigmas, *args, **kw)
@@ -122,7 +122,7 @@ def start(
     sampler: object,
     sigmas: Tensor,
     latent_shapes: list | None,
-    corrects: bool,
+    denoise_mask: Tensor | None,
 ) -> ActiveRun:
     """Make the run, or an ActiveRun without one that says why it is native."""
     model, engine = guider.model_patcher, engine_of(settings.scheduler)
@@ -143,8 +143,18 @@ def start(
         flow_sigmas = [active.noise.flow_sigma(sigma) for sigma in sigmas.tolist()]
         grid = grid_of(network, noise.shape, settings.analyzer.region)
         level_map = settings.level_map and settings.level_map.to(model.load_device)
+        painted = painted_cells(model, denoise_mask, sigmas, guider.model_options)
+        nowhere = painted is not None and not bool(painted.any())
         active.run = Run(
-            settings.analyzer, settings.scheduler, grid, noise.shape, flow_sigmas, active.report, level_map, corrects
+            settings.analyzer,
+            settings.scheduler,
+            grid,
+            noise.shape,
+            flow_sigmas,
+            active.report,
+            level_map,
+            corrects=repairs(settings.scheduler, sampler) and not nowhere,
+            painted=None if nowhere else painted,
         )
         active.blocks = engine.blocks_of(network)
     except Unaccelerated as reason:

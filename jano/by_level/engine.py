@@ -46,11 +46,12 @@ class ByLevel:
         drawing: Drawing,
         latent_shape: tuple[int, ...],
         corrects: bool,
+        painted: Tensor | None = None,
     ) -> None:
         self._account, self._drawing, self._is_clip = account, drawing, len(latent_shape) == 5
         self.schedule = Schedule.from_config(config, clock.num_steps, drawing.steps)
         require_room(clock.num_steps, self.schedule.warmup_steps, self.schedule.cooldown_steps)
-        self._guided, self._memory = Guided(config, corrects), Memory(config)
+        self._guided, self._memory = Guided(config, corrects, painted), Memory(config)
         self.cache = KVCache()
         self._selected = self._computed_now = ALL
         self._selections: dict[frozenset[Level], Selection] = {}

@@ -12,10 +12,11 @@ from .repair import Correction
 
 
 class Guided:
-    """Predictions (batch, channels, [frames,] height, width). `corrects` tells that forecasts are repaired."""
+    """Predictions (batch, channels, [frames,] height, width). `corrects` tells that forecasts are repaired, `painted`
+    (bool, broadcast) in which cells: those that a noise mask holds do not go the sampler's way. None is all."""
 
-    def __init__(self, config: SchedulerConfig, corrects: bool) -> None:
-        self._config = config
+    def __init__(self, config: SchedulerConfig, corrects: bool, painted: Tensor | None = None) -> None:
+        self._config, self._painted = config, painted
         self._correction = Correction() if corrects else None
         self.begin_anew()
 
@@ -51,6 +52,7 @@ class Guided:
     def passed(self, moment: Moment, frozen: Tensor) -> None:
         """A step in which the `frozen` cells (bool, broadcast) were forecast."""
         if self._correction is not None and self._history.times is not None:
+            frozen = frozen if self._painted is None else frozen & self._painted
             self._correction.passed(moment, self._history.times, frozen)
 
     def measured(self, moment: Moment, error: Tensor | None, computed: Tensor) -> Tensor | None:

@@ -22,13 +22,18 @@ from .errors import median, share_of
 UNREPAIRED = 3.0
 """How many times smaller a tolerance is where forecasts cannot be repaired: a repair takes away half of what they do to
 the picture, and samplers that add noise amplify the rest."""
+UNDER_A_MASK = 2.0
+"""The same where a noise mask holds a part of the picture: the model sees what was painted beside what was not, and now
+and then paints something else. Half the tolerance costs 5 to 10 % less than a third without repair and is 4 to 6 dB
+closer on 16 pictures of the tiny Flux (masks of 6, 25 and 60 %, CFG 1 and 4)."""
 NOTHING_SAVED = "no step could be forecast within this quality's tolerance (fast and draft tolerate more)"
 NOTHING_ASKED = "a target_speedup this close to 1 leaves no step out"
 
 
 class WholeSteps:
-    """The first engine, for one run. `corrects` tells that its forecasts are repaired afterwards; `error_rate` is that
-    of the run before, where this one goes on. Unaccelerated where the steps leave no room for a forecast."""
+    """The first engine, for one run. `corrects` tells that its forecasts are repaired afterwards, `painted` (bool,
+    broadcast) in which cells alone, whose error then counts alone; `error_rate` is that of the run before, where this
+    one goes on. Unaccelerated where the steps leave no room for a forecast."""
 
     NEEDS_MAP = False
 
@@ -40,14 +45,16 @@ class WholeSteps:
         account: Account,
         corrects: bool,
         error_rate: float | None = None,
+        painted: Tensor | None = None,
     ) -> None:
         self._config, self._grid, self._account = config, grid, account
         num_steps, cooldown = clock.num_steps, share_of_steps(config.cooldown, clock.num_steps)
         self.full_steps = full_steps(config, num_steps, error_rate)
         require_room(num_steps, self.full_steps, cooldown)
         note_unreachable(config, num_steps, self.full_steps + cooldown, account)
-        self._guided = Guided(config, corrects)
-        self._control = control_of(config, clock, self.full_steps, corrects, error_rate)
+        self._guided, self._painted = Guided(config, corrects, painted), painted
+        tolerance = config.tolerance / caution_of(corrects, painted is not None)
+        self._control = control_of(config, clock, self.full_steps, tolerance, error_rate)
         self._memory = Memory(config)
         self._tokens: dict[Hashable, int] = {}
         self._response, self._repaired = PredictionHistory(config), False
@@ -107,7 +114,7 @@ class WholeSteps:
         return self._guided.measured(moment, error, everywhere(denoised))
 
     def _share(self, error: Tensor, denoised: Tensor) -> float:
-        share, spread = share_of(error, denoised, self._grid)
+        share, spread = share_of(error, denoised, self._grid, self._painted)
         self._spreads.append(spread)
         return share
 
@@ -194,11 +201,17 @@ def note_unreachable(config: SchedulerConfig, num_steps: int, always: int, accou
         )
 
 
+def caution_of(corrects: bool, is_masked: bool) -> float:
+    """How many times smaller a tolerance is than where all forecasts are repaired."""
+    if not corrects:
+        return UNREPAIRED
+    return UNDER_A_MASK if is_masked else 1.0
+
+
 def control_of(
-    config: SchedulerConfig, clock: Clock, full: int, corrects: bool, error_rate: float | None = None
+    config: SchedulerConfig, clock: Clock, full: int, tolerance: float, error_rate: float | None = None
 ) -> ErrorControl:
     """By the tolerance, or by the number of steps that `target_speedup` leaves."""
     budget = budget_of(config.target_speedup, clock.num_steps)
-    tolerance = config.tolerance if corrects else config.tolerance / UNREPAIRED
     rate = None if error_rate is None else CAUTION * error_rate
     return ErrorControl(clock, share_of_steps(config.cooldown, clock.num_steps), tolerance, budget, full, rate)
