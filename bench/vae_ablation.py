@@ -7,8 +7,10 @@ phase of the training left out in turn, its steps given to the others; and the d
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -21,8 +23,8 @@ from ..flash_vaed.distill import PHASES, Plan, School, distill
 from ..flash_vaed.layout import student_of
 from ..flash_vaed.lessons import Size, cut_windows
 from ..flash_vaed.losses import pictures, psnr
-from ..flash_vaed.wan import WanStudent
-from ..flash_vaed.wan_teacher import teacher_from
+from ..flash_vaed.streaming import StreamedDecoder
+from ..flash_vaed.teachers import teacher_from
 from ..host.location import ROOT
 from .host import describe
 from .records import Row, digest, save
@@ -31,32 +33,52 @@ VAE = ROOT / "demo" / "models" / "jano_tiny_wan_vae.safetensors"
 SHIPPED = VAE.with_name("jano_tiny_wan_fast_decoder.safetensors")
 LEARNT, HELD = (64, 21), (12, 12)
 """Clips and seed; the shipped decoder's own training clips have the seed 11."""
-RATIO = (0.25, 0.5)
-PLAN = Plan(steps=(40, 40, 120), rate=1e-3, batch=4, size=Size(side=6, frames=3))
 CALIBRATION = 48
 BATCH = 4
 
 
+@dataclass(frozen=True)
+class Subject:
+    """A small VAE, how a decoder is made of it, latents to learn from, and held-out clips.
+
+    vae: its file. held: "latents" (N, C, T, h, w), and "frames" (N, 3, F, H, W) in -1 to 1 that these stand for.
+    """
+
+    vae: Path
+    ratio: tuple[float, float]
+    plan: Plan
+    learnt: Tensor
+    held: dict[str, Tensor]
+
+
 def measure(args: argparse.Namespace) -> None:
-    torch.manual_seed(0)
-    teacher = teacher_from(load_file(VAE)).to(args.device)
-    learnt = clips_of(args.out, *LEARNT)["latents"]
     held = clips_of(args.out, *HELD)
-    judge = Judge(teacher, held)
-    windows = cut_windows(list(learnt), CALIBRATION, PLAN.size, torch.Generator().manual_seed(0))
-    windows = list(windows.to(args.device).split(BATCH))
-    rows = [*selections(teacher, windows, judge), *trainings(teacher, windows, list(learnt), judge)]
-    if SHIPPED.exists():
-        shipped = load_shipped().to(args.device)
-        rows.append({"part": "shipped", "what": SHIPPED.name, **judge(shipped), **costs(teacher, shipped)})
+    held["frames"] = held["frames"].permute(0, 4, 1, 2, 3).float() / 127.5 - 1
+    plan = Plan(steps=(40, 40, 120), rate=1e-3, batch=4, size=Size(side=6, frames=3))
+    subject = Subject(VAE, (0.25, 0.5), plan, clips_of(args.out, *LEARNT)["latents"], held)
+    save(args.out / "vae_ablation.json", ablate(subject, args.device, SHIPPED))
+
+
+def ablate(subject: Subject, device: str, shipped: Path | None = None) -> Row:
+    """All rows, and what a decoder of this size costs. shipped: one that was trained longer."""
+    torch.manual_seed(0)
+    teacher = teacher_from(load_file(subject.vae)).to(device)
+    judge = Judge(teacher, subject.held)
+    calibration = torch.Generator().manual_seed(0)
+    windows = cut_windows(list(subject.learnt), CALIBRATION, subject.plan.size, calibration)
+    windows = list(windows.to(device).split(BATCH))
+    rows = [*selections(teacher, windows, subject, judge), *trainings(teacher, windows, subject, judge)]
+    if shipped is not None and shipped.exists():
+        longer = load_shipped(shipped).to(device)
+        rows.append({"part": "shipped", "what": shipped.name, **judge(longer), **costs(teacher, longer)})
     about = {
-        **describe(args.device),
-        "model": digest(VAE),
+        **describe(device),
+        "model": digest(subject.vae),
         "teacher_psnr_db": judge.teacher_psnr,
-        "steps": sum(PLAN.steps),
+        "steps": sum(subject.plan.steps),
     }
-    small = compress(teacher, windows, Recipe(RATIO, refit=False)).student
-    save(args.out / "vae_ablation.json", {**about, "held": HELD[0], **costs(teacher, small), "rows": rows})
+    small = compress(teacher, windows, Recipe(subject.ratio, refit=False)).student
+    return {**about, "held": len(subject.held["latents"]), **costs(teacher, small), "rows": rows}
 
 
 def clips_of(out: Path, count: int, seed: int) -> dict[str, Tensor]:
@@ -71,65 +93,66 @@ def clips_of(out: Path, count: int, seed: int) -> dict[str, Tensor]:
 class Judge:
     """Measures decoders on held-out clips: against the teacher, and both against what was drawn."""
 
-    def __init__(self, teacher: WanStudent, held: dict[str, Tensor]) -> None:
+    def __init__(self, teacher: StreamedDecoder, held: dict[str, Tensor]) -> None:
         self.latents = held["latents"]
-        self.truth = pictures(held["frames"].permute(0, 4, 1, 2, 3).float() / 127.5 - 1)
+        self.truth = pictures(held["frames"])
         self.reference = frames_of(teacher, self.latents, BATCH)
         self.teacher_psnr = round(float(psnr(self.truth, self.reference).mean()), 2)
 
-    def __call__(self, student: WanStudent) -> Row:
+    def __call__(self, student: StreamedDecoder) -> Row:
         frames = frames_of(student, self.latents, BATCH)
         truth = float(psnr(self.truth, frames).mean())
         kept = {"truth_psnr_db": round(truth, 2), "kept": round(truth / self.teacher_psnr, 4)}
         return closeness(self.reference, frames) | kept
 
 
-def selections(teacher: WanStudent, windows: list[Tensor], judge: Judge) -> list[Row]:
+def selections(teacher: StreamedDecoder, windows: list[Tensor], subject: Subject, judge: Judge) -> list[Row]:
     """Every way of choosing channels with both ways of setting the layers, without training."""
     rows = []
     for selection in SELECTIONS:
         for refit in (False, True):
-            made = compress(teacher, windows, Recipe(RATIO, selection=selection, refit=refit))
+            made = compress(teacher, windows, Recipe(subject.ratio, selection=selection, refit=refit))
             tell(f"{selection}, {'solved' if refit else 'cut'}")
             row = {"part": "start", "selection": selection, "refit": refit, **judge(made.student)}
             rows.append(row | {"explained": round(min(made.explained.values()), 4)})
     return rows
 
 
-def trainings(teacher: WanStudent, windows: list[Tensor], clips: list[Tensor], judge: Judge) -> list[Row]:
+def trainings(teacher: StreamedDecoder, windows: list[Tensor], subject: Subject, judge: Judge) -> list[Row]:
     """Equally many steps from different starts, and with each phase left out."""
+    ratio, steps = subject.ratio, subject.plan.steps
+    left_out = {f"without phase {phase.name}": without(place, steps) for place, phase in enumerate(PHASES)}
     starts = {
-        "greedy, solved": (Recipe(RATIO), PLAN.steps),
-        "greedy, cut": (Recipe(RATIO, refit=False), PLAN.steps),
-        "norm, solved": (Recipe(RATIO, selection="norm"), PLAN.steps),
-        "random, solved": (Recipe(RATIO, selection="random"), PLAN.steps),
-        **{f"without phase {phase.name}": (Recipe(RATIO), without(place)) for place, phase in enumerate(PHASES)},
+        "greedy, solved": (Recipe(ratio), steps),
+        "greedy, cut": (Recipe(ratio, refit=False), steps),
+        "norm, solved": (Recipe(ratio, selection="norm"), steps),
+        "random, solved": (Recipe(ratio, selection="random"), steps),
+        **{name: (Recipe(ratio), others) for name, others in left_out.items()},
     }
     rows = []
     for name, (recipe, steps) in starts.items():
         made = compress(teacher, windows, recipe)
-        train(teacher, made, clips, steps)
+        train(teacher, made, subject, steps)
         tell(name)
         rows.append({"part": "trained", "what": name, "phase_steps": steps, **judge(made.student)})
     return rows
 
 
-def without(place: int) -> tuple[int, int, int]:
-    """The plan's steps with those of one phase given to the others in proportion."""
-    steps = list(PLAN.steps)
+def without(place: int, steps: tuple[int, int, int]) -> tuple[int, int, int]:
+    """A plan's steps with those of one phase given to the others in proportion."""
     left = sum(steps) - steps[place]
     shared = [0 if phase == place else round(count * sum(steps) / left) for phase, count in enumerate(steps)]
     return tuple(shared)
 
 
-def train(teacher: WanStudent, made: Made, clips: list[Tensor], steps: tuple[int, int, int]) -> None:
-    plan = Plan(steps, PLAN.rate, PLAN.batch, PLAN.size)
-    distill(made.student, School(teacher, clips, made.kept, plan), None, lambda *progress: None)
+def train(teacher: StreamedDecoder, made: Made, subject: Subject, steps: tuple[int, int, int]) -> None:
+    plan = dataclasses.replace(subject.plan, steps=steps)
+    distill(made.student, School(teacher, list(subject.learnt), made.kept, plan), None, lambda *progress: None)
 
 
-def load_shipped() -> WanStudent:
-    """The demo's decoder as its loader node reads it."""
-    student, weights = student_of(load_file(SHIPPED), SHIPPED.name)
+def load_shipped(path: Path) -> StreamedDecoder:
+    """A decoder as its loader node reads it."""
+    student, weights = student_of(load_file(path), path.name)
     student.load_state_dict({name: value.float() for name, value in weights.items()}, assign=True)
     return student.eval()
 

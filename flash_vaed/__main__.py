@@ -1,7 +1,8 @@
-"""Makes a fast decoder from a VAE in Wan 2.1's layout. Run it in the folder of this pack.
+"""Makes a fast decoder from a VAE in the layout of Wan 2.1 or of LTX-Video 0.9. Run it in the folder of this pack.
 
     python -m flash_vaed --vae wan_2.1_vae.safetensors --out my_fast_decoder.safetensors --clips output/latents/*.latent
     python -m flash_vaed --vae ... --out ... --clips *.webp --device cuda --steps 20000
+    python -m flash_vaed --vae ltx-video-2b-v0.9.safetensors --keep 0.25 0.25 --window 8 3 --out ... --clips ...
 
 Clips are latents as the node Save Latent writes them (or safetensors with one tensor), or pictures and animations,
 which ComfyUI's VAE encodes: COMFYUI_PATH says where ComfyUI is, if this pack is not in its custom_nodes. A run that was
@@ -11,6 +12,7 @@ interrupted goes on when it is started again. Nothing is downloaded or overwritt
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import time
@@ -27,7 +29,9 @@ from .compress import Recipe
 from .distill import Plan, phase_steps
 from .lessons import Size
 from .make import Order, make_student
-from .weights import read_weights
+from .streaming import StreamedDecoder
+from .teachers import teacher_from
+from .weights import read_metadata, read_weights, vae_in
 
 PACK = Path(__file__).resolve().parents[1]
 RECIPE, PLAN, SIZE = Recipe(), Plan(), Size()
@@ -70,7 +74,7 @@ def order_of(args: argparse.Namespace) -> Order:
 
 
 def read_clips(paths: list[Path], vae: Path, device: str) -> list[Tensor]:
-    """All clips as latents (16, T, h, w)."""
+    """All clips as latents (C, T, h, w)."""
     latents = [path for path in paths if path.suffix in LATENT_SUFFIXES]
     pictures = [path for path in paths if path.suffix not in LATENT_SUFFIXES]
     clips = [clip for path in latents for clip in read_latents(path)]
@@ -86,7 +90,9 @@ def read_latents(path: Path) -> list[Tensor]:
     old = "latent_tensor" in tensors and "latent_format_version_0" not in tensors
     found = [value.float() for name, value in tensors.items() if name != "latent_format_version_0"]
     if len(found) != 1 or found[0].ndim not in (4, 5):
-        raise ValueError(f"{path} holds no single latent (batch, 16, time, height, width): write it with Save Latent.")
+        raise ValueError(
+            f"{path} holds no single latent (batch, channels, time, height, width): write it with Save Latent."
+        )
     samples = found[0] * (OLD_LATENT_SCALE if old else 1.0)
     return list(samples) if samples.ndim == 5 else [samples]
 
@@ -113,7 +119,14 @@ def host_encoder(vae: Path, device: str) -> Callable[[Tensor], Tensor]:
     args.cpu = device == "cpu"
     from comfy.sd import VAE
 
-    return torch.inference_mode()(VAE(sd=dict(read_weights(vae))).encode)
+    loaded = VAE(sd=dict(vae_in(read_weights(vae))), metadata=read_metadata(vae))
+    return torch.inference_mode()(loaded.encode)
+
+
+def read_teacher(path: Path) -> StreamedDecoder:
+    """The decoder to learn from, by its file."""
+    config = json.loads(read_metadata(path).get("config", "{}")).get("vae")
+    return teacher_from(vae_in(read_weights(path)), config)
 
 
 @dataclass
@@ -144,10 +157,11 @@ def perceptual_of(path: Path, device: str) -> Callable[[Tensor, Tensor], Tensor]
 def main(arguments: list[str]) -> int:
     args = parse_args(arguments)
     try:
+        teacher = read_teacher(args.vae)
         clips = [clip.clone() for clip in read_clips(args.clips, args.vae, args.device)]
         perceptual = args.lpips and perceptual_of(args.lpips, args.device)
         device = torch.device(args.device)
-        report = make_student(read_weights(args.vae), clips, order_of(args), device, perceptual, Terminal())
+        report = make_student(teacher, clips, order_of(args), device, perceptual, Terminal())
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
         return 1

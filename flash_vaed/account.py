@@ -9,33 +9,30 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from .losses import pictures, psnr, ssim
-from .wan import WanStudent
-
-CELL = 8
-"""Pixels of a latent, each way."""
-FRAMES = 4
-"""Of a latent that is not the first."""
+from .streaming import StreamedDecoder
 
 
-def flops_per_frame(model: WanStudent, height: int = 480, width: int = 832) -> float:
+def flops_per_frame(model: StreamedDecoder, height: int = 480, width: int = 832) -> float:
     """In the middle of a clip, multiplication and addition counted apart; nothing is computed."""
     shadow = copy.deepcopy(model).to("meta")
+    frames, *cell = model.cell
     counts = []
     for latents in (3, 4):  # the first two meet nothing in the past yet
+        sides = (size // side for size, side in zip((height, width), cell, strict=True))
         with FlopCounterMode(display=False) as counter, torch.no_grad():
-            shadow(torch.empty(1, model.widths.latent, latents, height // CELL, width // CELL, device="meta"))
+            shadow(torch.empty(1, model.widths.latent, latents, *sides, device="meta"))
         counts.append(counter.get_total_flops())
-    return (counts[1] - counts[0]) / FRAMES
+    return (counts[1] - counts[0]) / frames
 
 
-def decoder_parameters(model: WanStudent) -> int:
+def decoder_parameters(model: StreamedDecoder) -> int:
     """Those that decoding uses."""
-    return sum(value.numel() for part in (model.conv2, model.decoder) for value in part.parameters())
+    return sum(value.numel() for name, value in model.named_parameters() if name.startswith(("decoder.", "conv2.")))
 
 
 @torch.no_grad()
-def frames_of(model: WanStudent, windows: Tensor, batch: int) -> Tensor:
-    """Latents (N, 16, T, h, w) as pictures (N * (4 T - 3), 3, 8 h, 8 w) in -1 to 1, on the CPU."""
+def frames_of(model: StreamedDecoder, windows: Tensor, batch: int) -> Tensor:
+    """The frames of latents (N, C, T, h, w) as pictures (N * F, 3, H, W) in -1 to 1, on the CPU."""
     device = next(model.parameters()).device
     return torch.cat([pictures(model(part.to(device)).float().clamp(-1, 1)).cpu() for part in windows.split(batch)])
 
@@ -51,7 +48,7 @@ def closeness(reference: Tensor, frames: Tensor) -> dict[str, float]:
     }
 
 
-def costs(teacher: WanStudent, student: WanStudent) -> dict[str, float]:
+def costs(teacher: StreamedDecoder, student: StreamedDecoder) -> dict[str, float]:
     """Parameters and FLOPs of a frame of 832 x 480, the teacher's over the student's."""
     parameters = [decoder_parameters(model) for model in (teacher, student)]
     flops = [flops_per_frame(model) for model in (teacher, student)]

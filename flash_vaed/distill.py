@@ -20,34 +20,39 @@ from torch import Tensor
 
 from .checkpoint import load_checkpoint, save_checkpoint
 from .initial import Kept
-from .lessons import DEEP, SHALLOW, Lessons, Size, ask, cut_windows, losses_of
+from .lessons import Lessons, Size, ask, cut_windows, losses_of
 from .losses import Perceptual, feature_loss, image_loss, pictures
-from .wan import WanStudent
+from .streaming import StreamedDecoder
+from .teachers import family_of
 
 SAVE_SECONDS = 120
 WARM_UP = 20
 LAST_RATE = 0.02
 """Of a phase's first rate, at its end."""
-DEEP_PARTS = tuple(f"decoder.{part}." for part in ("middle", *(f"upsamples.{place}" for place in range(7))))
-SHALLOW_PARTS = tuple(f"decoder.{part}." for part in (*(f"upsamples.{place}" for place in range(7, 15)), "head"))
 
 
 @dataclass(frozen=True)
 class Phase:
-    """Which parameters learn (by the beginning of their names), from which features, and how features and frames are
-    weighed at its begin and at its end."""
+    """Which stretches of the decoder learn (family.py), from their features, and how features and frames are weighed at
+    its begin and at its end."""
 
     name: str
-    parts: tuple[str, ...]
-    places: tuple[str, ...]
+    stretches: tuple[str, ...]
     features: tuple[float, float]
     frames: tuple[float, float]
 
+    def parts(self, model: StreamedDecoder) -> tuple[str, ...]:
+        """How the names of what learns begin."""
+        return tuple(part for name in self.stretches for part in family_of(model).stretch(name).parts)
+
+    def places(self, model: StreamedDecoder) -> tuple[str, ...]:
+        return tuple(place for name in self.stretches for place in family_of(model).stretch(name).places)
+
 
 PHASES = (
-    Phase("deep", DEEP_PARTS, DEEP, features=(1.0, 1.0), frames=(0.0, 0.0)),
-    Phase("channels", SHALLOW_PARTS, SHALLOW, features=(1.0, 1.0), frames=(0.1, 1.0)),
-    Phase("shallow", DEEP_PARTS + SHALLOW_PARTS, DEEP + SHALLOW, features=(1.0, 0.1), frames=(1.0, 1.0)),
+    Phase("deep", ("deep",), features=(1.0, 1.0), frames=(0.0, 0.0)),
+    Phase("channels", ("shallow",), features=(1.0, 1.0), frames=(0.1, 1.0)),
+    Phase("shallow", ("deep", "shallow"), features=(1.0, 0.1), frames=(1.0, 1.0)),
 )
 
 
@@ -82,7 +87,7 @@ def phase_steps(steps: int) -> tuple[int, int, int]:
 class Training:
     """A run between two steps; `average` follows the student's weights and is what comes out."""
 
-    student: WanStudent
+    student: StreamedDecoder
     average: dict[str, Tensor]
     optimizer: torch.optim.AdamW | None = None
     step: int = 0
@@ -96,7 +101,7 @@ Tell = Callable[[int, int, str, float], None]
 class School:
     """What does not change during a run."""
 
-    teacher: WanStudent
+    teacher: StreamedDecoder
     clips: list[Tensor]
     kept: Kept
     plan: Plan
@@ -105,7 +110,7 @@ class School:
     """Written into the checkpoint."""
 
 
-def distill(student: WanStudent, school: School, checkpoint: Path | None, tell: Tell) -> None:
+def distill(student: StreamedDecoder, school: School, checkpoint: Path | None, tell: Tell) -> None:
     """Trains the student in place, going on from the checkpoint where there is one (it is removed at the end)."""
     training = Training(student, {name: value.clone() for name, value in student.state_dict().items()})
     total = sum(school.plan.steps)
@@ -139,17 +144,18 @@ def renewed(lessons: Lessons | None, training: Training, school: School) -> Less
         return lessons
     begin = training.step - within % plan.round_steps
     windows = cut_windows(school.clips, plan.windows, plan.size, generator_of(plan, begin, 0))
-    return ask(school.teacher, windows, school.kept, PHASES[phase].places, plan.batch)
+    return ask(school.teacher, windows, school.kept, PHASES[phase].places(school.teacher), plan.batch)
 
 
 def generator_of(plan: Plan, step: int, use: int) -> torch.Generator:
     return torch.Generator().manual_seed((plan.seed * 2 + use) * 1_000_003 + step)
 
 
-def new_optimizer(student: WanStudent, phase: Phase, plan: Plan) -> torch.optim.AdamW:
+def new_optimizer(student: StreamedDecoder, phase: Phase, plan: Plan) -> torch.optim.AdamW:
     """Over a phase's parameters; all others rest."""
+    parts = phase.parts(student)
     for name, parameter in student.named_parameters():
-        parameter.requires_grad_(name.startswith(phase.parts))
+        parameter.requires_grad_(name.startswith(parts))
     learning = [parameter for parameter in student.parameters() if parameter.requires_grad]
     return torch.optim.AdamW(learning, lr=plan.rate, betas=(0.9, 0.95), weight_decay=0.0)
 
@@ -175,12 +181,12 @@ def train_step(training: Training, lessons: Lessons, school: School) -> float:
 
 
 def loss_of(
-    student: WanStudent, lessons: Lessons, phase: Phase, share: float, perceptual: Perceptual | None
+    student: StreamedDecoder, lessons: Lessons, phase: Phase, share: float, perceptual: Perceptual | None
 ) -> torch.Tensor:
     """A phase's loss when `share` of it is over."""
     features, frames = losses_of(student, lessons)
     weights = [first + (last - first) * share for first, last in (phase.features, phase.frames)]
-    told = [feature_loss(lessons.features[place], features[place]) for place in phase.places]
+    told = [feature_loss(lessons.features[place], features[place]) for place in phase.places(student)]
     loss = weights[0] * torch.stack(told).mean()
     if frames is not None and weights[1]:
         loss = loss + weights[1] * image_loss(pictures(lessons.frames), frames, perceptual)

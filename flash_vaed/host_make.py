@@ -12,6 +12,7 @@ from torch import Tensor
 
 from .losses import Perceptual
 from .make import Order, make_student
+from .teachers import teacher_from
 
 
 def make_from_vae(
@@ -19,10 +20,12 @@ def make_from_vae(
 ) -> dict:
     """Makes the file, returns its report (make.make_student).
 
-    latents: (B, 16, T, h, w); pictures: one clip (F, H, W, 3) in 0 to 1, which `vae` encodes; at least one of the two.
+    latents: (B, C, T, h, w); pictures: one clip (F, H, W, 3) in 0 to 1, which `vae` encodes; at least one of the two.
     lpips: the function and its weights. ValueError with a sentence for the user where something does not fit.
     """
-    state = vae.first_stage_model.state_dict()
+    model = vae.first_stage_model
+    with torch.inference_mode(False):
+        teacher = teacher_from(model.state_dict(), getattr(model, "config", None))
     clips = clips_of(vae, latents, pictures)
     model_management.unload_all_models()
     device = model_management.get_torch_device()
@@ -35,19 +38,19 @@ def make_from_vae(
 
     # The host runs nodes where nothing can be learnt: what comes from there is copied first.
     with torch.inference_mode(False), torch.enable_grad():
-        return make_student(state, [clip.clone() for clip in clips], order, device, perceptual, tell)
+        return make_student(teacher, [clip.clone() for clip in clips], order, device, perceptual, tell)
 
 
 def clips_of(vae: VAE, latents: Tensor | None, pictures: Tensor | None) -> list[Tensor]:
-    """All clips as latents (16, T, h, w) on the CPU."""
+    """All clips as latents (C, T, h, w) on the CPU."""
     if latents is None and pictures is None:
         raise ValueError("Connect latents or pictures: the small decoder learns from what the VAE makes of them.")
     found = []
     for samples in (latents, None if pictures is None else vae.encode(pictures[..., :3])):
         if samples is not None and samples.ndim != 5:
             raise ValueError(
-                f"Latents of Wan are (batch, 16, time, height, width), but these are {tuple(samples.shape)}: connect "
-                "Wan 2.1's own VAE and its latents."
+                f"A clip's latents are (batch, channels, time, height, width), but these are {tuple(samples.shape)}: "
+                "connect latents of the model that the VAE belongs to."
             )
         found += [] if samples is None else list(samples.float().cpu())
     return found

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .parts import Separable
+
 Cache = dict[nn.Module, Tensor]
 
 
@@ -46,7 +48,7 @@ def causal_conv(
     time, height, width = (kernel,) * 3 if isinstance(kernel, int) else kernel
 
     class CausalConv(operations.Conv3d if groups == 1 else depthwise(operations)):
-        def forward(self, x: Tensor, cache: Cache | None) -> Tensor:
+        def forward(self, x: Tensor, cache: Cache | None = None) -> Tensor:
             return super().forward(with_past(x, cache, self, time - 1))
 
         def _conv_forward(self, x: Tensor, weight: Tensor, *others: Any, **more: Any) -> Tensor:
@@ -86,15 +88,22 @@ def with_past(x: Tensor, cache: Cache | None, layer: nn.Module, frames: int) -> 
     return x if alone else joined
 
 
-class SeparableCausalConv(nn.Module):
-    """A causal convolution within each channel, then a mix of the channels."""
+class SeparableCausalConv(Separable):
+    """The convolution within each channel is causal."""
 
     def __init__(self, n_in: int, n_out: int, kernel: int, operations: Any) -> None:
         super().__init__()
         self.depthwise_conv = causal_conv(n_in, n_in, kernel, operations, groups=n_in)
         self.pointwise_conv = operations.Conv3d(n_in, n_out, 1)
 
-    def forward(self, x: Tensor, cache: Cache | None) -> Tensor:
+    @property
+    def two(self) -> tuple[nn.Module, nn.Module]:
+        return self.depthwise_conv, self.pointwise_conv
+
+    def spread(self, x: Tensor) -> Tensor:
+        return self.depthwise_conv(x)
+
+    def forward(self, x: Tensor, cache: Cache | None = None) -> Tensor:
         return self.pointwise_conv(self.depthwise_conv(x, cache))
 
 
@@ -158,6 +167,11 @@ class FrameAttention(nn.Module):
         qkv = self.to_qkv(self.norm(frames)).flatten(2).transpose(1, 2).unsqueeze(1)
         attended = F.scaled_dot_product_attention(*qkv.chunk(3, dim=-1))
         return self.proj(attended.squeeze(1).transpose(1, 2).reshape(frames.shape))
+
+
+def repeat_ends(x: Tensor, before: int, after: int) -> Tensor:
+    """x with its first and last frame repeated."""
+    return torch.cat([*[x[:, :, :1]] * before, x, *[x[:, :, -1:]] * after], dim=2) if before or after else x
 
 
 def framewise(x: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:

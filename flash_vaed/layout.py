@@ -58,6 +58,14 @@ def unlike(found: Shapes, expected: Shapes) -> str:
     return ""
 
 
+def take(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Loads exactly these weights, in the model's own precision. ValueError with how they differ from what it has."""
+    own = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    if difference := unlike({name: tensor.shape for name, tensor in weights.items()}, own):
+        raise ValueError(difference)
+    model.load_state_dict({name: tensor.detach() for name, tensor in weights.items()})
+
+
 def wan_student(shapes: Shapes, operations: Any) -> WanStudent:
     widths = WanWidths(
         latent=shapes["conv2.weight"][0],

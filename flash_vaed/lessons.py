@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from .initial import FINE, FINEST, Kept
+from .initial import Kept
 from .losses import pictures
-from .wan import WanStudent
-from .wan_teacher import walk
-
-DEEP = ("middle.2", "upsamples.2", "upsamples.3", "upsamples.6")
-"""Where features of the deep stages are compared: all channels are there in both networks."""
-SHALLOW = tuple(place for place in (*FINE, *FINEST) if not place.endswith(".hidden"))
-LATENT_CHANNELS = 16
+from .streaming import StreamedDecoder
+from .teachers import family_of
 
 
 @dataclass(frozen=True)
 class Size:
-    """Of a window, in latents: its side and its length. 32 frames of 8 pixels each way: side 8 is 64 pixels."""
+    """Of a window, in latents: its side and its length. Side 8 is 64 pixels with Wan, 256 with LTX-Video."""
 
     side: int = 16
     frames: int = 4
@@ -28,7 +24,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Lessons:
-    """Latents (N, 16, T, h, w) with the teacher's features by place, kept channels only, and its frames (bfloat16)."""
+    """Latents (N, C, T, h, w) with the teacher's features by place, kept channels only, and its frames (bfloat16)."""
 
     latents: Tensor
     features: dict[str, Tensor]
@@ -42,7 +38,7 @@ class Lessons:
 
 
 def cut_windows(clips: list[Tensor], count: int, size: Size, generator: torch.Generator) -> Tensor:
-    """Random windows (count, 16, T, side, side) of clips (16, T, h, w); smaller where the smallest clip is.
+    """Random windows (count, C, T, side, side) of clips (C, T, h, w); smaller where the smallest clip is.
 
     A window may begin inside a clip: teacher and student both take it for a clip of its own.
     """
@@ -57,17 +53,30 @@ def cut_windows(clips: list[Tensor], count: int, size: Size, generator: torch.Ge
     return torch.stack(windows).float()
 
 
+def walk(model: StreamedDecoder, z: Tensor, last: str = "head") -> Iterator[tuple[str, Tensor]]:
+    """The output of every stage up to `last`, for clips of latents (B, C, T, h, w), teacher's or student's."""
+    x = model.entered(z)
+    for name, stage in model.decoder.stages():
+        x = stage(x)
+        yield name, x
+        if name == last:
+            return
+
+
 @torch.no_grad()
-def ask(teacher: WanStudent, latents: Tensor, kept: Kept, places: tuple[str, ...], batch: int) -> Lessons:
+def ask(teacher: StreamedDecoder, latents: Tensor, kept: Kept, places: tuple[str, ...], batch: int) -> Lessons:
     """The teacher's features at some places and, where these reach beyond the deep stages, its frames."""
-    last = "head" if set(places) - set(DEEP) else DEEP[-1]
+    deep = family_of(teacher).deep.places
+    last = "head" if set(places) - set(deep) else deep[-1]
     device = next(teacher.parameters()).device
     answers = [answer(teacher, part.to(device), kept, places, last) for part in latents.split(batch)]
     features = {place: torch.cat([one[place] for one in answers]) for place in places}
     return Lessons(latents, features, torch.cat([one["head"] for one in answers]) if last == "head" else None)
 
 
-def answer(teacher: WanStudent, latents: Tensor, kept: Kept, places: tuple[str, ...], last: str) -> dict[str, Tensor]:
+def answer(
+    teacher: StreamedDecoder, latents: Tensor, kept: Kept, places: tuple[str, ...], last: str
+) -> dict[str, Tensor]:
     """bfloat16 features, float16 frames, on the CPU."""
     found = {}
     for place, x in walk(teacher, latents, last):
@@ -79,9 +88,9 @@ def answer(teacher: WanStudent, latents: Tensor, kept: Kept, places: tuple[str, 
     return found
 
 
-def losses_of(student: WanStudent, lessons: Lessons) -> tuple[dict[str, Tensor], Tensor | None]:
+def losses_of(student: StreamedDecoder, lessons: Lessons) -> tuple[dict[str, Tensor], Tensor | None]:
     """The student's features at the lessons' places, and its frames as pictures."""
-    last = "head" if lessons.frames is not None else DEEP[-1]
+    last = "head" if lessons.frames is not None else family_of(student).deep.places[-1]
     outputs = dict(walk(student, lessons.latents, last))
     frames = pictures(outputs["head"]) if lessons.frames is not None else None
     return {place: outputs[place] for place in lessons.features}, frames

@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .layers import depthwise, framewise
+from .layers import depthwise, framewise, repeat_ends
+from .parts import SQUARE, Part, Separable, Taps
 from .streaming import StreamedDecoder
 
 PATCH = 4
@@ -43,27 +44,41 @@ class PlainConv(nn.Module):
 
     def __init__(self, n_in: int, n_out: int, kernel: int, operations: Any) -> None:
         super().__init__()
-        self.around = kernel // 2
-        self.conv = operations.Conv3d(n_in, n_out, kernel, padding=(0, self.around, self.around))
+        around = kernel // 2
+        self.taps = Taps(around, around, (kernel, kernel), repeated=True)
+        self.conv = operations.Conv3d(n_in, n_out, kernel, padding=(0, around, around))
+
+    @property
+    def weight(self) -> Tensor:
+        return self.conv.weight
+
+    @property
+    def bias(self) -> Tensor:
+        return self.conv.bias
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv(repeat_ends(x, self.around, self.around))
+        return self.conv(repeat_ends(x, self.taps.before, self.taps.after))
 
 
-class SeparableConv(nn.Module):
-    """A convolution within each channel that sees no later frame, then a mix of the channels."""
+class SeparableConv(Separable):
+    """The convolution within each channel sees no later frame."""
+
+    taps = Taps(2, 0, (3, 3), repeated=True)
 
     def __init__(self, width: int, operations: Any) -> None:
         super().__init__()
         self.depthwise = depthwise(operations)(width, width, 3, padding=(0, 1, 1), groups=width)
         self.pointwise = operations.Conv3d(width, width, 1)
 
+    @property
+    def two(self) -> tuple[nn.Module, nn.Module]:
+        return self.depthwise, self.pointwise
+
+    def spread(self, x: Tensor) -> Tensor:
+        return self.depthwise(repeat_ends(x, self.taps.before, self.taps.after))
+
     def forward(self, x: Tensor) -> Tensor:
-        return self.pointwise(self.depthwise(repeat_ends(x, 2, 0)))
-
-
-def repeat_ends(x: Tensor, before: int, after: int) -> Tensor:
-    return torch.cat([*[x[:, :, :1]] * before, x, *[x[:, :, -1:]] * after], dim=2) if before or after else x
+        return self.pointwise(self.spread(x))
 
 
 def unit_rms(x: Tensor) -> Tensor:
@@ -72,7 +87,7 @@ def unit_rms(x: Tensor) -> Tensor:
     return x * torch.rsqrt(length.square() / x.shape[1] + 1e-8).to(x.dtype)
 
 
-class ResBlock(nn.Module):
+class ResBlock(Part, nn.Module):
     """Two normed convolutions around a shortcut: x itself, or normed by `norm3` and mixed by `conv_shortcut`."""
 
     def __init__(self, convs: tuple[nn.Module, nn.Module], shortcut: tuple[nn.Module, nn.Module] | None = None) -> None:
@@ -80,12 +95,39 @@ class ResBlock(nn.Module):
         self.conv1, self.conv2 = convs
         self.norm3, self.conv_shortcut = shortcut or (None, None)
 
+    @property
+    def convs(self) -> tuple[nn.Module, nn.Module]:
+        return self.conv1, self.conv2
+
+    @property
+    def taps(self) -> Taps:
+        return getattr(self.conv1, "taps", SQUARE)
+
+    @property
+    def mix(self) -> nn.Module | None:
+        return self.conv_shortcut
+
+    @property
+    def mix_norm(self) -> nn.Module | None:
+        return self.norm3
+
+    def seen(self, place: int, x: Tensor) -> Tensor:
+        return F.silu(unit_rms(x))
+
+    def skipped(self, x: Tensor) -> Tensor:
+        return x if self.norm3 is None else self.norm3(x.movedim(1, -1)).movedim(-1, 1)
+
     def forward(self, x: Tensor) -> Tensor:
-        kept = x
-        if self.norm3 is not None:
-            kept = self.conv_shortcut(self.norm3(x.movedim(1, -1)).movedim(-1, 1))
-        x = self.conv1(F.silu(unit_rms(x)))
-        return kept + self.conv2(F.silu(unit_rms(x)))
+        kept = x if self.mix is None else self.mix(self.skipped(x))
+        x = self.conv1(self.seen(0, x))
+        return kept + self.conv2(self.seen(1, x))
+
+
+class PictureBlock(ResBlock):
+    """Of pictures (N, C, H, W), or of every frame of a video by itself."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) if x.ndim == 4 else framewise(x, super().forward)
 
 
 def separable_block(width: int, operations: Any) -> ResBlock:
@@ -97,18 +139,30 @@ def plain_block(n_in: int, n_out: int, operations: Any) -> ResBlock:
     return ResBlock(convs, (operations.LayerNorm(n_in, eps=1e-6), PlainConv(n_in, n_out, 1, operations)))
 
 
-def picture_block(width: int, operations: Any) -> ResBlock:
-    """For pictures (N, C, H, W)."""
+def picture_block(width: int, operations: Any) -> PictureBlock:
     convs = operations.Conv2d(width, width, 3, padding=1), operations.Conv2d(width, width, 3, padding=1)
-    return ResBlock(convs, (operations.LayerNorm(width, eps=1e-6), operations.Conv2d(width, width, 1)))
+    return PictureBlock(convs, (operations.LayerNorm(width, eps=1e-6), operations.Conv2d(width, width, 1)))
 
 
-class Upsampler(nn.Module):
+class Upsampler(Part, nn.Module):
     """Doubles time, height and width; the first frame of the doubled ones is dropped."""
+
+    rows = 8
 
     def __init__(self, width: int, operations: Any) -> None:
         super().__init__()
-        self.conv = PlainConv(width, 8 * width, 3, operations)
+        self.conv = PlainConv(width, self.rows * width, 3, operations)
+
+    @property
+    def convs(self) -> tuple[PlainConv]:
+        return (self.conv,)
+
+    @property
+    def taps(self) -> Taps:
+        return self.conv.taps
+
+    def seen(self, place: int, x: Tensor) -> Tensor:
+        return x
 
     def forward(self, x: Tensor) -> Tensor:
         parts = self.conv(x).unflatten(1, (-1, 2, 2, 2))
@@ -141,6 +195,20 @@ class Stage(nn.Module):
         return x
 
 
+class Head(Part, PlainConv):
+    """From the last stage's channels to colours."""
+
+    @property
+    def convs(self) -> tuple[nn.Module]:
+        return (self.conv,)
+
+    def seen(self, place: int, x: Tensor) -> Tensor:
+        return F.silu(unit_rms(x))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return unpatched(super().forward(self.seen(0, x)))
+
+
 class LTXDecoder(nn.Module):
     """From latents to frames."""
 
@@ -165,13 +233,25 @@ class LTXDecoder(nn.Module):
         )
         for stage, width in zip(self.up_blocks[1:], (w.deep, w.fine, w.finest), strict=True):
             stage.upsamplers = nn.ModuleList([Upsampler(width, operations)])
-        self.conv_out = PlainConv(w.finest, w.colours * PATCH**2, 3, operations)
+        self.conv_out = Head(w.finest, w.colours * PATCH**2, 3, operations)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.mid_block(self.conv_in(x))
         for stage in self.up_blocks:
             x = stage(x)
-        return unpatched(self.conv_out(F.silu(unit_rms(x))))
+        return self.conv_out(x)
+
+    def stages(self) -> list[tuple[str, nn.Module]]:
+        found = [("conv_in", self.conv_in)]
+        stages = [
+            ("mid_block", self.mid_block),
+            *((f"up_blocks.{place}", up) for place, up in enumerate(self.up_blocks)),
+        ]
+        for name, stage in stages:
+            found += [] if stage.conv_in is None else [(f"{name}.conv_in", stage.conv_in)]
+            found += [(f"{name}.upsamplers.{place}", part) for place, part in enumerate(stage.upsamplers or ())]
+            found += [(f"{name}.resnets.{place}", part) for place, part in enumerate(stage.resnets)]
+        return [*found, ("head", self.conv_out)]
 
 
 def unpatched(x: Tensor) -> Tensor:
@@ -194,7 +274,10 @@ class LTXStudent(StreamedDecoder):
         self.register_buffer("latents_std", torch.ones(widths.latent))
 
     def forward(self, z: Tensor) -> Tensor:
-        return self.decoder(self.un_normalize(z))
+        return self.decoder(self.entered(z))
+
+    def entered(self, z: Tensor) -> Tensor:
+        return self.un_normalize(z)
 
     def chunks(self, z: Tensor) -> Iterator[Tensor]:
         """A clip's frames: all at once, because the first ones depend on latents up to the sixth after them."""

@@ -5,22 +5,21 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .account import closeness, costs, frames_of, markdown
 from .checkpoint import load_about
-from .compress import Made, Recipe, compress
+from .compress import Made, Recipe, compress, pruned
 from .distill import Plan, School, distill
-from .initial import FINE, FINEST
 from .lessons import cut_windows
 from .losses import Perceptual
-from .wan import WanStudent
-from .wan_teacher import teacher_from
+from .streaming import StreamedDecoder
+from .teachers import family_of
 from .weights import write_safetensors
 
 CALIBRATION = 24
@@ -30,12 +29,6 @@ HELD_OUT_SHARE = 8
 HELD_OUT_WINDOWS = 16
 SMALLEST = 2
 """Latents each way: SSIM needs 11 pixels."""
-OPERATORS = {
-    "conv1, attention, time_conv, head": "as in the teacher",
-    "middle, upsamples.0-6": "depthwise-separable causal 3D",
-    "upsamples.7-14": "2D, pruned",
-}
-
 Tell = Callable[[int, int, str, float | None], None]
 """Step, steps in all, what is being done, the loss where there is one. May raise to stop; a training goes on later."""
 
@@ -54,19 +47,19 @@ class Order:
 
 
 def make_student(
-    state: Mapping[str, Tensor],
+    teacher: StreamedDecoder,
     clips: list[Tensor],
     order: Order,
     device: torch.device,
     perceptual: Perceptual | None = None,
     tell: Tell = lambda step, steps, what, loss: None,
 ) -> dict:
-    """Makes the file and returns its report. state: of a VAE in Wan 2.1's layout; clips: latents (16, T, h, w) as the
-    host has them. ValueError with a sentence for the user where something does not fit."""
+    """Makes the file and returns its report. teacher: teachers.teacher_from's; clips: latents (C, T, h, w) as the host
+    has them. ValueError with a sentence for the user where something does not fit."""
     check_settings(order)
     check_path(order.path)
-    teacher = teacher_from(state).to(device)
     check_clips(clips, teacher.widths.latent)
+    teacher = teacher.to(device)
     steps = sum(order.plan.steps)
     learnt, held = split(clips)
     about = {"teacher": digest(teacher), "recipe": plain(order.recipe), "plan": plain(order.plan)}
@@ -116,7 +109,7 @@ def report_path(path: Path, suffix: str) -> Path:
 def check_clips(clips: list[Tensor], channels: int) -> None:
     """ValueError with a sentence unless these are latents of the teacher's kind."""
     if not clips:
-        raise ValueError("There are no clips to learn from: give latents of Wan, or pictures that the VAE can encode.")
+        raise ValueError("There are no clips to learn from: give latents, or pictures that the VAE can encode.")
     for clip in clips:
         if clip.ndim != 4 or clip.shape[0] != channels or min(clip.shape[2:]) < SMALLEST:
             raise ValueError(
@@ -138,9 +131,10 @@ def calibration(clips: list[Tensor], order: Order, device: torch.device) -> list
     return [part.to(device) for part in windows.split(order.plan.batch)]
 
 
-def digest(teacher: WanStudent) -> str:
-    """sha256 of the decoder's weights in float32, by name."""
-    found = hashlib.sha256()
+def digest(teacher: StreamedDecoder) -> str:
+    """sha256 of the decoder's weights in float32, by name, and of what is outside of its pictures if not zeros."""
+    modes = {layer.padding_mode for layer in teacher.modules() if isinstance(layer, nn.Conv3d)} - {"zeros"}
+    found = hashlib.sha256("".join(sorted(modes)).encode())
     for name, value in sorted(teacher.state_dict().items()):
         found.update(name.encode() + value.cpu().contiguous().numpy().tobytes())
     return found.hexdigest()
@@ -151,7 +145,7 @@ def plain(settings: object) -> dict:
     return json.loads(json.dumps(dataclasses.asdict(settings)))
 
 
-def continued(checkpoint: Path, about: dict, teacher: WanStudent, device: torch.device) -> Made | None:
+def continued(checkpoint: Path, about: dict, teacher: StreamedDecoder, device: torch.device) -> Made | None:
     """The student of an interrupted run, without its weights. ValueError if that run was another one."""
     if not checkpoint.exists():
         return None
@@ -162,21 +156,20 @@ def continued(checkpoint: Path, about: dict, teacher: WanStudent, device: torch.
             f"{checkpoint} is left from a run with another {differing[0]}: go on with that run's settings, choose "
             "another name, or delete the file."
         )
-    kept = notes["kept"]
-    widths = dataclasses.replace(teacher.widths, fine=len(kept[FINE[0]]), finest=len(kept[FINEST[0]]))
-    return Made(WanStudent(widths).to(device), kept, notes["explained"], notes["rank_one"])
+    student = pruned(teacher, notes["kept"]).to(device)
+    return Made(student, notes["kept"], notes["explained"], notes["rank_one"])
 
 
-def report_of(order: Order, made: Made, teacher: WanStudent, clips: list[Tensor], about: dict) -> dict:
+def report_of(order: Order, made: Made, teacher: StreamedDecoder, clips: list[Tensor], about: dict) -> dict:
     """All that is known of the student, as JSON takes it."""
-    generator = torch.Generator().manual_seed(order.plan.seed)
+    family, generator = family_of(teacher), torch.Generator().manual_seed(order.plan.seed)
     windows = cut_windows(clips, HELD_OUT_WINDOWS, order.plan.size, generator)
     pair = [frames_of(model, windows, order.plan.batch) for model in (teacher, made.student)]
     return {
         "name": order.path.name,
-        "layout": "Wan 2.1, Flash-VAED",
+        "layout": f"{family.name}, Flash-VAED",
         "widths": dataclasses.asdict(made.student.widths),
-        "operators": OPERATORS,
+        "operators": family.operators,
         "steps": list(order.plan.steps),
         "against_teacher": closeness(*pair),
         "costs": costs(teacher, made.student),
@@ -186,9 +179,14 @@ def report_of(order: Order, made: Made, teacher: WanStudent, clips: list[Tensor]
     }
 
 
-def write(path: Path, student: WanStudent, report: dict) -> dict:
-    """The decoder in float16 and its report as JSON and to read; half a file is never left."""
-    weights = {name: value.detach().half().cpu() for name, value in student.state_dict().items()}
+def write(path: Path, student: StreamedDecoder, report: dict) -> dict:
+    """The decoder in float16 (the latents' statistics in float32), and its report as JSON and to read; half a file is
+    never left."""
+    statistics = {name for name, _ in student.named_buffers()}
+    weights = {
+        name: value.detach().to("cpu", torch.float32 if name in statistics else torch.float16)
+        for name, value in student.state_dict().items()
+    }
     if not write_safetensors(path, weights, {"flash_vaed": json.dumps(report)}):
         raise ValueError(f"{path} has appeared in the meantime and is not overwritten: choose another name.")
     report_path(path, ".json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")

@@ -10,20 +10,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .initial import Kept, set_separable
-from .layers import RMSNorm, SeparableCausalConv, framewise
+from .initial import Kept, in_reach, kept_rows, set_separable
+from .layers import framewise
 from .least_squares import NormalEquations, at, patches, random_places
-from .wan import CausalBlock, PictureBlock, Upsample, WanStudent
-from .wan_teacher import run_stage, stages
+from .parts import POINT, Part, Taps, is_separable
+from .streaming import StreamedDecoder
 
 MOST_UNKNOWNS = 4096
 """Of one output channel; layers with more keep the teacher's kernel. The released decoder's largest has 3457."""
 PER_UNKNOWN = 24
 """Samples for each unknown, spread over the windows."""
-CUBE, SQUARE, POINT = (3, 3, 3), (1, 3, 3), (1, 1, 1)
 
 Features = list[Tensor]
 """One for each window: (B, C, T, H, W)."""
@@ -32,8 +30,8 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Lesson:
-    """A stage on the windows: what enters the student's, and of the teacher's what enters, lies between the
-    convolutions of a block (elsewhere nothing), and comes out."""
+    """A stage on the windows: what enters the student's, and of the teacher's what enters, what its first convolution
+    gives, and what comes out."""
 
     ours: Features
     entered: Features
@@ -41,132 +39,140 @@ class Lesson:
     after: Features
     generator: torch.Generator
 
-    def equations(self, inputs: list[tuple[Features, tuple[int, int, int]]], targets: Features) -> NormalEquations:
+    def equations(self, inputs: list[tuple[Features, Taps]], targets: Features) -> NormalEquations:
         """Normal equations from the patches of all inputs together to the targets, at random places."""
-        sizes = [features[0].shape[1] * kernel[0] * kernel[1] * kernel[2] for features, kernel in inputs]
+        sizes = [features[0].shape[1] * taps.count for features, taps in inputs]
         equations = NormalEquations.of_size(sum(sizes), targets[0].shape[1])
         wanted = PER_UNKNOWN * (sum(sizes) + 1) // len(targets) + 1
         for index, target in enumerate(targets):
             places = random_places(target, wanted, self.generator)
-            seen = [patches(features[index], kernel, places) for features, kernel in inputs]
+            seen = [patches(features[index], taps, places) for features, taps in inputs]
             equations.add(torch.cat(seen, dim=1), at(target, places))
         return equations
 
 
 @torch.no_grad()
 def refit(
-    student: WanStudent,
-    teacher: WanStudent,
+    student: StreamedDecoder,
+    teacher: StreamedDecoder,
     kept: Kept,
     windows: list[Tensor],
     seed: int,
     tell: Tell = lambda name: None,
 ) -> None:
-    """Solves all layers that the student does not share with its teacher. windows: latents, each (B, 16, T, h, w)."""
+    """Solves all layers that the student does not share with its teacher. windows: latents, each (B, C, T, h, w)."""
     generator = torch.Generator().manual_seed(seed)
-    ours = entered = [student.conv2(window) for window in windows]
-    for (name, stage), (_, original) in zip(stages(student.decoder), stages(teacher.decoder), strict=True):
+    ours = entered = [student.entered(window) for window in windows]
+    for (name, stage), (_, original) in zip(student.decoder.stages(), teacher.decoder.stages(), strict=True):
         tell(name)
         hidden, after = teacher_features(original, entered)
         solve_stage(name, stage, original, Lesson(ours, entered, hidden, after, generator), kept)
-        ours, entered = [run_stage(stage, x, {}) for x in ours], after
+        ours, entered = [stage(x) for x in ours], after
 
 
 def teacher_features(stage: nn.Module, entered: Features) -> tuple[Features, Features]:
-    """A block's features between its convolutions, none elsewhere, and a stage's outputs."""
+    """What a part's first convolution gives (nothing elsewhere), and a stage's outputs."""
     hidden: Features = []
-    conv = stage.residual[2] if hasattr(stage, "residual") else None
+    conv = stage.convs[0] if isinstance(stage, Part) else None
     hook = conv and conv.register_forward_hook(lambda module, inputs, output: hidden.append(output))
-    after = [run_stage(stage, x, {}) for x in entered]
+    after = [stage(x) for x in entered]
     if hook:
         hook.remove()
-    return hidden, after
+    return [as_clips(x, len(clips)) for x, clips in zip(hidden, entered, strict=False)], after
+
+
+def as_clips(x: Tensor, batch: int) -> Tensor:
+    """Frames (B * T, C, H, W) as clips (B, C, T, H, W); clips as they are."""
+    return x if x.ndim == 5 else x.unflatten(0, (batch, -1)).transpose(1, 2)
 
 
 def solve_stage(name: str, stage: nn.Module, original: nn.Module, lesson: Lesson, kept: Kept) -> None:
     """Sets one stage of the student; those that are as the teacher's stay so."""
-    if isinstance(stage, CausalBlock):
+    if is_separable(stage):
         solve_separable_block(stage, original, lesson)
-    elif isinstance(stage, PictureBlock):
-        solve_picture_block(stage, lesson, kept[f"{name}.hidden"], kept[name])
-    elif isinstance(stage, Upsample) and name in kept:
-        solve_upsample(stage, lesson, kept[name])
-    elif name == "head":
-        norm, activation, conv = stage
-        rescale(norm, lesson.ours, lesson.entered)
-        acts = [activation(norm(x)) for x in lesson.ours]
-        write(conv, *lesson.equations([(acts, CUBE)], lesson.after).solve(conv.weight.flatten(1)))
+    elif isinstance(stage, Part) and len(stage.convs) == 2:
+        solve_block(stage, lesson, kept[f"{name}.hidden"], kept[name])
+    elif isinstance(stage, Part) and (name in kept or name == "head"):
+        solve_one(stage, lesson, kept_rows(stage, kept.get(name)))
 
 
-def solve_separable_block(block: CausalBlock, original: nn.Module, lesson: Lesson) -> None:
-    norm, activation, first, norm_2, activation_2, _, second = block.residual
-    acts = [activation(norm(x)) for x in lesson.ours]
-    solve_separable(first, original.residual[2], acts, lesson.hidden, lesson)
-    acts = [activation_2(norm_2(first(x, {}))) for x in acts]
-    skipped = lesson.ours if block.shortcut is None else [block.shortcut(x, {}) for x in lesson.ours]
+def solve_separable_block(block: Part, original: Part, lesson: Lesson) -> None:
+    acts = [block.seen(0, x) for x in lesson.ours]
+    solve_separable(block, original, 0, acts, lesson.hidden, lesson)
+    acts = [block.seen(1, block.convs[0](x)) for x in acts]
+    skipped = lesson.ours if block.mix is None else [block.mix(block.skipped(x)) for x in lesson.ours]
     missing = [after - skip for after, skip in zip(lesson.after, skipped, strict=True)]
-    solve_separable(second, original.residual[6], acts, missing, lesson)
+    solve_separable(block, original, 1, acts, missing, lesson)
 
 
 def solve_separable(
-    conv: SeparableCausalConv, original: nn.Module, inputs: Features, targets: Features, lesson: Lesson
+    block: Part, original: Part, place: int, inputs: Features, targets: Features, lesson: Lesson
 ) -> None:
     """Depthwise kernels by what their taps really see, then the mix of the channels by least squares."""
-    set_separable(
-        conv, original.weight, original.bias, tap_moments(inputs, lesson.generator).to(original.weight.device)
-    )
-    spread = [conv.depthwise_conv(x, {}) for x in inputs]
-    mix = conv.pointwise_conv
+    conv, full = block.convs[place], original.convs[place]
+    moments = tap_moments(inputs, block.taps, lesson.generator).to(full.weight.device)
+    set_separable(conv, in_reach(full.weight, original.taps, block.taps), full.bias, moments)
+    spread = [conv.spread(x) for x in inputs]
+    _, mix = conv.two
     write(mix, *lesson.equations([(spread, POINT)], targets).solve(mix.weight.flatten(1)))
 
 
-def tap_moments(inputs: Features, generator: torch.Generator) -> Tensor:
-    """Second moments (C, 27, 27) of what the taps of a causal 3 x 3 x 3 convolution see in every channel."""
+def tap_moments(inputs: Features, taps: Taps, generator: torch.Generator) -> Tensor:
+    """Second moments (C, K, K) of what a convolution's K taps see in every channel."""
     width, count = inputs[0].shape[1], 0
-    moments = torch.zeros(width, 27, 27, dtype=torch.float64)
+    moments = torch.zeros(width, taps.count, taps.count, dtype=torch.float64)
     for x in inputs:
-        places = random_places(x, PER_UNKNOWN * 28 // len(inputs) + 1, generator)
-        taps = patches(x, CUBE, places).unflatten(1, (width, 27)).double()
-        moments += torch.einsum("scx,scy->cxy", taps, taps).cpu()
+        places = random_places(x, PER_UNKNOWN * (taps.count + 1) // len(inputs) + 1, generator)
+        seen = patches(x, taps, places).unflatten(1, (width, taps.count)).double()
+        moments += torch.einsum("scx,scy->cxy", seen, seen).cpu()
         count += len(places)
     return moments / count
 
 
-def solve_picture_block(block: PictureBlock, lesson: Lesson, hidden_kept: list[int], after_kept: list[int]) -> None:
-    norm, activation, first, norm_2, activation_2, _, second = block.residual
-    rescale(norm, lesson.ours, lesson.entered)
-    acts = [framewise(x, lambda frames: activation(norm(frames))) for x in lesson.ours]
-    targets = [features[:, hidden_kept] for features in lesson.hidden]
-    write(first, *lesson.equations([(acts, SQUARE)], targets).solve(first.weight.flatten(1)))
-    hidden = [framewise(x, first) for x in acts]
-    rescale(norm_2, hidden, lesson.hidden)
-    acts = [framewise(x, lambda frames: activation_2(norm_2(frames))) for x in hidden]
-    prior = torch.cat([second.weight.flatten(1), block.shortcut.weight.flatten(1)], dim=1)
+def solve_block(block: Part, lesson: Lesson, hidden_kept: list[int], after_kept: list[int]) -> None:
+    """A pruned block: its first convolution, then the second with the shortcut."""
+    first, second = block.convs
+    rescale(block, 0, lesson.ours, lesson.entered)
+    acts = [block.seen(0, x) for x in lesson.ours]
+    solve(first, lesson, [(acts, block.taps)], [features[:, hidden_kept] for features in lesson.hidden])
+    hidden = [convolved(first, x) for x in acts]
+    rescale(block, 1, hidden, lesson.hidden)
+    acts = [block.seen(1, x) for x in hidden]
+    skipped = [block.skipped(x) for x in lesson.ours]
+    prior = torch.cat([second.weight.flatten(1), block.mix.weight.flatten(1)], dim=1)
     targets = [features[:, after_kept] for features in lesson.after]
-    weight, bias = lesson.equations([(acts, SQUARE), (lesson.ours, POINT)], targets).solve(prior)
-    inner, outer = weight.split([second.weight[0].numel(), block.shortcut.weight[0].numel()], dim=1)
+    weight, bias = lesson.equations([(acts, block.taps), (skipped, POINT)], targets).solve(prior)
+    inner, outer = weight.split([second.weight[0].numel(), block.mix.weight[0].numel()], dim=1)
     write(second, inner, bias)
-    write(block.shortcut, outer, torch.zeros_like(bias))
+    write(block.mix, outer, torch.zeros_like(bias))
 
 
-def rescale(norm: RMSNorm, ours: Features, theirs: Features) -> None:
-    """A norm over fewer channels sees another size: gamma makes up for the usual ratio of the two."""
+def solve_one(part: Part, lesson: Lesson, rows: list[int] | None) -> None:
+    """A part of one convolution."""
+    rescale(part, 0, lesson.ours, lesson.entered)
+    targets = lesson.hidden if rows is None else [features[:, rows] for features in lesson.hidden]
+    solve(part.convs[0], lesson, [([part.seen(0, x) for x in lesson.ours], part.taps)], targets)
+
+
+def solve(conv: nn.Module, lesson: Lesson, inputs: list[tuple[Features, Taps]], targets: Features) -> None:
+    if conv.weight[0].numel() <= MOST_UNKNOWNS:
+        write(conv, *lesson.equations(inputs, targets).solve(conv.weight.flatten(1)))
+
+
+def convolved(conv: nn.Module, x: Tensor) -> Tensor:
+    """A clip behind a block's convolution, which may be one of single frames."""
+    return framewise(x, conv) if isinstance(conv, nn.Conv2d) else conv(x)
+
+
+def rescale(part: Part, place: int, ours: Features, theirs: Features) -> None:
+    """A norm over fewer channels sees another size: its weights make up for the usual ratio of the two."""
+    if not part.norms:
+        return
     ratios = [
         (our.square().mean(1) / their.square().mean(1).clamp_min(1e-12)).sqrt().flatten()
         for our, their in zip(ours, theirs, strict=True)
     ]
-    norm.gamma.mul_(torch.cat(ratios).median())
-
-
-def solve_upsample(stage: Upsample, lesson: Lesson, kept: list[int]) -> None:
-    """The convolution behind the doubling of height and width."""
-    conv = stage.resample[1]
-    if conv.weight[0].numel() > MOST_UNKNOWNS:
-        return
-    timed = lesson.ours if stage.time_conv is None else [stage.in_time(x, {}) for x in lesson.ours]
-    doubled = [F.interpolate(x, scale_factor=(1.0, 2.0, 2.0), mode="nearest-exact") for x in timed]
-    targets = [features[:, kept] for features in lesson.after]
-    write(conv, *lesson.equations([(doubled, SQUARE)], targets).solve(conv.weight.flatten(1)))
+    part.norms[place].gamma.mul_(torch.cat(ratios).median())
 
 
 def write(conv: nn.Module, weight: Tensor, bias: Tensor) -> None:

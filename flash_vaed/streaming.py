@@ -21,9 +21,15 @@ class StreamedDecoder(nn.Module):
     comfy_has_chunked_io = True
     cell: tuple[int, int, int]
     colours: int
+    decoder: nn.Module
+    """With `stages()`: its parts in order, by their names in its state (the last is "head"), each for whole clips."""
 
     def chunks(self, z: Tensor) -> Iterator[Tensor]:
         """The frames (B, C, T, H, W) of latents z, in order."""
+        raise NotImplementedError
+
+    def entered(self, z: Tensor) -> Tensor:
+        """What the decoder's first stage is given of latents z."""
         raise NotImplementedError
 
     def live_elements(self, shape: torch.Size) -> float:

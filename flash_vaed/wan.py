@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .layers import Cache, FrameAttention, RMSNorm, SeparableCausalConv, causal_conv, framewise, upsample_conv
+from .parts import SQUARE, Part, Taps
 from .streaming import StreamedDecoder
 
+CAUSAL = Taps(2, 0, (3, 3))
 LATENTS_AT_ONCE = 1
 """On one CPU thread, at 128 pixels, 2 were 4 % faster and 4 were 20 %, in 1.4 and 2.1 times the memory."""
 
@@ -38,8 +41,32 @@ class WanWidths:
     colours: int = 3
 
 
-class CausalBlock(nn.Module):
-    """Two normed separable convolutions around a shortcut."""
+class Block(Part, nn.Module):
+    """Two normed convolutions around a shortcut."""
+
+    residual: nn.ModuleList | nn.Sequential
+    shortcut: nn.Module | None
+
+    @property
+    def convs(self) -> tuple[nn.Module, nn.Module]:
+        return self.residual[2], self.residual[6]
+
+    @property
+    def norms(self) -> tuple[nn.Module, nn.Module]:
+        return self.residual[0], self.residual[3]
+
+    @property
+    def mix(self) -> nn.Module | None:
+        return self.shortcut
+
+    def seen(self, place: int, x: Tensor) -> Tensor:
+        return F.silu(self.norms[place](x))
+
+
+class CausalBlock(Block):
+    """The convolutions are separable."""
+
+    taps = CAUSAL
 
     def __init__(self, n_in: int, n_out: int, operations: Any) -> None:
         super().__init__()
@@ -48,15 +75,17 @@ class CausalBlock(nn.Module):
         self.residual = nn.ModuleList(first + second)
         self.shortcut = SeparableCausalConv(n_in, n_out, 1, operations) if n_in != n_out else None
 
-    def forward(self, x: Tensor, cache: Cache | None) -> Tensor:
+    def forward(self, x: Tensor, cache: Cache | None = None) -> Tensor:
         kept = x if self.shortcut is None else self.shortcut(x, cache)
         for layer in self.residual:
             x = layer(x, cache) if isinstance(layer, SeparableCausalConv) else layer(x)
         return x + kept
 
 
-class PictureBlock(nn.Module):
-    """Two normed convolutions of every frame by itself, around a shortcut that always mixes the channels."""
+class PictureBlock(Block):
+    """The convolutions are of every frame by itself, and the shortcut always mixes the channels."""
+
+    taps = SQUARE
 
     def __init__(self, width: int, operations: Any) -> None:
         super().__init__()
@@ -65,24 +94,37 @@ class PictureBlock(nn.Module):
         self.residual = nn.Sequential(*first, *second)
         self.shortcut = operations.Conv2d(width, width, 1)
 
-    def forward(self, x: Tensor, cache: Cache | None) -> Tensor:
+    def forward(self, x: Tensor, cache: Cache | None = None) -> Tensor:
         return framewise(x, lambda frames: self.residual(frames) + self.shortcut(frames))
 
+    def seen(self, place: int, x: Tensor) -> Tensor:
+        return framewise(x, lambda frames: super(PictureBlock, self).seen(place, frames))
 
-class Upsample(nn.Module):
+
+class Upsample(Part, nn.Module):
     """Doubles height and width, and where `timed` every frame but the clip's first."""
+
+    taps = SQUARE
 
     def __init__(self, n_in: int, n_out: int, operations: Any, timed: bool, naive: bool) -> None:
         super().__init__()
         self.resample = nn.Sequential(nn.Identity(), upsample_conv(n_in, n_out, operations, naive))
         self.time_conv = causal_conv(n_in, 2 * n_in, (3, 1, 1), operations) if timed else None
 
-    def forward(self, x: Tensor, cache: Cache | None) -> Tensor:
+    def forward(self, x: Tensor, cache: Cache | None = None) -> Tensor:
         if self.time_conv is not None:
             x = self.in_time(x, cache)
         return framewise(x, self.resample)
 
-    def in_time(self, x: Tensor, cache: Cache | None) -> Tensor:
+    @property
+    def convs(self) -> tuple[nn.Module]:
+        return (self.resample[1],)
+
+    def seen(self, place: int, x: Tensor) -> Tensor:
+        timed = x if self.time_conv is None else self.in_time(x, None)
+        return F.interpolate(timed, scale_factor=(1.0, 2.0, 2.0), mode="nearest-exact")
+
+    def in_time(self, x: Tensor, cache: Cache | None = None) -> Tensor:
         """The first frame stays one frame and is no part of the others' past."""
         if cache is not None:
             if self in cache:
@@ -91,9 +133,32 @@ class Upsample(nn.Module):
         first, rest = x[:, :, :1], x[:, :, 1:]
         return first if rest.shape[2] == 0 else torch.cat([first, self.doubled(rest, cache)], dim=2)
 
-    def doubled(self, x: Tensor, cache: Cache | None) -> Tensor:
+    def doubled(self, x: Tensor, cache: Cache | None = None) -> Tensor:
         pairs = self.time_conv(x, cache).unflatten(1, (2, -1))
         return pairs.transpose(1, 2).transpose(2, 3).flatten(2, 3)
+
+
+class Head(Part, nn.ModuleList):
+    """From the last stage's channels to colours."""
+
+    taps = CAUSAL
+
+    def __init__(self, width: int, colours: int, operations: Any) -> None:
+        super().__init__([RMSNorm(width, axes=3), nn.SiLU(), causal_conv(width, colours, 3, operations)])
+
+    @property
+    def convs(self) -> tuple[nn.Module]:
+        return (self[2],)
+
+    @property
+    def norms(self) -> tuple[nn.Module]:
+        return (self[0],)
+
+    def seen(self, place: int, x: Tensor) -> Tensor:
+        return F.silu(self[0](x))
+
+    def forward(self, x: Tensor, cache: Cache | None = None) -> Tensor:
+        return self[2](self.seen(0, x), cache)
 
 
 class WanDecoder(nn.Module):
@@ -115,17 +180,20 @@ class WanDecoder(nn.Module):
             + [*fine, Upsample(w.fine, w.finest, operations, timed=False, naive=naive)]
             + finest
         )
-        head = causal_conv(w.finest, w.colours, 3, operations)
-        self.head = nn.ModuleList([RMSNorm(w.finest, axes=3), nn.SiLU(), head])
+        self.head = Head(w.finest, w.colours, operations)
 
-    def forward(self, x: Tensor, cache: Cache | None) -> Tensor:
+    def forward(self, x: Tensor, cache: Cache | None = None) -> Tensor:
         x = self.conv1(x, cache)
         before, attention, after = self.middle
         x = after(attention(before(x, cache)), cache)
         for stage in self.upsamples:
             x = stage(x, cache)
-        norm, activation, conv = self.head
-        return conv(activation(norm(x)), cache)
+        return self.head(x, cache)
+
+    def stages(self) -> list[tuple[str, nn.Module]]:
+        middle = [(f"middle.{place}", part) for place, part in enumerate(self.middle)]
+        upsamples = [(f"upsamples.{place}", part) for place, part in enumerate(self.upsamples)]
+        return [("conv1", self.conv1), *middle, *upsamples, ("head", self.head)]
 
 
 class WanStudent(StreamedDecoder):
@@ -143,7 +211,10 @@ class WanStudent(StreamedDecoder):
 
     def forward(self, z: Tensor, cache: Cache | None = None) -> Tensor:
         """The frames of a chunk of latents; without a cache, of a clip."""
-        return self.decoder(self.conv2(z), cache)
+        return self.decoder(self.entered(z), cache)
+
+    def entered(self, z: Tensor) -> Tensor:
+        return self.conv2(z)
 
     def chunks(self, z: Tensor, latents: int = LATENTS_AT_ONCE) -> Iterator[Tensor]:
         """A clip's frames in order, those of `latents` latents at a time; the frames do not depend on how many."""

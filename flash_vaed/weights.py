@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor
 
@@ -32,6 +32,21 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
         return load_file(path)
     except SafetensorError as error:
         raise damaged(path) from error
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """What a safetensors file says beside its tensors; nothing of another file."""
+    try:
+        with safe_open(str(path), "pt") as file:
+            return file.metadata() or {}
+    except SafetensorError:
+        return {}
+
+
+def vae_in(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Of a whole checkpoint the VAE alone, as the host takes it out; else the weights as they are."""
+    prefix = "vae."
+    return {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)} or weights
 
 
 def read_pickle(path: Path) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Jano Compress Decoder: makes a fast decoder from a Wan VAE."""
+"""Jano Compress Decoder: makes a fast decoder from a VAE of Wan 2.1 or LTX-Video 0.9."""
 
 from __future__ import annotations
 
@@ -29,12 +29,16 @@ class FlashVAEDCompress(io.ComfyNode):
             node_id="FlashVAEDCompress",
             display_name="Jano Compress Decoder",
             category=CATEGORY,
-            description="Makes a fast decoder from a VAE in Wan 2.1's layout, by your own clips: chooses channels, "
-            "solves the layers, then trains. Real sizes need a GPU and hours; a stopped run goes on where it was.",
+            description="Makes a fast decoder from a VAE in the layout of Wan 2.1 or LTX-Video 0.9, by your own clips: "
+            "chooses channels, solves the layers, then trains. Real sizes need a GPU and hours; a stopped run goes on "
+            "where it was.",
             search_aliases=[*NAME_ALIASES, "flash vae", "distill", "prune", "train", "tiny vae"],
             is_output_node=True,
             inputs=[
-                io.Vae.Input("vae", tooltip="The VAE to learn from: Wan 2.1's own, or another of its layout."),
+                io.Vae.Input(
+                    "vae",
+                    tooltip="The VAE to learn from: that of Wan 2.1 or LTX-Video 0.9, or another of their layout.",
+                ),
                 io.String.Input(
                     "name",
                     default="my_fast_decoder",
@@ -105,7 +109,7 @@ def _width_inputs() -> list[io.Input]:
             max=1.0,
             step=0.005,
             tooltip=f"Share of the channels kept where pictures have {times} times the latent's size. The released "
-            "decoder's is 0.125; more is closer and slower.",
+            "decoders' are 0.125 (Wan) and 0.25 (LTX-Video); more is closer and slower.",
         )
         for name, times in places.items()
     ]
@@ -139,7 +143,8 @@ def _training_inputs() -> list[io.Input]:
             min=4,
             max=128,
             advanced=True,
-            tooltip="Side of the windows to learn from, in latents: 16 are 128 pixels. Memory goes with its square.",
+            tooltip="Side of the windows to learn from, in latents: 16 are 128 pixels with Wan, 512 with LTX-Video. "
+            "Memory goes with its square.",
         ),
         io.Int.Input(
             "window_latents",
@@ -147,7 +152,7 @@ def _training_inputs() -> list[io.Input]:
             min=1,
             max=64,
             advanced=True,
-            tooltip="Length of the windows in latents: 4 are 13 frames.",
+            tooltip="Length of the windows in latents: 4 are 13 frames with Wan, 25 with LTX-Video.",
         ),
         io.Int.Input("seed", default=0, min=0, max=2**31 - 1, advanced=True, tooltip="Of the windows and their order."),
     ]

@@ -10,25 +10,25 @@ import pytest
 import torch
 from comfyui_jano.flash_vaed import distill as distill_module
 from comfyui_jano.flash_vaed.compress import Made, Recipe, compress
-from comfyui_jano.flash_vaed.distill import DEEP_PARTS, PHASES, SHALLOW_PARTS, Plan, School, distill, phase_steps
-from comfyui_jano.flash_vaed.lessons import DEEP, Size, ask, cut_windows
+from comfyui_jano.flash_vaed.distill import PHASES, Plan, School, distill, phase_steps
+from comfyui_jano.flash_vaed.lessons import Size, ask, cut_windows
 from comfyui_jano.flash_vaed.losses import feature_loss, image_loss, psnr, ssim
-from comfyui_jano.flash_vaed.wan import WanStudent
-from comfyui_jano.flash_vaed.wan_teacher import teacher_from
+from comfyui_jano.flash_vaed.streaming import StreamedDecoder
+from comfyui_jano.flash_vaed.teachers import family_of
 from comfyui_jano.jano.show import quality
-from comfyui_jano.tests.small_teacher import small_clips, small_state
+from comfyui_jano.tests.small_teacher import LAYOUTS, small_clips, small_teacher
 from torch import Tensor
 
 PLAN = Plan(steps=(2, 2, 3), rate=2e-3, batch=2, size=Size(2, 2), windows=4, round_steps=2)
 
 
-@pytest.fixture(scope="module")
-def teacher() -> WanStudent:
-    return teacher_from(small_state())
+@pytest.fixture(scope="module", params=LAYOUTS)
+def teacher(request: pytest.FixtureRequest) -> StreamedDecoder:
+    return small_teacher(request.param)
 
 
 @pytest.fixture(scope="module")
-def start(teacher: WanStudent) -> Made:
+def start(teacher: StreamedDecoder) -> Made:
     return compress(teacher, [torch.stack(small_clips(3))], Recipe((0.5, 0.5), refit=False))
 
 
@@ -36,7 +36,7 @@ def fresh(start: Made) -> Made:
     return dataclasses.replace(start, student=copy.deepcopy(start.student))
 
 
-def school_of(teacher: WanStudent, made: Made, plan: Plan = PLAN) -> School:
+def school_of(teacher: StreamedDecoder, made: Made, plan: Plan = PLAN) -> School:
     return School(teacher, small_clips(3), made.kept, plan)
 
 
@@ -44,25 +44,23 @@ def quiet(step: int, steps: int, what: str, loss: float) -> None:
     pass
 
 
-def weights_of(student: WanStudent) -> dict[str, Tensor]:
+def weights_of(student: StreamedDecoder) -> dict[str, Tensor]:
     return {name: value.clone() for name, value in student.state_dict().items()}
 
 
-@pytest.mark.parametrize(("phase", "resting"), [(0, SHALLOW_PARTS), (1, DEEP_PARTS)])
-def test_a_phase_trains_its_own_parts_only(
-    phase: int, resting: tuple[str, ...], teacher: WanStudent, start: Made
-) -> None:
+@pytest.mark.parametrize(("phase", "resting"), [(0, "shallow"), (1, "deep")])
+def test_a_phase_trains_its_own_parts_only(phase: int, resting: str, teacher: StreamedDecoder, start: Made) -> None:
     made = fresh(start)
     before = weights_of(made.student)
     plan = dataclasses.replace(PLAN, steps=tuple(2 if place == phase else 0 for place in range(3)))
     distill(made.student, school_of(teacher, made, plan), None, quiet)
     moved = {name for name, value in made.student.state_dict().items() if not torch.equal(value, before[name])}
     assert moved
-    assert all(name.startswith(PHASES[phase].parts) for name in moved)
-    assert not any(name.startswith(resting) for name in moved)
+    assert all(name.startswith(PHASES[phase].parts(teacher)) for name in moved)
+    assert not any(name.startswith(family_of(teacher).stretch(resting).parts) for name in moved)
 
 
-def test_training_comes_closer_to_the_teacher(teacher: WanStudent, start: Made) -> None:
+def test_training_comes_closer_to_the_teacher(teacher: StreamedDecoder, start: Made) -> None:
     made = fresh(start)
     losses: dict[str, list[float]] = {phase.name: [] for phase in PHASES}
     steady = dataclasses.replace(PLAN, steps=(16, 0, 16), round_steps=16, windows=2)
@@ -77,7 +75,7 @@ class StopError(Exception):
 
 @pytest.mark.parametrize("stop", [2, 5])
 def test_an_interrupted_run_ends_as_one_that_was_not(
-    stop: int, teacher: WanStudent, start: Made, tmp_path: Path
+    stop: int, teacher: StreamedDecoder, start: Made, tmp_path: Path
 ) -> None:
     whole, broken = fresh(start), fresh(start)
     distill(whole.student, school_of(teacher, whole), None, quiet)
@@ -90,7 +88,7 @@ def test_an_interrupted_run_ends_as_one_that_was_not(
     with pytest.raises(StopError):
         distill(broken.student, school_of(teacher, broken), checkpoint, stopping)
     assert checkpoint.exists()
-    other = WanStudent(broken.student.widths)
+    other = type(broken.student)(broken.student.widths)
     told = []
     distill(other, school_of(teacher, broken), checkpoint, lambda step, *rest: told.append(step))
     assert told == list(range(stop + 1, 8))
@@ -100,7 +98,7 @@ def test_an_interrupted_run_ends_as_one_that_was_not(
 
 
 def test_a_run_is_saved_now_and_then(
-    teacher: WanStudent, start: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    teacher: StreamedDecoder, start: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(distill_module, "SAVE_SECONDS", -1)
     made, found = fresh(start), []
@@ -109,7 +107,7 @@ def test_a_run_is_saved_now_and_then(
     assert found == [False] + [True] * 6
 
 
-def test_another_students_checkpoint_is_refused_in_words(teacher: WanStudent, start: Made, tmp_path: Path) -> None:
+def test_another_students_checkpoint_is_refused_in_words(teacher: StreamedDecoder, start: Made, tmp_path: Path) -> None:
     checkpoint = tmp_path / "run.training"
 
     def stopping(*told: object) -> None:
@@ -141,13 +139,14 @@ def test_windows_lie_inside_their_clips() -> None:
     assert small.shape == (2, 4, 3, 5, 6)
 
 
-def test_the_teacher_is_asked_no_further_than_needed(teacher: WanStudent, start: Made) -> None:
+def test_the_teacher_is_asked_no_further_than_needed(teacher: StreamedDecoder, start: Made) -> None:
     latents = torch.stack(small_clips(3))
-    deep = ask(teacher, latents, {}, DEEP, batch=2)
+    family = family_of(teacher)
+    deep = ask(teacher, latents, {}, family.deep.places, batch=2)
     assert deep.frames is None
-    kept = start.kept
-    all_places = ask(teacher, latents, kept, (*DEEP, "upsamples.9"), batch=2)
-    assert all_places.features["upsamples.9"].shape[1] == 4
+    kept, last = start.kept, family.fine[-1]
+    all_places = ask(teacher, latents, kept, (*family.deep.places, last), batch=2)
+    assert all_places.features[last].shape[1] == 4
     torch.testing.assert_close(all_places.frames.float(), teacher(latents).clamp(-1, 1), rtol=0, atol=2e-3)
     batch = all_places.batch(torch.tensor([2]), torch.device("cpu"))
     assert batch.frames.dtype == torch.float32

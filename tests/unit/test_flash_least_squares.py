@@ -13,6 +13,8 @@ from comfyui_jano.flash_vaed.least_squares import (
     rank_one_energy,
     rank_one_kernels,
 )
+from comfyui_jano.flash_vaed.ltx import PlainConv, SeparableConv
+from comfyui_jano.flash_vaed.parts import SQUARE, Taps
 from torch import nn
 
 
@@ -22,7 +24,7 @@ def test_a_causal_convolution_is_found_again() -> None:
     x = torch.randn(2, 3, 4, 5, 6)
     equations = NormalEquations.of_size(81, 2)
     for half in (torch.arange(120), torch.arange(120, 240)):
-        equations.add(patches(x, (3, 3, 3), half), at(conv(x, {}), half))
+        equations.add(patches(x, Taps(2, 0, (3, 3)), half), at(conv(x, {}), half))
     weight, bias = equations.solve(torch.zeros(2, 81), ridge=1e-5)
     assert equations.count == 240
     torch.testing.assert_close(weight.reshape(conv.weight.shape), conv.weight, rtol=0, atol=5e-3)
@@ -34,9 +36,20 @@ def test_patches_are_what_a_convolution_of_pictures_sees() -> None:
     conv = nn.Conv2d(3, 2, 3, padding=1)
     x = torch.randn(1, 3, 2, 4, 5)
     places = torch.tensor([0, 7, 39])
-    made = patches(x, (1, 3, 3), places) @ conv.weight.flatten(1).T + conv.bias
+    made = patches(x, SQUARE, places) @ conv.weight.flatten(1).T + conv.bias
     expected = conv(x[0].transpose(0, 1)).transpose(0, 1)[None]
     torch.testing.assert_close(made, at(expected, places))
+
+
+@torch.no_grad()
+def test_patches_are_what_layers_see_that_repeat_a_clips_ends() -> None:
+    x, every = torch.randn(2, 3, 4, 5, 6), torch.arange(240)
+    plain, separable = PlainConv(3, 2, 3, nn), SeparableConv(3, nn)
+    made = patches(x, plain.taps, every) @ plain.weight.flatten(1).T + plain.bias
+    torch.testing.assert_close(made, at(plain(x), every), rtol=1e-4, atol=1e-4)
+    seen = patches(x, separable.taps, every).unflatten(1, (3, 27))
+    made = (seen * separable.depthwise.weight.flatten(1)).sum(2) + separable.depthwise.bias
+    torch.testing.assert_close(made, at(separable.spread(x), every), rtol=1e-4, atol=1e-4)
 
 
 def test_what_samples_leave_open_stays_as_it_was() -> None:
