@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import product
 
 import torch
@@ -13,14 +13,15 @@ from comfy.patcher_extension import WrappersMP
 from comfy_extras.nodes_easycache import EasyCacheNode, LazyCacheNode
 from torch import Tensor
 
-from ..jano import complexity
 from ..jano.adapters.patch import analyze, schedule
-from ..jano.complexity import Features, Score
 from ..jano.config import AnalyzerConfig, SchedulerConfig
-from ..jano.grid import TokenGrid
-from ..jano.presets import PUBLISHED, as_published
-from ..jano.schedule import warmup_steps
+from ..jano.levels import complexity
+from ..jano.levels.complexity import Features, Score
+from ..jano.levels.drawing import warmup_steps
+from ..jano.levels.grid import TokenGrid
+from ..jano.presets import schedule_of
 from .candidates import contrast_denoised
+from .published import PUBLISHED, as_published
 from .stats import ranks
 from .trajectory import Trajectory
 from .truth import forecast_error
@@ -113,12 +114,15 @@ def published(family: str) -> list[Setting]:
 
 
 def configured(analyzer: AnalyzerConfig, scheduler: SchedulerConfig) -> Callable[[ModelPatcher], ModelPatcher]:
-    return lambda model: schedule(analyze(model, analyzer), "custom", asdict(scheduler))
+    return lambda model: schedule(analyze(model, analyzer), scheduler)
 
 
 def ours(sweep: bool) -> list[Setting]:
     """The presets, and tolerances between them: no more points than the host's caches are given."""
-    presets = [Setting("Jano", quality, lambda model, q=quality: schedule(model, q)) for quality in QUALITIES]
+    presets = [
+        Setting("Jano", quality, lambda model, q=quality: schedule(model, schedule_of(q, {}), preset=True))
+        for quality in QUALITIES
+    ]
     presets.append(Setting("Jano", "target 2x", with_target(2.0)))
     tolerances = (0.01, 0.03, 0.1, 0.4) if sweep else ()
     return presets + [Setting("Jano", f"tolerance {t:g}", with_tolerance(t)) for t in tolerances]

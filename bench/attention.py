@@ -1,7 +1,7 @@
 """How frozen keys and values get in front of attention: one buffer written in place, or joined anew (paper, Fig. 6).
 
-In place is what jano/kv_cache.py does. Joining puts the cached keys and values of frozen tokens behind the computed
-ones at every layer of every partial step.
+In place is what jano/by_level/kv_cache.py does. Joining puts the cached keys and values of frozen tokens behind the
+computed ones at every layer of every partial step.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from ..jano.kv_cache import KVCache
+from ..jano.by_level.kv_cache import KVCache
 from .host import describe
 from .records import save
 from .stats import median

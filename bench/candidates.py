@@ -1,4 +1,4 @@
-"""Scores that are not in jano.complexity, or not yet: what else the first steps say about a region."""
+"""Scores that are not in jano.levels.complexity, or not yet: what else the first steps say about a region."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, pad
 
-from ..jano.complexity import SCORE_FUNCTIONS, Features, curvature_score
-from ..jano.grid import TokenGrid
+from ..jano.levels.complexity import SCORE_FUNCTIONS, Features, curvature_score
+from ..jano.levels.grid import TokenGrid
 from .stats import ranks
 from .trajectory import Trajectory
 from .truth import high_frequency_energy, high_frequency_share, rms_per_region

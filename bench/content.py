@@ -17,12 +17,13 @@ from torch import Tensor
 
 from ..jano.adapters.patch import schedule
 from ..jano.adapters.settings import report_of
-from ..jano.presets import as_published
-from ..jano.schedule import Level
+from ..jano.levels.map import Level
+from ..jano.presets import schedule_of
 from . import demo_models
 from .arms import configured
 from .demo_models import Demo, Sampling
 from .host import describe
+from .published import as_published
 from .quality import latent_psnr
 from .records import Row, save
 from .truth import moving_tokens
@@ -46,7 +47,7 @@ PROMPTS = {
 PAPER = {"still": 2.5, "busy still": 2.1, "moving": 1.8}
 PUBLISHED_POINT = "1.3B 2.25x"
 ARMS = {
-    "balanced": lambda model: schedule(model, "balanced"),
+    "balanced": lambda model: schedule(model, schedule_of("balanced", {}), preset=True),
     "as published": configured(*as_published("wan", PUBLISHED_POINT)),
 }
 

@@ -20,8 +20,8 @@ from ..demo.nodes.clip_vocabulary import parse_clip_prompt
 from ..demo.nodes.text import encode, encode_clip, load_table
 from ..demo.nodes.vocabulary import parse_prompt
 from ..host.location import ROOT
-from ..jano.adapters.families import family_of, grid_of
-from ..jano.grid import TokenGrid
+from ..jano.adapters.latents import grid_of
+from ..jano.levels.grid import TokenGrid
 from .convolution import OneDnnConvolutions
 from .records import digest
 
@@ -104,9 +104,7 @@ class Demo:
 
     @property
     def grid(self) -> TokenGrid:
-        network = self.model.model.diffusion_model
-        family = family_of(network)
-        return grid_of(family, network, self.kind.latent, family.REGION)
+        return grid_of(self.model.model.diffusion_model, self.kind.latent, (0, 0, 0))
 
     def picture(self, latent: Tensor) -> Tensor:
         """(frames, height, width, 3) in 0..1."""

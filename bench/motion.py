@@ -10,9 +10,9 @@ import argparse
 
 import torch
 
-from ..jano.complexity import normalised_scores
 from ..jano.config import SCORES, AnalyzerConfig
-from ..jano.grid import TokenGrid
+from ..jano.levels.complexity import normalised_scores
+from ..jano.levels.grid import TokenGrid
 from . import demo_models
 from .host import describe
 from .records import Row, save

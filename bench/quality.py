@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from ..jano.adapters.settings import report_of
-from ..jano.complexity import normalised_scores
 from ..jano.config import AnalyzerConfig, SchedulerConfig
-from ..jano.levels import LevelMap, classify
-from ..jano.quality import psnr, ssim
-from ..jano.schedule import Level, warmup_steps
+from ..jano.levels.complexity import normalised_scores
+from ..jano.levels.drawing import warmup_steps
+from ..jano.levels.map import Level, LevelMap, classify
+from ..jano.show.quality import psnr, ssim
 from . import demo_models
 from .arms import Full, Setting, ranked, settings
 from .demo_models import Demo, Outcome, Sampling

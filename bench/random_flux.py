@@ -11,10 +11,9 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
-from ..jano.adapters import flux
-from ..jano.grid import TokenGrid
-from ..jano.levels import LevelMap
-from ..jano.schedule import Level
+from ..jano.adapters.latents import REGION
+from ..jano.levels.grid import TokenGrid
+from ..jano.levels.map import Level, LevelMap
 
 CHANNELS = 16
 
@@ -109,7 +108,7 @@ def conditioning(size: FluxSize) -> list:
 
 
 def grid(cells: int) -> TokenGrid:
-    return TokenGrid.with_region_cells((1, cells, cells), (1, 2, 2), flux.REGION)
+    return TokenGrid.with_region_cells((1, cells, cells), (1, 2, 2), REGION)
 
 
 def level_map(cells: int, active: float, moderate: float = 0.0) -> LevelMap:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from . import report_clips, report_decoders, report_quality, report_samplers, report_scores, report_speed, report_vae
+from . import (
+    report_clips,
+    report_decoders,
+    report_masks,
+    report_quality,
+    report_samplers,
+    report_scores,
+    report_short_runs,
+    report_speed,
+    report_vae,
+)
 
 INTRODUCTION = """# Measurements
 
@@ -23,6 +33,8 @@ def write(out: Path) -> Path:
         *report_clips.motion(out),
         *report_clips.content(out),
         *report_samplers.samplers(out),
+        *report_short_runs.short_runs(out),
+        *report_masks.masks(out),
         *report_decoders.decoders(out),
         *report_vae.ablation(out),
     ]

@@ -40,10 +40,9 @@ CLOSE = ("PSNR to the teacher", "worst frame", "SSIM", "PSNR to what was drawn",
 LTX_INTRODUCTION = """## And in LTX-Video's layout?
 
 A small VAE in the layout of LTX-Video 0.9, its decoder trained for ten minutes (demo/train_ltx_vae.py; checkpoint
-{model}), made {times_fewer_flops:.1f} times cheaper ({gflop_per_frame:.2f} against
-{teacher_gflop_per_frame:.2f} GFLOP for a frame of 832 x 480), measured on {held} drawn clips that no row learnt from.
-The teacher is only {teacher_psnr_db} dB from what was drawn, so read the PSNR to the teacher: what is kept of so little
-says nothing.
+{model}), made {times_fewer_flops:.1f} times cheaper ({gflop_per_frame:.2f} against {teacher_gflop_per_frame:.2f}
+GFLOP for a frame of 832 x 480), measured on {held} drawn clips that no row learnt from. The teacher is only
+{teacher_psnr_db} dB from what was drawn, so read the PSNR to the teacher: what is kept of so little says nothing.
 {host}. `python bench/run.py ltx_ablation`
 """
 LTX_TRANSFER = """

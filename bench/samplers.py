@@ -18,6 +18,7 @@ from torch import Tensor
 from ..jano.adapters.patch import schedule
 from ..jano.adapters.refusals import ADAPTIVE_SAMPLERS
 from ..jano.adapters.settings import report_of
+from ..jano.config import SchedulerConfig
 from . import demo_models
 from .demo_models import Demo, Sampling
 from .host import describe
@@ -80,7 +81,7 @@ def spent(demo: Demo, text: str, seed: int, how: Sampling, full: Tensor, repaire
 
 
 def halved(model: ModelPatcher, repaired: bool) -> ModelPatcher:
-    return schedule(model, "custom", {"target_speedup": TARGET, "correct": repaired})
+    return schedule(model, SchedulerConfig(target_speedup=TARGET, correct=repaired))
 
 
 def told(sampler: str, stopped: bool, lines: list[Row]) -> Row:

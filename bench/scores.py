@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..jano.grid import TokenGrid
+from ..jano.levels.grid import TokenGrid
 from . import demo_models
 from .candidates import CANDIDATES, EXISTING
 from .demo_models import Demo

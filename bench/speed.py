@@ -16,18 +16,18 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
-from ..jano.adapters import flux
-from ..jano.adapters.attention import OVERRIDE, AttentionTap
+from ..jano.adapters.by_level import flux
+from ..jano.adapters.by_level.attention import OVERRIDE, AttentionTap
+from ..jano.adapters.by_level.taps import tapped
+from ..jano.adapters.by_level.tokens import TokenRows
 from ..jano.adapters.patch import schedule
 from ..jano.adapters.settings import report_of
-from ..jano.adapters.taps import tapped
-from ..jano.adapters.tokens import TokenRows
+from ..jano.by_level.engine import Call
+from ..jano.by_level.kv_cache import KVCache
+from ..jano.by_level.selection import Selection, select
 from ..jano.config import SchedulerConfig
-from ..jano.grid import TokenGrid
-from ..jano.kv_cache import KVCache
-from ..jano.levels import LevelMap, Selection
-from ..jano.run import Call, Mode
-from ..jano.schedule import Level
+from ..jano.levels.grid import TokenGrid
+from ..jano.levels.map import Level, LevelMap
 from . import random_flux
 from .host import describe
 from .random_flux import FLUX1, SMALL, FluxSize, Inputs
@@ -100,9 +100,9 @@ def measure_call(bench: Bench, rounds: int) -> dict[str, object]:
     given, cache = random_flux.inputs(bench.size, bench.cells, bench.device), KVCache()
     sides: dict[str, Callable[[], Tensor]] = {
         "full": lambda: call_plain(bench, given),
-        "store": lambda: call_tapped(bench, given, Call(Mode.STORE, CHUNK), cache),
+        "store": lambda: call_tapped(bench, given, Call(CHUNK, stores=True), cache),
     }
-    calls = {share: Call(Mode.PARTIAL, CHUNK, selection(bench, share)) for share in SHARES}
+    calls = {share: Call(CHUNK, selection(bench, share), stores=True) for share in SHARES}
     for share, call in calls.items():
         sides[f"partial_{share}"] = lambda call=call: call_tapped(bench, given, call, cache)
     errors = exactness(sides, calls)
@@ -121,7 +121,7 @@ def call_plain(bench: Bench, given: Inputs) -> Tensor:
 
 
 def call_tapped(bench: Bench, given: Inputs, call: Call, cache: KVCache) -> Tensor:
-    """The same call with Jano's taps, as jano/adapters/sampling.py makes it."""
+    """The same call with Jano's taps, as jano/adapters/by_level/calls.py makes it."""
     options = {OVERRIDE: AttentionTap(None)}
     with tapped(flux.taps(bench.network), TokenRows(call, bench.grid.num_tokens, cache)):
         return bench.network(
@@ -130,8 +130,8 @@ def call_tapped(bench: Bench, given: Inputs, call: Call, cache: KVCache) -> Tens
 
 
 def selection(bench: Bench, active: float) -> Selection:
-    mask = random_flux.level_map(bench.cells, active).mask(frozenset({Level.ACTIVE})).to(bench.device)
-    return Selection(mask.nonzero().flatten(), bench.grid.cells(mask)[0])
+    level_map = random_flux.level_map(bench.cells, active).to(bench.device)
+    return select(level_map, frozenset({Level.ACTIVE}), is_clip=False)
 
 
 def exactness(sides: dict[str, Callable[[], Tensor]], calls: dict[float, Call]) -> dict[float, float]:
@@ -158,7 +158,7 @@ def run(bench: Bench, model: ModelPatcher, steps: int, cond: list) -> Tensor:
 
 def replay(bench: Bench, level_map: LevelMap, custom: dict) -> ModelPatcher:
     """The model behind Jano Scheduler with a level map given, so that the warm-up is a single step."""
-    return schedule(bench.model, "custom", custom, level_map=level_map)
+    return schedule(bench.model, SchedulerConfig(**custom), level_map=level_map)
 
 
 def measure_sampling(bench: Bench, rounds: int, steps: int = 4) -> dict[str, object]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..jano.complexity import Features
+from ..jano.levels.complexity import Features
 from .demo_models import Demo, OnStep, Sampling
 
 

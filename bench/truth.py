@@ -8,8 +8,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ..jano.complexity import frame_change
-from ..jano.grid import TokenGrid
+from ..jano.levels.complexity import frame_change
+from ..jano.levels.grid import TokenGrid
 from .trajectory import Trajectory
 
 Truth = Callable[[Trajectory, TokenGrid], Tensor]

@@ -22,7 +22,7 @@ def load_frames(path: Path) -> Tensor:
 
 def closeness(reference: Path, made: Path) -> dict[str, float]:
     """PSNR in dB and SSIM, means over the frames; of an animation the worst frame's PSNR too."""
-    quality = import_pack("jano.quality")
+    quality = import_pack("jano.show.quality")
     pair = [load_frames(path) for path in (reference, made)]
     psnr = quality.psnr(*pair)
     figures = {"psnr_db": round(float(psnr.mean()), 2), "ssim": round(float(quality.ssim(*pair).mean()), 4)}

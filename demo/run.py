@@ -130,7 +130,7 @@ def save_result(server: Server, outputs: dict[str, dict], stem: str) -> Path:
     """Writes the picture or the clip, of a clip a contact sheet too."""
     path = save(server, next(outputs[kind] for kind in SAVERS if kind in outputs), stem)
     if path.suffix != ".png":
-        sheet = import_pack("jano.render").contact_sheet(load_frames(path).float(), most=9)
+        sheet = import_pack("jano.show.render").contact_sheet(load_frames(path).float(), most=9)
         write_picture(sheet, OUT / f"{stem}.png")
     return path
 

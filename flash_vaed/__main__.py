@@ -147,7 +147,7 @@ class Terminal:
 
 def perceptual_of(path: Path, device: str) -> Callable[[Tensor, Tensor], Tensor]:
     """LPIPS with the user's weights."""
-    from jano.lpips import lpips, require_weights
+    from jano.show.lpips import lpips, require_weights
 
     weights = {name: value.float().to(device) for name, value in read_weights(path).items()}
     require_weights(weights)

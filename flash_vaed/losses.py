@@ -16,7 +16,7 @@ SMALLEST_FOR_LPIPS = 35
 """Pixels, with AlexNet."""
 
 Perceptual = Callable[[Tensor, Tensor], Tensor]
-"""Distance of frames (N, H, W, 3) in 0 to 1 from a reference: (N,), as jano.lpips."""
+"""Distance of frames (N, H, W, 3) in 0 to 1 from a reference: (N,), as jano.show.lpips."""
 
 
 def pictures(clip: Tensor) -> Tensor:

@@ -7,9 +7,8 @@ import time
 import torch
 from torch import Tensor
 
-from .grid import TokenGrid
-from .report import RunReport, StepRecord
-from .schedule import StepClass
+from .levels.grid import TokenGrid
+from .show.report import RunReport, StepClass, StepRecord
 
 
 class Account:
@@ -58,6 +57,22 @@ class Account:
         record = self.record
         record.step_class, record.computed = StepClass.SKIPPED, self._mask(torch.empty(0, dtype=torch.long))
         record.all_tokens += tokens
+
+    def note(self, sentence: str) -> None:
+        """Something that the user should know of an accelerated run."""
+        self._report.notes.append(sentence)
+
+    def fall_back(self, reason: str) -> None:
+        """Why something is computed natively; each reason once."""
+        self._report.add_fallback(reason)
+
+    def measured(self, spread: float) -> None:
+        """The spread of the forecast errors over the regions, as known by now."""
+        self._report.spread = spread
+
+    def cached(self, num_bytes: int) -> None:
+        """Keys and values take this much now."""
+        self._report.cache_bytes_peak = max(self._report.cache_bytes_peak, num_bytes)
 
     def _mask(self, tokens: Tensor) -> Tensor:
         """(frames, rows, columns) bool on the CPU, True at these tokens."""

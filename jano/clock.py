@@ -16,6 +16,11 @@ def log_odds(sigma: float) -> float:
     return math.log(max(sigma, ODDS_FLOOR) / (1.0 - sigma + ODDS_FLOOR))
 
 
+def share_of_steps(share: float, num_steps: int) -> int:
+    """A share of the steps as a count, rounded up, so that any share above 0 gives at least one step."""
+    return math.ceil(share * num_steps - 1e-9)
+
+
 @dataclass(frozen=True)
 class Moment:
     """An evaluation at the noise level `sigma`, in the step of this index, which goes from sigma `start` to `end`."""
@@ -28,6 +33,11 @@ class Moment:
     @property
     def time(self) -> float:
         return log_odds(self.sigma)
+
+    @property
+    def share_moved(self) -> float:
+        """Share of the way from x to the prediction that the step goes; nothing where it does not leave its sigma."""
+        return 0.0 if self.end >= self.start else 1.0 - self.end / self.start
 
     def is_before(self, other: Moment) -> bool:
         """Whether the sampler, at `other` before, went back: what it saw there is no past of this evaluation."""

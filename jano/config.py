@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from math import inf
 from numbers import Integral, Real
 from typing import ClassVar
@@ -109,10 +109,10 @@ class SchedulerConfig(Settings):
     """Which tokens are computed when.
 
     With a `tolerance`, or a `target_speedup` from which one is solved, the measured error of the forecasts decides
-    (error_control.py). Without, a level with interval r is computed every r-th step (paper section 5.2).
+    (whole/control.py). Without, a level with interval r is computed every r-th step (paper section 5.2).
     `cooldown` is the share of full steps at the end. `settling` is the log odds of sigma in which a forecast's rate of
-    change dies down by e (forecast.py); "hold" repeats the last computed prediction. `correct` repairs afterwards what
-    forecasts did (correction.py): None with the samplers that gain by it.
+    change dies down by e (forecast/history.py); "hold" repeats the last computed prediction. `correct` repairs
+    afterwards what forecasts did (forecast/repair.py): None with the samplers that gain by it.
     """
 
     static_threshold: float = 0.4
@@ -158,9 +158,3 @@ class SchedulerConfig(Settings):
     def controlled(self) -> bool:
         """Whether measured errors decide, and not intervals per level."""
         return self.tolerance > 0.0 or self.target_speedup > 0.0
-
-
-def without_region_default(analyzer: AnalyzerConfig, family_region: tuple[int, int, int]) -> AnalyzerConfig:
-    """The analyzer with the family's region size in place of every 0."""
-    region = tuple(own or default for own, default in zip(analyzer.region, family_region, strict=True))
-    return replace(analyzer, region=region)

@@ -9,8 +9,8 @@ from comfy_api.latest import io, ui
 
 from ..jano.adapters.inputs import pictures_of
 from ..jano.adapters.weights import lpips_weights
-from ..jano.quality import compare
-from ..jano.render import contact_sheet, difference_map
+from ..jano.show.quality import compare
+from ..jano.show.render import contact_sheet, difference_map
 from .types import CATEGORY, NAME_ALIASES
 
 

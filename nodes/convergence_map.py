@@ -6,7 +6,7 @@ from comfy_api.latest import io, ui
 
 from ..jano.adapters.inputs import pictures_of, samples_of
 from ..jano.adapters.settings import report_of
-from ..jano.render import computed_masks, level_overlay, level_sheet, notice
+from ..jano.show.render import computed_masks, level_overlay, level_sheet, notice
 from .types import CATEGORY, NAME_ALIASES, LevelMapType
 
 

@@ -9,8 +9,8 @@ from comfy_api.latest import io, ui
 
 from ..flash_vaed.timing import first_latents, savings, timed_decode
 from ..jano.adapters.weights import lpips_weights
-from ..jano.quality import compare
-from ..jano.render import contact_sheet, notice, side_by_side
+from ..jano.show.quality import compare
+from ..jano.show.render import contact_sheet, notice, side_by_side
 from .types import CATEGORY, NAME_ALIASES
 
 

@@ -16,7 +16,7 @@ from ..flash_vaed.host_vae import load_vae
 from ..flash_vaed.lessons import Size
 from ..flash_vaed.make import Order
 from ..jano.adapters.weights import lpips_weights
-from ..jano.lpips import lpips
+from ..jano.show.lpips import lpips
 from .types import CATEGORY, NAME_ALIASES
 
 RECIPE, PLAN, SIZE = Recipe(), Plan(), Size()

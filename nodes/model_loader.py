@@ -7,7 +7,7 @@ from comfy_api.latest import io
 
 from ..jano.adapters.patch import load_model, schedule
 from ..jano.adapters.settings import Loader
-from ..jano.presets import QUALITIES
+from ..jano.presets import QUALITIES, schedule_of
 from .types import CATEGORY, SEARCH_ALIASES, own_id
 
 
@@ -49,4 +49,4 @@ class JanoModelLoader(io.ComfyNode):
         loader = Loader(
             "JanoModelLoader", (("unet_name", unet_name), ("weight_dtype", weight_dtype), ("quality", quality))
         )
-        return io.NodeOutput(schedule(model, quality, node_id=own_id(cls), loader=loader))
+        return io.NodeOutput(schedule(model, schedule_of(quality, {}), preset=True, node_id=own_id(cls), loader=loader))

@@ -8,7 +8,7 @@ from comfy_api.latest import io, ui
 
 from ..jano.adapters.inputs import samples_of
 from ..jano.adapters.settings import report_of
-from ..jano.render import step_chart
+from ..jano.show.render import step_chart
 from .types import CATEGORY, NAME_ALIASES
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..jano.adapters.patch import analyze, schedule
-from ..jano.complexity import SCORE_FUNCTIONS
 from ..jano.config import MOST_SPEEDUP, AnalyzerConfig, SchedulerConfig
-from ..jano.presets import QUALITIES, schedule_complaint
+from ..jano.levels.complexity import SCORE_FUNCTIONS
+from ..jano.presets import QUALITIES, schedule_complaint, schedule_of
 from .types import CATEGORY, NAME_ALIASES, SEARCH_ALIASES, LevelMapType, own_id
 
 ANALYZER = AnalyzerConfig()
@@ -177,7 +177,8 @@ class JanoScheduler(io.ComfyNode):
             "cooldown": cooldown,
             "target_speedup": target_speedup,
         }
-        return io.NodeOutput(schedule(model, quality, custom, level_map=level_map, node_id=own_id(cls)))
+        made, preset = schedule_of(quality, custom), quality != "custom"
+        return io.NodeOutput(schedule(model, made, preset, level_map=level_map, node_id=own_id(cls)))
 
     @classmethod
     def validate_inputs(

@@ -3,7 +3,7 @@
 import { isSet } from "./packed.js";
 import { pictureBlob } from "./picture.js";
 
-// As in jano/render.py: told apart with any kind of colour blindness, in lightness too.
+// As in jano/show/render.py (a test holds them equal): told apart with any kind of colour blindness, in lightness too.
 const LEVEL_COLOURS = { 1: [26, 64, 153], 2: [242, 184, 51], 3: [217, 51, 64] };
 const TINT = 0.42;
 const SHADE = 0.62;

@@ -9,7 +9,7 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
-from ..levels import LevelMap
+from ..levels.map import LevelMap
 
 
 def model_of(value: object) -> ModelPatcher:

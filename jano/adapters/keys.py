@@ -10,7 +10,6 @@ import torch
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
-from ..kv_cache import Chunks
 from .identity import Same, identity
 from .live import Live
 
@@ -67,7 +66,7 @@ def with_question(model_options: dict, question: Question) -> dict:
     return {**model_options, "transformer_options": {**options, QUESTION: question}}
 
 
-def chunk_keys(options: dict) -> Chunks:
+def chunk_keys(options: dict) -> tuple[Hashable, ...]:
     """The key of each conditioning chunk of a batch.
 
     The same conditioning can stand on both sides of CFG, and skip-layer guidance evaluates it with blocks replaced.

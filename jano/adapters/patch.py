@@ -6,9 +6,8 @@ import comfy.sd
 import torch
 from comfy.model_patcher import ModelPatcher
 
-from ..config import AnalyzerConfig, shown
-from ..levels import LevelMap
-from ..presets import schedule_of
+from ..config import AnalyzerConfig, SchedulerConfig, shown
+from ..levels.map import LevelMap
 from .inputs import level_map_of, model_of
 from .sampling import install
 from .settings import Loader, settings_of, with_settings
@@ -38,22 +37,22 @@ def analyze(model: ModelPatcher, analyzer: AnalyzerConfig, node_id: str | None =
 
 def schedule(
     model: ModelPatcher,
-    quality: str,
-    custom: dict | None = None,
+    scheduler: SchedulerConfig,
+    preset: bool = False,
     level_map: LevelMap | None = None,
     node_id: str | None = None,
     loader: Loader | None = None,
 ) -> ModelPatcher:
-    """A clone of `model` that computes less; `custom` holds the knobs of quality "custom".
+    """A clone of `model` that computes less; `preset` tells that a quality was chosen, and not what makes it.
 
     A `level_map` of the run before spares this one drawing its own and measuring errors first. The node `node_id` shows
     the runs; `loader` describes it where the host may keep this MODEL for another one.
     """
     clone = with_settings(
         model_of(model),
-        scheduler=schedule_of(quality, custom or {}),
+        scheduler=scheduler,
         level_map=level_map_of(level_map),
-        preset=quality != "custom",
+        preset=preset,
         node_id=node_id,
         loader=loader,
     )

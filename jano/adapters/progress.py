@@ -17,10 +17,9 @@ from dataclasses import dataclass, field
 import numpy
 from torch import Tensor
 
-from ..grid import THW
-from ..levels import LevelMap
-from ..report import RunReport
-from ..schedule import StepClass
+from ..levels.grid import THW
+from ..levels.map import LevelMap
+from ..show.report import RunReport, StepClass
 from .shown_on import executing_context
 
 log = logging.getLogger(__name__)

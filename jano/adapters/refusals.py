@@ -9,16 +9,14 @@ from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ..clock import SAME_STEP
-from ..presets import FEWEST_STEPS
-from ..run import Run
-from .families import family_of, supported
-from .keys import QUESTION, Question
 from .noise import Noise, noise_of
 
 # They evaluate the model at sigmas of their own, so that a level's interval in steps means nothing.
 ADAPTIVE_SAMPLERS = ("dpm_adaptive", "dpm_fast")
-# They run inside the blocks and expect every token.
-BLOCK_PATCHES = ("post_input", "attn1_patch", "attn1_output_patch", "attn2_patch")
+# Steps from which a preset gains: it leaves steps out, and comes closer than a run of as many steps as it computed
+# (`bench/run.py short_runs`). With the other samplers that is so from 9 on.
+FEWEST_STEPS = {"sample_euler": 6, "sample_heun": 6, "sample_unipc": 8, "sample_unipc_bh2": 8}
+FEWEST_WITH_OTHERS = 9
 # By which a schedule's first sigma may miss 1.
 ROUNDING = 1e-4
 
@@ -28,16 +26,11 @@ def sampler_name(sampler: object) -> str:
     return getattr(getattr(sampler, "sampler_function", None), "__name__", "")
 
 
-def unsupported_model(model: ModelPatcher, by_level: bool) -> str:
+def unsupported_model(model: ModelPatcher) -> str:
     """Why this model runs natively; empty when Jano can accelerate it."""
-    network, name = model.model.diffusion_model, type(model.model.diffusion_model).__name__
+    name = type(model.model.diffusion_model).__name__
     if noise_of(model) is None:
         return f"{name} is sampled in a way that Jano does not know (supported: flow, eps, v and EDM models)"
-    if by_level and family_of(network) is None:
-        return (
-            f"intervals by level need a model class that Jano knows ({supported()}), not {name}; a quality preset, "
-            "or a target_speedup, works on every model"
-        )
     return ""
 
 
@@ -54,8 +47,10 @@ def unsupported_sampling(sampler: object, is_preset: bool, num_steps: int) -> st
     name = sampler_name(sampler)
     if num_steps < 1:
         return "the run has no steps"
-    if is_preset and num_steps < FEWEST_STEPS:
-        return f"{num_steps} steps are too few to gain anything (from {FEWEST_STEPS} on, or with quality custom)"
+    fewest = FEWEST_STEPS.get(name, FEWEST_WITH_OTHERS)
+    if is_preset and num_steps < fewest:
+        told = name or "this sampler"
+        return f"{num_steps} steps are too few to gain anything with {told} (from {fewest} on, or with quality custom)"
     if name.startswith(ADAPTIVE_SAMPLERS):
         return f"the sampler {name} chooses its own steps (any sampler with fixed steps works)"
     return ""
@@ -72,34 +67,13 @@ def unsupported_sigmas(model: ModelPatcher, sigmas: Tensor) -> str:
     return ""
 
 
-def conflicting_node(model_options: dict, by_level: bool) -> str:
-    """Which other node on the same model makes the run native; inside the transformer only runs by level mind."""
-    options = model_options["transformer_options"]
-    wrappers = options.get("wrappers", {})
+def conflicting_node(model_options: dict) -> str:
+    """Which other node on the same model makes the run native."""
+    wrappers = model_options["transformer_options"].get("wrappers", {})
     if "easycache" in wrappers.get(WrappersMP.DIFFUSION_MODEL, {}):
         return "EasyCache is on the same model (remove one of the two)"
     if "multigpu_clones" in model_options:
         return "the model is split over several GPUs"
     if model_options.get("context_handler") is not None:
         return "context windows are on"
-    if by_level and "torch.compile" in wrappers.get(WrappersMP.APPLY_MODEL, {}):
-        return "the model is compiled, which intervals by level do not allow (quality presets do)"
-    return patched_blocks(options) if by_level else ""
-
-
-def patched_blocks(options: dict) -> str:
-    if any(options.get("patches", {}).get(name) for name in BLOCK_PATCHES):
-        return "another node patches attention inside the blocks"
     return ""
-
-
-def unsupported_call(run: Run, x: Tensor, options: dict) -> str:
-    """Why one call of the transformer is native while the run is not."""
-    if not run.accepts(x):
-        return "a conditioning covers only part of the latent (area or window)"
-    if x.shape[0] != len(options.get("uuids", ())) * run.latent_shape[0]:
-        return "another node calls the model with batches of its own"
-    if len(options["uuids"]) != len(options.get("cond_or_uncond", ())):
-        return "another node calls the model without telling the sides of the guidance (cond_or_uncond)"
-    question: Question | None = options.get(QUESTION)
-    return (question.native if question else "") or patched_blocks(options)

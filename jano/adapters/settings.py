@@ -12,8 +12,8 @@ from comfy.utils import pack_latents
 from torch import Tensor
 
 from ..config import AnalyzerConfig, SchedulerConfig
-from ..levels import LevelMap
-from ..report import RunReport
+from ..levels.map import LevelMap
+from ..show.report import RunReport
 from .inputs import model_of
 
 KEY = "jano"

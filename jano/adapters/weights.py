@@ -6,8 +6,8 @@ from pathlib import Path
 
 import comfy.utils
 
-from ..lpips import FILE, Weights, complaint
-from ..quality import NO_LPIPS
+from ..show.lpips import FILE, Weights, complaint
+from ..show.quality import NO_LPIPS
 
 
 def lpips_weights(models: Path) -> tuple[Weights | None, str]:

@@ -12,12 +12,12 @@ import comfy.samplers
 import torch
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
-from comfyui_jano.jano.adapters.patch import schedule
 from comfyui_jano.jano.adapters.settings import report_of
-from comfyui_jano.jano.report import RunReport
-from comfyui_jano.jano.run import NOTHING_FROZEN
-from comfyui_jano.jano.schedule import Level
+from comfyui_jano.jano.by_level.engine import NOTHING_FROZEN
+from comfyui_jano.jano.levels.map import Level
+from comfyui_jano.jano.show.report import RunReport
 from comfyui_jano.tests.host import tiny
+from comfyui_jano.tests.host.tiny import with_scheduler
 from torch import Tensor
 
 Evaluate = Callable[[object, list, Tensor, Tensor, dict], list[Tensor]]
@@ -65,7 +65,7 @@ def same_input(
     cells = chosen.grid.cells(chosen.mask(frozenset({Level.ACTIVE})))
     cells = cells if len(size) == 3 else cells[0]
     poison, passes = Poison(cells), Passes(cells, chosen.share()[Level.ACTIVE])
-    model = schedule(model, "custom", OFTEN_AND_NEVER, level_map=chosen)
+    model = with_scheduler(model, "custom", OFTEN_AND_NEVER, level_map=chosen)
     model.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, "poison", poison)
 
     def sampler(guided: object, x: Tensor, sigmas: Tensor, extra_args: dict, **_: object) -> Tensor:

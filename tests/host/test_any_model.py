@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import pytest
 import torch
 from comfy.model_patcher import ModelPatcher
-from comfyui_jano.jano.adapters.patch import analyze, schedule
+from comfyui_jano.jano.adapters.patch import analyze
 from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.jano.config import AnalyzerConfig
-from comfyui_jano.tests.host.test_error_control import ANY_ERROR, NO_ERROR
-from comfyui_jano.tests.host.tiny import sample
+from comfyui_jano.tests.host.tiny import sample, with_scheduler
 from comfyui_jano.tests.host.tiny_others import EVEN_CLIP, KNOWN, OTHERS, Other, flow_rvs
+from comfyui_jano.tests.host.whole.test_error_control import ANY_ERROR, NO_ERROR
 from torch import Tensor
 
 EVERY_MODEL = {**OTHERS, **KNOWN}
@@ -35,14 +35,14 @@ def test_where_no_error_is_tolerated_the_picture_is_that_without_the_node(case: 
     model, other, _ = case
     expected = picture(model, other, 9, cfg)
     assert expected.isfinite().all()
-    assert torch.equal(picture(schedule(model, "custom", NO_ERROR), other, 9, cfg), expected)
+    assert torch.equal(picture(with_scheduler(model, "custom", NO_ERROR), other, 9, cfg), expected)
 
 
 def test_half_of_the_steps_call_no_transformer(case: tuple) -> None:
     model, other, _ = case
     calls = []
     hook = model.model.diffusion_model.register_forward_pre_hook(lambda *_: calls.append(1))
-    accelerated = schedule(model, "custom", ANY_ERROR)
+    accelerated = with_scheduler(model, "custom", ANY_ERROR)
     report = report_of(accelerated, picture(accelerated, other, 20))
     hook.remove()
     assert (report.verdict, report.fallbacks) == ("accelerated", [])
@@ -53,7 +53,7 @@ def test_half_of_the_steps_call_no_transformer(case: tuple) -> None:
 
 def test_intervals_by_level_need_blocks_that_jano_knows(case: tuple) -> None:
     model, other, is_known = case
-    by_level = schedule(model, "custom")
+    by_level = with_scheduler(model, "custom")
     report = report_of(by_level, picture(by_level, other, 6))
     if is_known:
         assert (report.verdict, report.fallbacks) == ("accelerated", [])
@@ -77,7 +77,7 @@ def test_an_analyzer_reads_a_model_that_jano_does_not_know() -> None:
 
 def test_flow_rvs_turns_a_picture_into_another_and_is_left_alone() -> None:
     model = flow_rvs()
-    accelerated = schedule(model, "custom", ANY_ERROR)
+    accelerated = with_scheduler(model, "custom", ANY_ERROR)
     samples = sample(accelerated, 20, size=EVEN_CLIP)
     assert torch.equal(samples, sample(model, 20, size=EVEN_CLIP))
     (reason,) = report_of(accelerated, samples).fallbacks

@@ -19,7 +19,7 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from comfy.nested_tensor import NestedTensor
 from comfy_extras.nodes_primitive import Float
-from comfyui_jano.jano.adapters.patch import analyze, schedule
+from comfyui_jano.jano.adapters.patch import analyze
 from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.jano.config import SCORES, AnalyzerConfig
 from comfyui_jano.nodes.compare import JanoCompare
@@ -29,7 +29,7 @@ from comfyui_jano.nodes.report import JanoReport
 from comfyui_jano.nodes.tune import JanoAnalyzer, JanoScheduler
 from comfyui_jano.tests.host import tiny
 from comfyui_jano.tests.host.test_nodes import alexnet, prepared, run
-from comfyui_jano.tests.host.tiny import sample
+from comfyui_jano.tests.host.tiny import sample, with_scheduler
 from comfyui_jano.tests.host.tiny_others import audio_with_video
 from torch import Tensor
 
@@ -194,7 +194,7 @@ BY_TYPE = {"IMAGE": PICTURES, "LATENT": LATENTS, "MODEL": MODELS}
 
 
 def accelerated(model: ModelPatcher) -> ModelPatcher:
-    made = schedule(model, "custom")
+    made = with_scheduler(model, "custom")
     sample(made)
     return made
 
@@ -252,7 +252,7 @@ def test_pictures_of_any_channels_are_compared_and_laid_under_the_map(
     markdown, difference = run(JanoCompare, reference=picture, image=picture + 0.1).args
     assert "20.00 dB" in markdown
     assert difference.shape[0] == frames
-    model = schedule(flux, "custom")
+    model = with_scheduler(flux, "custom")
     for latent in ({"samples": sample(model)}, LATENT):  # with a map, and with a notice in its place
         assert run(JanoConvergenceMap, model=model, latent=latent, image=picture).args[0].shape[-1] == 3
 
@@ -306,7 +306,7 @@ def test_a_broken_file_of_weights_costs_lpips_alone(tmp_path, monkeypatch, conte
 @pytest.fixture(scope="module")
 def two_parts() -> Iterator[tuple[ModelPatcher, NestedTensor]]:
     model, empty = audio_with_video()
-    model = schedule(model, "balanced")
+    model = with_scheduler(model, "balanced")
     noise = comfy.sample.prepare_noise(empty, 1)
     prompts = (tiny.conditioning(1, frame_rate=25), tiny.conditioning(2, frame_rate=25))
     with torch.inference_mode():
@@ -355,7 +355,7 @@ def test_predictions_that_are_no_numbers_run_to_the_end(
     """As without Jano, and the user is told; 1e30 is one whose square is none."""
     broken = flux.clone()
     broken.set_model_sampler_post_cfg_function(lambda args: args["denoised"] * value)
-    model = schedule(broken, *SETTINGS[setting])
+    model = with_scheduler(broken, *SETTINGS[setting])
     model = analyze(model, AnalyzerConfig(score=score, fill_holes=fill_holes))
     made = sample(model)
     report = report_of(model, made)

@@ -7,11 +7,10 @@ from collections.abc import Callable
 import pytest
 import torch
 from comfy.model_patcher import ModelPatcher
-from comfyui_jano.jano.adapters.patch import schedule
 from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.tests.host.test_conditioning import limited
 from comfyui_jano.tests.host.test_trained_flux import distance, said
-from comfyui_jano.tests.host.tiny import sample
+from comfyui_jano.tests.host.tiny import sample, with_scheduler
 from torch import Tensor
 
 STEPS, CHANGE = 28, 0.3
@@ -51,7 +50,7 @@ def test_the_repair_gains_where_the_question_changes(
 ) -> None:
     model, error = changed(trained), {}
     for correct in (True, False):
-        half = schedule(model, "custom", {**HALF, "correct": correct})
+        half = with_scheduler(model, "custom", {**HALF, "correct": correct})
         made = [picture(half, seed) for seed in (2, 3)]
         assert report_of(half, made[-1]).computed_token_fraction == pytest.approx(0.5, abs=0.05)
         full = [picture(model, seed) for seed in (2, 3)]
@@ -60,7 +59,7 @@ def test_the_repair_gains_where_the_question_changes(
 
 
 def test_a_new_question_is_asked_twice_before_it_is_forecast(trained: ModelPatcher) -> None:
-    model = schedule(trained, "draft")
+    model = with_scheduler(trained, "draft")
     report = report_of(model, prompt_to_prompt(model, 2))
     computed = [record.computed_share == 1.0 for record in report.steps]
     change = next(step for step in range(1, STEPS) if not computed[step - 1] and computed[step] and computed[step + 1])
@@ -74,7 +73,7 @@ def test_guidance_that_sways_with_the_prediction_is_no_change(trained: ModelPatc
     swaying.set_model_sampler_post_cfg_function(
         lambda args: args["denoised"] * (0.7 + 0.3 * args["cond_denoised"].std() / args["denoised"].std())
     )
-    model = schedule(swaying, "balanced")
-    plain = schedule(trained, "balanced")
+    model = with_scheduler(swaying, "balanced")
+    plain = with_scheduler(trained, "balanced")
     shares = [report_of(m, one_prompt(m, 2)).computed_token_fraction for m in (model, plain)]
     assert shares[0] == pytest.approx(shares[1], abs=0.1)

@@ -11,14 +11,12 @@ import pytest
 import torch
 from comfy.model_patcher import ModelPatcher
 from comfy_extras.nodes_slg import SkipLayerGuidanceDiT
-from comfyui_jano.jano.adapters.patch import schedule
-from comfyui_jano.jano.adapters.sampling import chunk_keys
+from comfyui_jano.jano.adapters.keys import chunk_keys
 from comfyui_jano.jano.adapters.settings import report_of
-from comfyui_jano.jano.report import RunReport
-from comfyui_jano.jano.schedule import StepClass
+from comfyui_jano.jano.show.report import RunReport, StepClass
+from comfyui_jano.tests.host.by_level.test_partial_exact import controlnet
 from comfyui_jano.tests.host.passes import assert_exact, same_input
-from comfyui_jano.tests.host.test_partial_exact import controlnet
-from comfyui_jano.tests.host.tiny import conditioning, level_map, sample
+from comfyui_jano.tests.host.tiny import conditioning, level_map, sample, with_scheduler
 from torch import Tensor
 
 CFG = 4.0
@@ -45,7 +43,7 @@ def limited(conds: list, **limits: object) -> list:
 def test_batches_that_form_and_split_during_a_run_change_nothing(flux: ModelPatcher) -> None:
     pictures, timelines = [], []
     for together in (lambda step: True, lambda step: False, lambda step: step % 3 == 0):
-        model = schedule(flux, "custom", level_map=level_map(flux))
+        model = with_scheduler(flux, "custom", level_map=level_map(flux))
         model.set_model_sampler_calc_cond_batch_function(CondBatches(together))
         picture, report = run(model)
         assert report.fallbacks == []
@@ -84,7 +82,7 @@ def test_one_conditioning_on_both_sides_has_a_cache_for_each() -> None:
 
 @pytest.mark.parametrize("tokens", [8, 5], ids=["in one batch", "in a call of its own"])
 def test_a_conditioning_that_starts_later_is_computed_in_full_at_first(flux: ModelPatcher, tokens: int) -> None:
-    model = schedule(flux, "custom", level_map=level_map(flux))
+    model = with_scheduler(flux, "custom", level_map=level_map(flux))
     late = limited(conditioning(3, tokens=tokens), start_percent=0.5)
     _, report = run(model, positive=[*conditioning(1), *late])
     assert report.fallbacks == []
@@ -100,14 +98,14 @@ def test_a_conditioning_that_starts_later_is_computed_in_full_at_first(flux: Mod
 def test_a_late_conditioning_with_nothing_frozen_is_no_node(flux: ModelPatcher) -> None:
     positive = [*conditioning(1), *limited(conditioning(3), start_percent=0.5)]
     without = sample(flux, cfg=CFG, positive=positive)
-    assert torch.equal(run(schedule(flux, "custom", EVERY_STEP), positive=positive)[0], without)
+    assert torch.equal(run(with_scheduler(flux, "custom", EVERY_STEP), positive=positive)[0], without)
 
 
 # --- a part of the picture
 
 
 def test_calls_for_an_area_are_native_and_the_others_are_not(flux: ModelPatcher, caplog) -> None:
-    model = schedule(flux, "custom")
+    model = with_scheduler(flux, "custom")
     area = limited(conditioning(3), area=(8, 8, 2, 2), strength=1.0)
     _, report = run(model, positive=[*conditioning(1), *area])
     assert report.fallbacks == [PART_OF_LATENT]
@@ -118,7 +116,7 @@ def test_calls_for_an_area_are_native_and_the_others_are_not(flux: ModelPatcher,
 def test_an_area_with_nothing_frozen_is_no_node(flux: ModelPatcher) -> None:
     positive = [*conditioning(1), *limited(conditioning(3), area=(8, 8, 2, 2), strength=1.0)]
     without = sample(flux, cfg=CFG, positive=positive)
-    assert torch.equal(run(schedule(flux, "custom", EVERY_STEP), positive=positive)[0], without)
+    assert torch.equal(run(with_scheduler(flux, "custom", EVERY_STEP), positive=positive)[0], without)
 
 
 # --- the same conditioning once more, with blocks left out
@@ -145,8 +143,8 @@ def test_skip_layer_guidance_has_caches_of_its_own(flux: ModelPatcher, layers: t
 @pytest.mark.parametrize("layers", [("", "1"), ("0", "")], ids=["single", "all double"])
 def test_skip_layer_guidance_with_nothing_frozen_is_no_node(flux: ModelPatcher, layers: tuple[str, str]) -> None:
     guided = SkipLayerGuidanceDiT.execute(flux, 3.0, 0.0, 1.0, *layers).args[0]
-    assert torch.equal(run(schedule(guided, "custom", EVERY_STEP))[0], sample(guided, cfg=CFG))
-    assert run(schedule(guided, "custom"))[1].fallbacks == []
+    assert torch.equal(run(with_scheduler(guided, "custom", EVERY_STEP))[0], sample(guided, cfg=CFG))
+    assert run(with_scheduler(guided, "custom"))[1].fallbacks == []
 
 
 # --- where whole steps are skipped
@@ -154,7 +152,7 @@ def test_skip_layer_guidance_with_nothing_frozen_is_no_node(flux: ModelPatcher, 
 
 def test_a_late_conditioning_is_computed_at_once_where_whole_steps_are_skipped(flux: ModelPatcher) -> None:
     positive = [*conditioning(1), *limited(conditioning(3, tokens=5), start_percent=0.7)]
-    report = run(schedule(flux, "custom", ANY_ERROR), positive=positive, steps=20)[1]
+    report = run(with_scheduler(flux, "custom", ANY_ERROR), positive=positive, steps=20)[1]
     assert (report.verdict, report.fallbacks) == ("accelerated", [])
     chunks = [record.all_tokens // report.num_tokens for record in report.steps]
     first = chunks.index(3)
@@ -165,7 +163,7 @@ def test_a_late_conditioning_is_computed_at_once_where_whole_steps_are_skipped(f
 
 def test_an_area_is_no_reason_not_to_skip_whole_steps(flux: ModelPatcher) -> None:
     positive = [*conditioning(1), *limited(conditioning(3), area=(8, 8, 2, 2), strength=1.0)]
-    report = run(schedule(flux, "custom", ANY_ERROR), positive=positive, steps=20)[1]
+    report = run(with_scheduler(flux, "custom", ANY_ERROR), positive=positive, steps=20)[1]
     assert (report.verdict, report.fallbacks) == ("accelerated", [])
     assert report.computed_token_fraction < 0.5
 
@@ -183,7 +181,7 @@ SIZE = (16, 24)  # the host's own pixel ControlNet cannot do odd ones
 
 def test_in_skipped_steps_no_controlnet_is_evaluated(flux: ModelPatcher) -> None:
     positive, calls = with_controlnet()
-    report = run(schedule(flux, "custom", ANY_ERROR), positive=positive, steps=20, size=SIZE)[1]
+    report = run(with_scheduler(flux, "custom", ANY_ERROR), positive=positive, steps=20, size=SIZE)[1]
     assert (report.verdict, report.fallbacks) == ("accelerated", [])
     computed = [record for record in report.steps if record.step_class is StepClass.FULL]
     assert len(computed) <= 10
@@ -193,7 +191,7 @@ def test_in_skipped_steps_no_controlnet_is_evaluated(flux: ModelPatcher) -> None
 def test_a_controlnet_that_comes_and_goes_is_seen_at_once(flux: ModelPatcher) -> None:
     positive, calls = with_controlnet(timestep_percent_range=(0.65, 0.8))
     sigma = [flux.model.model_sampling.percent_to_sigma(percent) for percent in (0.65, 0.8)]
-    report = run(schedule(flux, "custom", ANY_ERROR), positive=positive, steps=20, size=SIZE)[1]
+    report = run(with_scheduler(flux, "custom", ANY_ERROR), positive=positive, steps=20, size=SIZE)[1]
     on = [record for record in report.steps if sigma[1] <= record.sigma <= sigma[0]]
     off = report.steps[on[-1].step + 1]
     assert calls
@@ -208,7 +206,7 @@ def test_a_lora_that_is_scheduled_over_the_steps_is_seen_at_once(flux: ModelPatc
         frames.add(comfy.hooks.HookKeyframe(strength, start))
     hooks.set_keyframes_on_hooks(frames)
     changes = flux.model.model_sampling.percent_to_sigma(0.6)
-    report = run(schedule(flux, "custom", ANY_ERROR), positive=conditioning(1, hooks=hooks), steps=20)[1]
+    report = run(with_scheduler(flux, "custom", ANY_ERROR), positive=conditioning(1, hooks=hooks), steps=20)[1]
     assert (report.verdict, report.fallbacks) == ("accelerated", [])
     at = next(record.step for record in report.steps if torch.tensor(record.sigma) <= changes)  # as the host compares
     assert [record.step_class for record in report.steps[at - 1 : at + 3]] == NEW_QUESTION
@@ -233,7 +231,7 @@ def test_keyframes_go_on_in_skipped_steps(flux: ModelPatcher) -> None:
         sample(model, 20, positive=conditioning(1, hooks=hooks))
         return found
 
-    full, ours = strengths(flux.clone()), strengths(schedule(flux, "custom", ANY_ERROR))
+    full, ours = strengths(flux.clone()), strengths(with_scheduler(flux, "custom", ANY_ERROR))
     assert len(set(full.values())) == 6
     assert {sigma: full[sigma] for sigma in ours} == ours
     changed = [sigma for sigma, before in zip(list(full)[1:], full.values(), strict=False) if full[sigma] != before]
@@ -242,7 +240,7 @@ def test_keyframes_go_on_in_skipped_steps(flux: ModelPatcher) -> None:
 
 def test_skip_layer_guidance_where_whole_steps_are_skipped(flux: ModelPatcher) -> None:
     guided = SkipLayerGuidanceDiT.execute(flux, 3.0, 0.0, 1.0, "", "1").args[0]
-    report = run(schedule(guided, "custom", ANY_ERROR), steps=20)[1]
+    report = run(with_scheduler(guided, "custom", ANY_ERROR), steps=20)[1]
     assert (report.verdict, report.fallbacks) == ("accelerated", [])
     assert report.computed_token_fraction < 0.5
     assert {record.all_tokens for record in report.steps} == {3 * report.num_tokens}
@@ -259,7 +257,7 @@ def test_the_same_conditioning_asked_for_twice_is_forecast_twice(flux: ModelPatc
         seen.append(torch.equal(first[0], second[0]))
         return first
 
-    model = schedule(flux, "custom", ANY_ERROR)
+    model = with_scheduler(flux, "custom", ANY_ERROR)
     model.set_model_sampler_calc_cond_batch_function(twice)
     report = run(model, steps=20)[1]
     assert report.computed_token_fraction < 0.5

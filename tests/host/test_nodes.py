@@ -14,8 +14,8 @@ from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 from comfyui_jano.jano.adapters.settings import settings_of
 from comfyui_jano.jano.config import AnalyzerConfig, SchedulerConfig
-from comfyui_jano.jano.lpips import LAYERS
 from comfyui_jano.jano.presets import schedule_of
+from comfyui_jano.jano.show.lpips import LAYERS
 from comfyui_jano.nodes.compare import JanoCompare
 from comfyui_jano.nodes.convergence_map import JanoConvergenceMap
 from comfyui_jano.nodes.model_loader import JanoModelLoader

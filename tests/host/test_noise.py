@@ -11,11 +11,13 @@ from comfy.model_sampling import CONST, EPS, V_PREDICTION_DDPM, ModelSamplingDis
 from comfy_extras.nodes_model_advanced import ModelSamplingDiscrete as ModelSamplingNode
 from comfy_extras.nodes_void import VOID_DDIM
 from comfyui_jano.jano.adapters.noise import Noise, noise_of
-from comfyui_jano.jano.adapters.patch import schedule
+from comfyui_jano.jano.adapters.patch import analyze
 from comfyui_jano.jano.adapters.settings import report_of
-from comfyui_jano.jano.report import RunReport
+from comfyui_jano.jano.config import AnalyzerConfig
+from comfyui_jano.jano.show.report import RunReport
 from comfyui_jano.tests.host import tiny
 from comfyui_jano.tests.host.test_trained_flux import CFG, distance, said
+from comfyui_jano.tests.host.tiny import with_scheduler
 from torch import Tensor, nn
 
 STEPS = 20
@@ -115,7 +117,7 @@ def test_a_kind_that_scales_noise_in_its_own_way_is_not_known(flux: ModelPatcher
 
 
 def run(model: ModelPatcher, sigmas: Tensor, setting: str | None) -> tuple[Tensor, RunReport]:
-    model = model if setting is None else schedule(model, setting)
+    model = model if setting is None else with_scheduler(model, setting)
     made = tiny.sample(model, STEPS, CFG, "euler", size=(32, 32), seed=3, sigmas=sigmas, **PROMPT)
     return made, report_of(model, made)
 
@@ -130,6 +132,15 @@ def test_added_noise_makes_the_steps_and_the_picture_that_mixed_noise_makes(
     assert other_report.verdict == "accelerated"
     assert [r.step_class for r in other_report.steps] == [r.step_class for r in mixed_report.steps]
     assert distance(other, mixed) < 0.05 * distance(mixed, full)
+
+
+def test_the_map_is_drawn_from_latents_of_any_scale_alike(trained: ModelPatcher) -> None:
+    """By a score of the velocities, which are measured from the latents."""
+    maps = []
+    for model, sigmas in ((trained, FLOW_SIGMAS), (added(trained), FLOW_SIGMAS / (1 - FLOW_SIGMAS))):
+        analysed = analyze(model, AnalyzerConfig(score="curvature"))
+        maps.append(run(analysed, sigmas, None)[1].level_map.scores)
+    torch.testing.assert_close(*maps, atol=0.02, rtol=0)
 
 
 class Preserved(AddedNoise, V_PREDICTION_DDPM):
@@ -156,7 +167,7 @@ def by_void(model: ModelPatcher, steps: int = STEPS) -> Tensor:
 def test_the_hosts_own_sampler_for_cogvideo_makes_the_same_picture(trained: ModelPatcher) -> None:
     """It moves latents as no other sampler does, so that they are forecast but not repaired."""
     model = sampled_by(trained, Preserved(trained.get_model_object("model_sampling")))
-    full, accelerated = by_void(model), schedule(model, "balanced")
+    full, accelerated = by_void(model), with_scheduler(model, "balanced")
     assert distance(full, run(trained, FLOW_SIGMAS, None)[0]) < 0.01  # the same way from noise to picture
     made = by_void(accelerated)
     report = report_of(accelerated, made)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 from comfy.model_patcher import ModelPatcher
-from comfyui_jano.jano.adapters.patch import analyze, schedule
+from comfyui_jano.jano.adapters.patch import analyze
 from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.jano.config import AnalyzerConfig
-from comfyui_jano.jano.schedule import Level
-from comfyui_jano.tests.host.tiny import ODD, level_map, sample
+from comfyui_jano.jano.levels.map import Level
+from comfyui_jano.tests.host.tiny import ODD, level_map, sample, with_scheduler
 
 SAMPLERS = ("euler", "heun", "dpmpp_2m", "uni_pc", "euler_ancestral", "dpmpp_sde")
 EVERY_STEP = {"static_interval": 1, "moderate_interval": 1, "active_interval": 1}
@@ -30,9 +30,9 @@ def test_nothing_frozen_is_no_node(case: tuple, sampler: str, batch: int, cfg: f
     run = {"steps": 6, "sampler": sampler, "batch": batch, "cfg": cfg, "size": size}
     without = sample(model, **run)
     with_jano = {
-        "intervals of one": schedule(model, "custom", EVERY_STEP),
+        "intervals of one": with_scheduler(model, "custom", EVERY_STEP),
         "analyzer alone": analyze(model, AnalyzerConfig()),
-        "all tokens active": schedule(model, "custom", {}, level_map=level_map(model, size, Level.ACTIVE)),
+        "all tokens active": with_scheduler(model, "custom", {}, level_map=level_map(model, size, Level.ACTIVE)),
     }
     for name, patched in with_jano.items():
         assert torch.equal(sample(patched, **run), without), name
@@ -48,5 +48,5 @@ def test_the_analyzer_alone_still_draws_a_map(flux: ModelPatcher) -> None:
 
 def test_something_frozen_is_another_picture(case: tuple) -> None:
     model, size = case
-    patched = schedule(model, "custom")
+    patched = with_scheduler(model, "custom")
     assert not torch.equal(sample(patched, size=size), sample(model, size=size))

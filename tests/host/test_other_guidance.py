@@ -11,10 +11,9 @@ import pytest
 import torch
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
-from comfyui_jano.jano.adapters.patch import schedule
 from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.jano.run import ALWAYS_NEW
-from comfyui_jano.tests.host.tiny import sample
+from comfyui_jano.tests.host.tiny import sample, with_scheduler
 from torch import Tensor
 
 STEPS, CFG = 20, 4.0
@@ -77,7 +76,7 @@ def test_a_guidance_that_falls_silent_leaves_its_forecasts_to_no_other(flux: Mod
         return second, model, sample(model, STEPS, CFG)
 
     full, _, _ = run(lambda model: model)
-    ours, model, picture = run(lambda model: schedule(model, "custom", ANY_ERROR))
+    ours, model, picture = run(lambda model: with_scheduler(model, "custom", ANY_ERROR))
     report = report_of(model, picture)
     assert report.computed_token_fraction < 0.5
     assert report.fallbacks == []
@@ -95,7 +94,7 @@ def test_questions_that_nothing_tells_apart_are_computed(flux: ModelPatcher) -> 
             right.append(torch.equal(evaluate(args), evaluate(without_jano(args))))
             hook.remove()
 
-    model = schedule(guided(flux, ask), "custom", ANY_ERROR)
+    model = with_scheduler(guided(flux, ask), "custom", ANY_ERROR)
     report = report_of(model, sample(model, STEPS, CFG))
     assert report.verdict == "accelerated"  # what the sampler asks for itself
     two = [record.step for record in report.steps if UNSEEN[0] > record.sigma > UNSEEN[1]]
@@ -120,7 +119,7 @@ def test_where_everything_asked_is_new_the_report_says_so(flux: ModelPatcher) ->
         return executor(x, timestep, changed, seed)
 
     for custom in (ANY_ERROR, {}):
-        model = schedule(flux, "custom", custom)
+        model = with_scheduler(flux, "custom", custom)
         model.add_wrapper_with_key(WrappersMP.PREDICT_NOISE, "another pack", always_new)
         picture = sample(model, STEPS)
         report = report_of(model, picture)
@@ -138,7 +137,7 @@ def test_by_level_a_question_about_another_x_is_native(flux: ModelPatcher) -> No
         x = args["input"] + 1.0
         right.append(torch.equal(evaluate(args, x=x), evaluate(without_jano(args), x=x)))
 
-    model = schedule(guided(flux, ask), "custom", {"static_interval": 4, "moderate_interval": 4})
+    model = with_scheduler(guided(flux, ask), "custom", {"static_interval": 4, "moderate_interval": 4})
     report = report_of(model, sample(model, STEPS))
     assert right == [True] * STEPS
     assert (report.verdict, report.fallbacks) == ("accelerated", ["another node asks about a latent of its own"])
@@ -166,7 +165,7 @@ def test_a_pack_that_tiles_with_changing_tiles_is_computed(flux: ModelPatcher, c
 
     alone = flux.clone()
     alone.set_model_sampler_calc_cond_batch_function(tiled)
-    model = schedule(alone, "custom", custom)
+    model = with_scheduler(alone, "custom", custom)
     size = (12, 12)
     full = sample(alone, STEPS, CFG, size=size)
     calls.clear()
@@ -183,9 +182,9 @@ def test_a_pack_that_tiles_with_changing_tiles_is_computed(flux: ModelPatcher, c
 @pytest.mark.parametrize("where", ["the clone", "outer", "predict", "guidance"])
 @pytest.mark.parametrize("custom", [ANY_ERROR, {}], ids=["whole steps", "by level"])
 def test_other_packs_may_copy_the_options_deep(flux: ModelPatcher, where: str, custom: dict) -> None:
-    plain = schedule(flux, "custom", custom)
+    plain = with_scheduler(flux, "custom", custom)
     expected = sample(plain, STEPS, CFG)
-    model = schedule(flux, "custom", custom)
+    model = with_scheduler(flux, "custom", custom)
     PLACES[where](model)
     picture = sample(model, STEPS, CFG)
     assert torch.equal(picture, expected)
@@ -236,7 +235,7 @@ def test_a_model_that_another_pack_calls_by_itself_is_accounted_for(flux: ModelP
 
     alone = flux.clone()
     alone.set_model_unet_function_wrapper(by_itself)
-    model, plain = schedule(alone, "custom", ANY_ERROR), schedule(flux, "custom", ANY_ERROR)
+    model, plain = with_scheduler(alone, "custom", ANY_ERROR), with_scheduler(flux, "custom", ANY_ERROR)
     reports = [report_of(each, sample(each, STEPS, CFG, batch=batch)) for each in (model, plain)]
     assert [report.verdict for report in reports] == ["accelerated"] * 2
     shares = [[(record.computed_tokens, record.all_tokens) for record in report.steps] for report in reports]
@@ -249,7 +248,7 @@ def test_by_level_a_model_that_another_pack_calls_by_itself_is_native(flux: Mode
 
     alone = flux.clone()
     alone.set_model_unet_function_wrapper(by_itself)
-    model = schedule(alone, "custom")
+    model = with_scheduler(alone, "custom")
     picture = sample(model, STEPS, CFG)
     assert torch.equal(picture, sample(alone, STEPS, CFG))
     report = report_of(model, picture)

@@ -15,11 +15,10 @@ from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from comfy_api.torch_helpers import set_torch_compile_wrapper
 from comfy_extras.nodes_easycache import EasyCacheNode, LazyCacheNode
-from comfyui_jano.jano.adapters.patch import schedule
 from comfyui_jano.jano.adapters.settings import report_of
-from comfyui_jano.jano.schedule import Level
+from comfyui_jano.jano.levels.map import Level
 from comfyui_jano.tests.host.passes import assert_exact, same_input
-from comfyui_jano.tests.host.tiny import conditioning, empty_latent, level_map, sample
+from comfyui_jano.tests.host.tiny import conditioning, empty_latent, level_map, sample, with_scheduler
 from torch import Tensor
 from torch._dynamo.testing import CompileCounter
 
@@ -37,10 +36,10 @@ def test_another_packs_wrapper_keeps_its_effect(flux: ModelPatcher, kind: str, j
     alone = flux.clone()
     alone.add_wrapper_with_key(kind, "another pack", louder)
     if jano_first:
-        both = schedule(flux, "custom", EVERY_STEP)
+        both = with_scheduler(flux, "custom", EVERY_STEP)
         both.add_wrapper_with_key(kind, "another pack", louder)
     else:
-        both = schedule(alone, "custom", EVERY_STEP)
+        both = with_scheduler(alone, "custom", EVERY_STEP)
     expected = sample(alone)
     assert not torch.equal(expected, sample(flux))
     assert torch.equal(sample(both), expected)
@@ -74,7 +73,7 @@ def test_another_packs_attention_keeps_its_effect(flux: ModelPatcher) -> None:
     model, _ = with_attention(flux)
     expected = sample(model)
     assert not torch.equal(expected, sample(flux))
-    assert torch.equal(sample(schedule(model, "custom", EVERY_STEP)), expected)
+    assert torch.equal(sample(with_scheduler(model, "custom", EVERY_STEP)), expected)
     assert_exact(same_input(model))
 
 
@@ -100,10 +99,10 @@ def with_lora(model: ModelPatcher) -> ModelPatcher:
 
 
 def test_a_lora_works_before_and_after_jano(flux: ModelPatcher) -> None:
-    before, after = schedule(with_lora(flux), "custom"), with_lora(schedule(flux, "custom"))
+    before, after = with_scheduler(with_lora(flux), "custom"), with_lora(with_scheduler(flux, "custom"))
     picture = sample(before)
     assert torch.equal(sample(after), picture)
-    assert not torch.allclose(picture, sample(schedule(flux, "custom")), atol=0.1)
+    assert not torch.allclose(picture, sample(with_scheduler(flux, "custom")), atol=0.1)
     assert report_of(after, picture).verdict == report_of(before, picture).verdict == "accelerated"
 
 
@@ -120,7 +119,7 @@ def test_easycache_makes_jano_stand_aside(flux: ModelPatcher, jano_first: bool, 
         return EasyCacheNode.execute(model, 1.0, 0.15, 0.95, False).args[0]
 
     alone = easycache(flux)
-    both = easycache(schedule(flux, "custom")) if jano_first else schedule(alone, "custom")
+    both = easycache(with_scheduler(flux, "custom")) if jano_first else with_scheduler(alone, "custom")
     caplog.set_level(logging.WARNING)
     picture = sample(both)
     assert torch.equal(picture, sample(alone))
@@ -137,8 +136,8 @@ def test_lazycache_and_jano_share_a_model(flux: ModelPatcher, jano_first: bool) 
 
     def both(quality: str, custom: dict) -> ModelPatcher:
         if jano_first:
-            return lazycache(schedule(flux, quality, custom))
-        return schedule(lazycache(flux), quality, custom)
+            return lazycache(with_scheduler(flux, quality, custom))
+        return with_scheduler(lazycache(flux), quality, custom)
 
     expected = sample(lazycache(flux))
     assert not torch.equal(expected, sample(flux))  # LazyCache did skip steps
@@ -150,7 +149,7 @@ def test_lazycache_and_jano_share_a_model(flux: ModelPatcher, jano_first: bool) 
 def test_patches_inside_the_blocks_make_the_run_native(flux: ModelPatcher, patch: str) -> None:
     alone = flux.clone()
     alone.set_model_patch(INSIDE[patch], patch)
-    model = schedule(alone, "custom")
+    model = with_scheduler(alone, "custom")
     picture = sample(model)
     assert torch.equal(picture, sample(alone))
     assert report_of(model, picture).fallbacks == ["another node patches attention inside the blocks"]
@@ -174,7 +173,7 @@ def test_a_pack_that_answers_for_the_transformer_makes_the_rest_native(flux: Mod
 
     alone = flux.clone()
     alone.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, "another pack", answer)
-    model = schedule(alone, "custom")
+    model = with_scheduler(alone, "custom")
     picture = sample(model)
     assert torch.equal(picture, sample(alone))
     assert report_of(model, picture).fallbacks == ["another node answered in place of the transformer"]
@@ -189,7 +188,7 @@ def test_an_answer_to_a_partial_step_is_taken_for_its_tokens_only(flux: ModelPat
     def repeat(executor: Callable, x: Tensor, *args: object, **kwargs: object) -> Tensor:
         return torch.where(active[0], x, torch.nan) if next(calls) == 5 else executor(x, *args, **kwargs)
 
-    model = schedule(flux, "custom", level_map=chosen)
+    model = with_scheduler(flux, "custom", level_map=chosen)
     model.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, "another pack", repeat)
     picture = sample(model)
     assert report_of(model, picture).fallbacks == ["another node answered in place of the transformer"]
@@ -213,7 +212,7 @@ def test_a_pack_that_splits_batches_gets_native_calls(flux: ModelPatcher, told: 
 
     alone = flux.clone()
     alone.set_model_unet_function_wrapper(one_by_one)
-    model = schedule(alone, "custom")
+    model = with_scheduler(alone, "custom")
     picture = sample(model, cfg=3.0)
     assert torch.equal(picture, sample(alone, cfg=3.0))
     assert report_of(model, picture).fallbacks == ["another node calls the model with batches of its own"]
@@ -227,7 +226,7 @@ def test_a_block_with_other_tokens_than_the_rest_makes_the_rest_native(flux: Mod
 
     alone = flux.clone()
     alone.set_model_patch_replace(with_one_more, "dit", "single_block", 1)
-    model = schedule(alone, "custom")
+    model = with_scheduler(alone, "custom")
     picture = sample(model)
     assert torch.equal(picture, sample(alone))
     assert report_of(model, picture).fallbacks == ["a block got 64 image tokens where 63 or more were expected"]
@@ -238,7 +237,7 @@ def test_a_block_with_other_tokens_than_the_rest_makes_the_rest_native(flux: Mod
 
 def skips(model: ModelPatcher, **options: object) -> Tensor:
     """A picture that was accelerated without a word."""
-    accelerated = schedule(model, "custom", ANY_ERROR)
+    accelerated = with_scheduler(model, "custom", ANY_ERROR)
     picture = sample(accelerated, 20, **options)
     report = report_of(accelerated, picture)
     assert (report.verdict, report.fallbacks) == ("accelerated", [])
@@ -308,7 +307,7 @@ def test_a_compiled_model_is_compiled_no_more_often(flux: ModelPatcher) -> None:
 
     without = graphs(lambda model: model)
     assert without > 0
-    assert graphs(lambda model: schedule(model, "custom", ANY_ERROR)) <= without
+    assert graphs(lambda model: with_scheduler(model, "custom", ANY_ERROR)) <= without
 
 
 def test_a_sampler_that_evaluates_parts_of_the_latent(flux: ModelPatcher) -> None:
@@ -326,7 +325,7 @@ def test_a_sampler_that_evaluates_parts_of_the_latent(flux: ModelPatcher) -> Non
         with torch.inference_mode():
             return comfy.sample.sample_custom(model, noise, 1.0, sampler, sigmas, *prompts, latent, disable_pbar=True)
 
-    model = schedule(flux, "custom", ANY_ERROR)
+    model = with_scheduler(flux, "custom", ANY_ERROR)
     picture = tiled(model)
     assert torch.equal(picture, tiled(flux))
     report = report_of(model, picture)

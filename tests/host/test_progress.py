@@ -12,13 +12,11 @@ import numpy
 import pytest
 import torch
 from comfy.model_patcher import ModelPatcher
-from comfyui_jano.jano.adapters.patch import schedule
 from comfyui_jano.jano.adapters.progress import Told, packed_bits, packed_bytes, tell_end, tell_step
-from comfyui_jano.jano.grid import TokenGrid
-from comfyui_jano.jano.levels import LevelMap
-from comfyui_jano.jano.report import RunReport, StepRecord
-from comfyui_jano.jano.schedule import StepClass
-from comfyui_jano.tests.host.tiny import sample
+from comfyui_jano.jano.levels.grid import TokenGrid
+from comfyui_jano.jano.levels.map import LevelMap
+from comfyui_jano.jano.show.report import RunReport, StepClass, StepRecord
+from comfyui_jano.tests.host.tiny import sample, with_scheduler
 
 TOKENS = (1, 2, 3)
 
@@ -140,7 +138,7 @@ def test_a_large_clip_stays_small() -> None:
 
 
 def test_sampling_tells_every_step_and_the_end(flux: ModelPatcher, server: FakeServer) -> None:
-    sample(schedule(flux, "custom", node_id="5"))
+    sample(with_scheduler(flux, "custom", node_id="5"))
     steps = [data for event, data, _ in server.sent if event == "jano.step"]
     assert [data["step"] for data in steps] == list(range(12))
     assert {data["node"] for data in steps} == {"5"}

@@ -10,11 +10,10 @@ import pytest
 import torch
 from comfy.model_patcher import ModelPatcher
 from comfy_extras import nodes_custom_sampler as nodes
-from comfyui_jano.jano.adapters.patch import schedule
 from comfyui_jano.jano.adapters.settings import report_of
-from comfyui_jano.jano.report import RunReport
+from comfyui_jano.jano.show.report import RunReport
 from comfyui_jano.tests.host import tiny
-from comfyui_jano.tests.host.tiny import sample
+from comfyui_jano.tests.host.tiny import sample, with_scheduler
 
 
 def step_classes(report: RunReport) -> list[str]:
@@ -22,20 +21,20 @@ def step_classes(report: RunReport) -> list[str]:
 
 
 def test_another_seed_is_accelerated_as_much_and_forgets_the_first(flux: ModelPatcher) -> None:
-    model = schedule(flux, "custom")
+    model = with_scheduler(flux, "custom")
     first, second = sample(model, seed=1), sample(model, seed=2)
     classes = step_classes(report_of(model, first))
     assert {"active", "store"} <= set(classes)
     assert step_classes(report_of(model, second)) == classes
-    assert torch.equal(second, sample(schedule(tiny.flux(), "custom"), seed=2))
+    assert torch.equal(second, sample(with_scheduler(tiny.flux(), "custom"), seed=2))
 
 
 @pytest.mark.parametrize("when", range(0, 12, 3))
 def test_an_interrupted_run_leaves_the_next_one_alone(flux: ModelPatcher, when: int) -> None:
-    model = schedule(flux, "custom")
+    model = with_scheduler(flux, "custom")
     with pytest.raises(comfy.model_management.InterruptProcessingException):
         sample(model, callback=at_step(when, comfy.model_management.interrupt_current_processing))
-    assert torch.equal(sample(model), sample(schedule(tiny.flux(), "custom")))
+    assert torch.equal(sample(model), sample(with_scheduler(tiny.flux(), "custom")))
 
 
 def at_step(when: int, act: Callable[[], None]) -> Callable:
@@ -49,7 +48,7 @@ def at_step(when: int, act: Callable[[], None]) -> Callable:
 
 
 def test_two_samplers_on_one_model_find_their_own_reports(flux: ModelPatcher) -> None:
-    model = schedule(flux, "custom")
+    model = with_scheduler(flux, "custom")
     samples = {steps: sample(model, steps=steps) for steps in (20, 10)}
     for steps, latent in samples.items():
         report = report_of(model, latent)
@@ -59,7 +58,7 @@ def test_two_samplers_on_one_model_find_their_own_reports(flux: ModelPatcher) ->
 
 
 def test_a_latent_from_elsewhere_finds_no_report(flux: ModelPatcher) -> None:
-    model = schedule(flux, "custom")
+    model = with_scheduler(flux, "custom")
     report = report_of(model, sample(model) + 1)
     assert report.fallbacks == [
         "none of the last runs on this MODEL produced this latent; connect the sampler's own LATENT output"
@@ -73,8 +72,8 @@ def test_a_part_of_the_steps_is_a_run_of_its_own(flux: ModelPatcher, part: dict)
     every_step = {"static_interval": 1, "moderate_interval": 1}
     latent = torch.randn_like(tiny.empty_latent(flux))
     without = sample(flux, 20, latent=latent, **part)
-    assert torch.equal(sample(schedule(flux, "custom", every_step), 20, latent=latent, **part), without)
-    model = schedule(flux, "custom")
+    assert torch.equal(sample(with_scheduler(flux, "custom", every_step), 20, latent=latent, **part), without)
+    model = with_scheduler(flux, "custom")
     report = report_of(model, sample(model, 20, latent=latent, **part))
     first, last = part.get("start_step", 0), part.get("last_step", 20)
     assert report.num_steps == (20 if "denoise" in part else last - first)
@@ -82,20 +81,20 @@ def test_a_part_of_the_steps_is_a_run_of_its_own(flux: ModelPatcher, part: dict)
 
 
 def test_outside_an_inpainting_mask_the_picture_stays(flux: ModelPatcher) -> None:
-    model, latent = schedule(flux, "custom"), torch.randn(1, 16, 16, 24)
+    model, latent = with_scheduler(flux, "custom"), torch.randn(1, 16, 16, 24)
     mask = torch.zeros(1, 1, 16 * 8, 24 * 8)
     mask[..., : 12 * 8] = 1  # the left half is painted
     painted = sample(model, latent=latent, noise_mask=mask)
     torch.testing.assert_close(painted[..., 12:], latent[..., 12:])
     assert not torch.allclose(painted[..., :12], latent[..., :12])
     assert report_of(model, painted).verdict == "accelerated"
-    every_step = schedule(flux, "custom", {"static_interval": 1, "moderate_interval": 1})
+    every_step = with_scheduler(flux, "custom", {"static_interval": 1, "moderate_interval": 1})
     without = sample(flux, latent=latent, noise_mask=mask)
     assert torch.equal(sample(every_step, latent=latent, noise_mask=mask), without)
 
 
 def test_the_advanced_sampler_node_is_accelerated(flux: ModelPatcher) -> None:
-    model = schedule(flux, "custom")
+    model = with_scheduler(flux, "custom")
     latent = sample_advanced(model)
     assert report_of(model, latent).verdict == "accelerated"
     assert torch.equal(latent, sample(model, cfg=3.0))

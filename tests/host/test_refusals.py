@@ -12,14 +12,15 @@ from comfy.context_windows import ContextFuseMethods, ContextSchedules
 from comfy.model_patcher import ModelPatcher
 from comfy.model_sampling import IMG_TO_IMG
 from comfy_extras.nodes_context_windows import ContextWindowsManualNode
-from comfyui_jano.jano.adapters.patch import analyze, schedule
+from comfyui_jano.jano.adapters.patch import analyze
 from comfyui_jano.jano.adapters.settings import report_of
+from comfyui_jano.jano.by_level.engine import NOTHING_FROZEN
 from comfyui_jano.jano.config import AnalyzerConfig
-from comfyui_jano.jano.report import RunReport
-from comfyui_jano.jano.run import NOTHING_ASKED, NOTHING_FROZEN, NOTHING_SAVED
-from comfyui_jano.jano.schedule import Level
+from comfyui_jano.jano.levels.map import Level
+from comfyui_jano.jano.show.report import RunReport
+from comfyui_jano.jano.whole.engine import NOTHING_ASKED, NOTHING_SAVED
 from comfyui_jano.tests.host import tiny
-from comfyui_jano.tests.host.tiny import ODD, level_map, sample
+from comfyui_jano.tests.host.tiny import ODD, level_map, sample, with_scheduler
 from torch import Tensor
 
 
@@ -45,7 +46,9 @@ def native_report(model: ModelPatcher, accelerated: ModelPatcher, caplog, **run:
     return report
 
 
-@pytest.mark.parametrize("patch", [partial(schedule, quality="draft"), partial(analyze, analyzer=AnalyzerConfig())])
+@pytest.mark.parametrize(
+    "patch", [partial(with_scheduler, quality="draft"), partial(analyze, analyzer=AnalyzerConfig())]
+)
 def test_a_model_that_is_sampled_in_another_way(patch: Callable, caplog) -> None:
     model = tiny.unet()
     model.add_object_patch("model_sampling", another_sampling(model))
@@ -63,23 +66,42 @@ def test_intervals_by_level_on_a_model_that_jano_does_not_know(make: Callable, c
     model = make()
     name = type(model.model.diffusion_model).__name__
     size = (1, *ODD) if name.startswith("Qwen") else ODD
-    report = native_report(model, schedule(model, "custom"), caplog, size=size, cfg=3.0)
+    report = native_report(model, with_scheduler(model, "custom"), caplog, size=size, cfg=3.0)
     assert (
         f"need a model class that Jano knows (Flux, Chroma, WanModel, VaceWanModel, CameraWanModel), not {name};"
         in (report.fallbacks[0])
     )
 
 
-@pytest.mark.parametrize("steps", [1, 8])
-def test_few_steps_with_a_preset(flux: ModelPatcher, steps: int, caplog) -> None:
-    report = native_report(flux, schedule(flux, "draft"), caplog, steps=steps)
-    assert report.fallbacks == [f"{steps} steps are too few to gain anything (from 9 on, or with quality custom)"]
+@pytest.mark.parametrize(
+    ("sampler", "function", "fewest"),
+    [
+        ("euler", "sample_euler", 6),
+        ("heun", "sample_heun", 6),
+        ("uni_pc", "sample_unipc", 8),
+        ("dpmpp_2m", "sample_dpmpp_2m", 9),
+        ("euler_ancestral", "sample_euler_ancestral", 9),
+    ],
+)
+def test_few_steps_with_a_preset(flux: ModelPatcher, sampler: str, function: str, fewest: int, caplog) -> None:
+    model, steps = with_scheduler(flux, "draft"), fewest - 1
+    report = native_report(flux, model, caplog, steps=steps, sampler=sampler)
+    assert report.fallbacks == [
+        f"{steps} steps are too few to gain anything with {function} (from {fewest} on, or with quality custom)"
+    ]
+
+
+@pytest.mark.parametrize("sampler", ["euler", "heun"])
+def test_from_six_steps_on_one_is_left_out_of_what_can_be_forecast(flux: ModelPatcher, sampler: str) -> None:
+    model = with_scheduler(as_still_as(flux, 1e-3), "balanced")
+    report = report_of(model, sample(model, steps=6, sampler=sampler))
+    assert [str(record.step_class) for record in report.steps].count("skipped") == 1
 
 
 @pytest.mark.parametrize("quality", ["fidelity", "balanced", "fast", "draft"])
 def test_from_nine_steps_on_every_preset_accelerates_what_can_be_forecast(flux: ModelPatcher, quality: str) -> None:
     still = as_still_as(flux, 1e-3)
-    model = schedule(still, quality)
+    model = with_scheduler(still, quality)
     assert report_of(model, sample(model, steps=9)).verdict == "accelerated"
 
 
@@ -91,25 +113,25 @@ def as_still_as(model: ModelPatcher, share: float) -> ModelPatcher:
 
 
 def test_a_model_that_cannot_be_forecast_is_native_and_says_so(flux: ModelPatcher, caplog) -> None:
-    report = native_report(flux, schedule(flux, "fidelity"), caplog, steps=12)
+    report = native_report(flux, with_scheduler(flux, "fidelity"), caplog, steps=12)
     assert report.fallbacks == [NOTHING_SAVED]
 
 
 def test_a_target_of_one_is_not_told_to_tolerate_more(flux: ModelPatcher, caplog) -> None:
-    report = native_report(flux, schedule(flux, "custom", {"target_speedup": 1.0}), caplog)
+    report = native_report(flux, with_scheduler(flux, "custom", {"target_speedup": 1.0}), caplog)
     assert report.fallbacks == [NOTHING_ASKED]
 
 
 @pytest.mark.parametrize("steps", [1, WARMUP])
 def test_custom_without_room_between_warm_up_and_cool_down(flux: ModelPatcher, steps: int, caplog) -> None:
-    report = native_report(flux, schedule(flux, "custom", {"cooldown": 0.1}), caplog, steps=steps)
+    report = native_report(flux, with_scheduler(flux, "custom", {"cooldown": 0.1}), caplog, steps=steps)
     assert report.fallbacks == [
         f"{steps} steps leave nothing between {WARMUP} steps of warm-up and 1 of cool-down; use more steps"
     ]
 
 
 def test_a_cool_down_that_takes_every_step(flux: ModelPatcher, caplog) -> None:
-    report = native_report(flux, schedule(flux, "custom", {"cooldown": 0.9}), caplog)
+    report = native_report(flux, with_scheduler(flux, "custom", {"cooldown": 0.9}), caplog)
     assert report.fallbacks == [
         f"12 steps leave nothing between {WARMUP} steps of warm-up and 11 of cool-down; use more steps"
     ]
@@ -121,7 +143,7 @@ def test_the_analyzer_alone_needs_no_room_for_a_cool_down(flux: ModelPatcher) ->
 
 
 def test_no_steps_at_all(flux: ModelPatcher) -> None:
-    model = schedule(flux, "custom")
+    model = with_scheduler(flux, "custom")
     latent = torch.randn(1, 16, 8, 8)
     untouched = sample(flux, steps=12, latent=latent, start_step=12)
     assert torch.equal(sample(model, steps=12, latent=latent, start_step=12), untouched)
@@ -129,25 +151,25 @@ def test_no_steps_at_all(flux: ModelPatcher) -> None:
 
 @pytest.mark.parametrize("sampler", ["dpm_adaptive", "dpm_fast"])
 def test_samplers_that_choose_their_own_steps(flux: ModelPatcher, sampler: str, caplog) -> None:
-    report = native_report(flux, schedule(flux, "custom"), caplog, sampler=sampler)
+    report = native_report(flux, with_scheduler(flux, "custom"), caplog, sampler=sampler)
     assert report.fallbacks[0].startswith(f"the sampler {sampler}")
 
 
 def test_sigmas_that_rise(flux: ModelPatcher, caplog) -> None:
     rising = torch.linspace(0.01, 1.0, 12)
-    report = native_report(flux, schedule(flux, "custom"), caplog, sigmas=rising)
+    report = native_report(flux, with_scheduler(flux, "custom"), caplog, sigmas=rising)
     assert report.fallbacks == ["the sigmas do not only fall (unsampling or restarts)"]
 
 
 def test_steps_that_cannot_be_told_apart(caplog) -> None:
     model = tiny.unet()
     sigmas = torch.tensor([4500.0, 4400.0, *torch.linspace(100.0, 0.0, 12).tolist()])
-    report = native_report(model, schedule(model, "draft"), caplog, size=(16, 16), steps=13, sigmas=sigmas)
+    report = native_report(model, with_scheduler(model, "draft"), caplog, size=(16, 16), steps=13, sigmas=sigmas)
     assert report.fallbacks[0].startswith("two steps lie so close together that they cannot be told apart")
 
 
 def test_a_map_of_another_size(flux: ModelPatcher, caplog) -> None:
-    model = schedule(flux, "custom", level_map=level_map(flux, (16, 24)))
+    model = with_scheduler(flux, "custom", level_map=level_map(flux, (16, 24)))
     report = native_report(flux, model, caplog)
     assert report.fallbacks == [
         "the level map is for (1, 16, 24) latent cells (frames, height, width) in tokens of (1, 2, 2), but this latent "
@@ -159,7 +181,7 @@ def test_context_windows(wan: ModelPatcher, caplog) -> None:
     windows = ContextWindowsManualNode.execute(
         wan, 4, 1, ContextSchedules.STATIC_STANDARD, 1, False, ContextFuseMethods.PYRAMID, 2, False
     ).args[0]
-    report = native_report(windows, schedule(windows, "custom"), caplog, size=(8, 8, 8))
+    report = native_report(windows, with_scheduler(windows, "custom"), caplog, size=(8, 8, 8))
     assert report.fallbacks == ["context windows are on"]
 
 
@@ -169,7 +191,7 @@ def test_a_model_that_the_host_compiles(flux: ModelPatcher, caplog) -> None:
 
     model = flux.clone()
     model.add_wrapper_with_key("apply_model", "torch.compile", compiled)
-    report = native_report(model, schedule(model, "custom"), caplog)
+    report = native_report(model, with_scheduler(model, "custom"), caplog)
     assert report.fallbacks == ["the model is compiled, which intervals by level do not allow (quality presets do)"]
 
 
@@ -178,14 +200,14 @@ def test_a_model_that_the_host_compiles(flux: ModelPatcher, caplog) -> None:
 
 def test_an_all_static_map_skips_whole_steps(flux: ModelPatcher) -> None:
     every_fourth = {"static_interval": 4, "moderate_interval": 2}
-    model = schedule(flux, "custom", every_fourth, level_map=level_map(flux, level=Level.STATIC))
+    model = with_scheduler(flux, "custom", every_fourth, level_map=level_map(flux, level=Level.STATIC))
     report = report_of(model, sample(model))
     classes = [str(record.step_class) for record in report.steps]
     assert classes == ["full" if step in (11,) else "store" if step % 4 == 0 else "skipped" for step in range(12)]
 
 
 def test_an_all_active_map_leaves_nothing_out(flux: ModelPatcher) -> None:
-    model = schedule(flux, "custom", level_map=level_map(flux, level=Level.ACTIVE))
+    model = with_scheduler(flux, "custom", level_map=level_map(flux, level=Level.ACTIVE))
     picture = sample(model)
     assert torch.equal(picture, sample(flux))
     report = report_of(model, picture)
@@ -209,4 +231,4 @@ def test_an_all_active_map_leaves_nothing_out(flux: ModelPatcher) -> None:
 )
 def test_contradictory_settings_are_refused_in_a_sentence(flux: ModelPatcher, custom: dict, sentence: str) -> None:
     with pytest.raises(ValueError, match=f"^{sentence}$"):
-        schedule(flux, "custom", custom)
+        with_scheduler(flux, "custom", custom)

@@ -10,10 +10,9 @@ import comfy.model_management
 import pytest
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
-from comfyui_jano.jano.adapters.patch import schedule
 from comfyui_jano.jano.adapters.settings import JanoSettings, report_of
 from comfyui_jano.tests.host.conftest import hooked_blocks
-from comfyui_jano.tests.host.tiny import sample
+from comfyui_jano.tests.host.tiny import sample, with_scheduler
 from torch import Tensor
 
 OVERRIDE = "optimized_attention_override"
@@ -28,8 +27,8 @@ class Watch:
     def __call__(self, executor: Callable, x: Tensor, *args: object, **kwargs: object) -> Tensor:
         output = executor(x, *args, **kwargs)
         run = args[4]["jano"].run
-        cached = [tensor for slot in run.cache._slots.values() for tensor in (slot.keys, slot.values)]
-        self.seen.update(map(weakref.ref, [run, run.cache, *cached]))
+        cached = [tensor for slot in run.engine.cache._slots.values() for tensor in (slot.keys, slot.values)]
+        self.seen.update(map(weakref.ref, [run, run.engine.cache, *cached]))
         return output
 
     def alive(self) -> list:
@@ -39,7 +38,7 @@ class Watch:
 
 @pytest.fixture
 def watched(flux: ModelPatcher) -> tuple[ModelPatcher, Watch]:
-    model, watch = schedule(flux, "custom"), Watch()
+    model, watch = with_scheduler(flux, "custom"), Watch()
     model.add_wrapper_with_key(WrappersMP.APPLY_MODEL, "watch", watch)
     return model, watch
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 from comfy.model_patcher import ModelPatcher
-from comfyui_jano.jano.adapters.patch import schedule
 from comfyui_jano.jano.adapters.settings import report_of
-from comfyui_jano.tests.host.tiny import level_map, sample
+from comfyui_jano.tests.host.tiny import level_map, sample, with_scheduler
 
 EVALUATIONS = {
     "euler": 1,
@@ -26,14 +25,14 @@ def test_two_evaluations_close_together_do_not_throw_the_forecast_off(flux: Mode
     full = sample(flux, 20, sampler=sampler)
     error = {}
     for forecast in ("hold", "linear"):
-        model = schedule(flux, "custom", {"forecast": forecast})
+        model = with_scheduler(flux, "custom", {"forecast": forecast})
         error[forecast] = (sample(model, 20, sampler=sampler) - full).square().mean().sqrt().item()
     assert error["linear"] < 1.7 * error["hold"]  # random weights favour holding still, but not by more
 
 
 @pytest.mark.parametrize("sampler", EVALUATIONS)
 def test_every_evaluation_of_a_step_computes_the_same_tokens(flux: ModelPatcher, sampler: str) -> None:
-    model = schedule(flux, "custom", level_map=level_map(flux))
+    model = with_scheduler(flux, "custom", level_map=level_map(flux))
     report = report_of(model, sample(model, 20, sampler=sampler))
     assert [record.step for record in report.steps] == list(range(20))
     assert sum(record.evaluations for record in report.steps) >= 20 * EVALUATIONS[sampler] - 2
@@ -43,6 +42,6 @@ def test_every_evaluation_of_a_step_computes_the_same_tokens(flux: ModelPatcher,
 
 @pytest.mark.parametrize("scheduler", ["simple", "beta", "karras", "exponential", "kl_optimal"])
 def test_every_step_is_found_however_close_they_lie(flux: ModelPatcher, scheduler: str) -> None:
-    model = schedule(flux, "custom", level_map=level_map(flux))
+    model = with_scheduler(flux, "custom", level_map=level_map(flux))
     report = report_of(model, sample(model, 28, scheduler=scheduler))
     assert [record.step for record in report.steps] == list(range(28))

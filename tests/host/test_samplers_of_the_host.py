@@ -9,12 +9,12 @@ import comfy.samplers
 import pytest
 import torch
 from comfy.model_patcher import ModelPatcher
-from comfyui_jano.jano.adapters.patch import schedule
 from comfyui_jano.jano.adapters.settings import report_of
-from comfyui_jano.jano.report import RunReport
-from comfyui_jano.jano.run import NOTHING_SAVED, WENT_BACK
+from comfyui_jano.jano.run import WENT_BACK
+from comfyui_jano.jano.show.report import RunReport
+from comfyui_jano.jano.whole.engine import NOTHING_SAVED
 from comfyui_jano.tests.host.test_trained_flux import distance, said
-from comfyui_jano.tests.host.tiny import empty_latent, sample
+from comfyui_jano.tests.host.tiny import empty_latent, sample, with_scheduler
 from torch import Tensor
 
 STEPS, SIZE = 12, (16, 16)  # the smallest pictures that the model was trained on
@@ -31,7 +31,7 @@ def settings() -> dict:
 @pytest.mark.parametrize("quality", ["fast", "by level"])
 @pytest.mark.parametrize("name", comfy.samplers.SAMPLER_NAMES)
 def test_every_sampler_gives_a_picture(trained: ModelPatcher, name: str, quality: str, end: dict) -> None:
-    model = schedule(trained, *(BY_LEVEL if quality == "by level" else (quality,)))
+    model = with_scheduler(trained, *(BY_LEVEL if quality == "by level" else (quality,)))
     picture = sample(model, STEPS, sampler=name, **settings(), **end)
     report = report_of(model, picture)
     assert picture.isfinite().all()
@@ -42,7 +42,7 @@ def test_every_sampler_gives_a_picture(trained: ModelPatcher, name: str, quality
 def test_a_sampler_that_looks_ahead_and_comes_back_is_as_without_the_node(
     trained: ModelPatcher, quality: str, caplog
 ) -> None:
-    model = schedule(trained, quality)
+    model = with_scheduler(trained, quality)
     picture = sample(model, STEPS, sampler="heunpp2", **settings())
     report = report_of(model, picture)
     assert torch.equal(picture, sample(trained, STEPS, sampler="heunpp2", **settings()))
@@ -83,7 +83,7 @@ DRAWN = [  # what the host alone makes a picture of
 @pytest.mark.parametrize("quality", ["fidelity", "fast", "by level"])
 def test_sigmas_that_repeat(trained: ModelPatcher, quality: str, sampler: str, sigmas: str) -> None:
     levels = {**EQUAL, **ZEROS}[sigmas]
-    model = schedule(trained, *(BY_LEVEL if quality == "by level" else (quality,)))
+    model = with_scheduler(trained, *(BY_LEVEL if quality == "by level" else (quality,)))
     full, _ = custom_sample(trained, levels, comfy.samplers.sampler_object(sampler))
     picture, report = custom_sample(model, levels, comfy.samplers.sampler_object(sampler))
     assert full.isfinite().all()
@@ -126,7 +126,7 @@ def test_after_a_jump_back_the_picture_is_as_close_as_without_one(trained: Model
     sampler.__name__ = "sample_euler"
     sigmas, chosen = torch.linspace(1.0, 0.0, 31), comfy.samplers.KSAMPLER(sampler)
     full, _ = custom_sample(trained, sigmas, chosen)
-    picture, report = custom_sample(schedule(trained, "fast"), sigmas, chosen)
+    picture, report = custom_sample(with_scheduler(trained, "fast"), sigmas, chosen)
     assert report.fallbacks == [WENT_BACK]
     assert report.computed_token_fraction < 0.8
     assert distance(picture, full) < 0.1 * full.std()
@@ -150,6 +150,6 @@ def test_previews_and_the_denoised_output_are_of_the_repaired_x(trained: ModelPa
 
     full = run("full", trained)
     for correct in (True, False):
-        run(str(correct), schedule(trained, "custom", {"target_speedup": 2.0, "correct": correct}))
+        run(str(correct), with_scheduler(trained, "custom", {"target_speedup": 2.0, "correct": correct}))
     assert full.isfinite().all()
     assert distance(seen["True"], seen["full"]) < distance(seen["False"], seen["full"])

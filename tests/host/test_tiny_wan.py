@@ -15,8 +15,7 @@ from comfy.model_patcher import ModelPatcher
 from comfyui_jano.demo.nodes.clip_vocabulary import clip_prompt_of, parse_clip_prompt
 from comfyui_jano.demo.nodes.text import TEXT_DIM, encode_clip, load_table
 from comfyui_jano.host.location import ROOT
-from comfyui_jano.jano.adapters.patch import schedule
-from comfyui_jano.tests.host.tiny import sample
+from comfyui_jano.tests.host.tiny import sample, with_scheduler
 from safetensors import safe_open
 
 MODELS = ROOT / "demo" / "models"
@@ -96,4 +95,4 @@ def test_nothing_frozen_is_no_node(tiny_wan: ModelPatcher, sampler: str) -> None
     run = {"steps": 6, "sampler": sampler, "cfg": 5.0, "size": (3, 8, 8), **both}
     without = sample(tiny_wan, **run)
     assert without.isfinite().all()
-    assert torch.equal(sample(schedule(tiny_wan, "custom", EVERY_STEP), **run), without)
+    assert torch.equal(sample(with_scheduler(tiny_wan, "custom", EVERY_STEP), **run), without)

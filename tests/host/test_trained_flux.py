@@ -9,9 +9,8 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from comfyui_jano.demo.nodes.text import encode, load_table
 from comfyui_jano.demo.nodes.vocabulary import parse_prompt
-from comfyui_jano.jano.adapters.patch import schedule
 from comfyui_jano.jano.adapters.settings import report_of
-from comfyui_jano.tests.host.tiny import sample
+from comfyui_jano.tests.host.tiny import sample, with_scheduler
 from torch import Tensor
 
 STEPS, CFG = 20, 4.0
@@ -36,14 +35,14 @@ def distance(one: Tensor, other: Tensor) -> float:
 def test_the_repair_brings_the_picture_closer(trained: ModelPatcher, sampler: str, half: dict) -> None:
     full, error = picture(trained, sampler=sampler), {}
     for correct in (True, False):
-        model = schedule(trained, "custom", {**half, "correct": correct})
+        model = with_scheduler(trained, "custom", {**half, "correct": correct})
         error[correct] = distance(picture(model, sampler=sampler), full)
     assert 0 < error[True] < error[False]
 
 
 @pytest.mark.parametrize("quality", ["fidelity", "balanced", "fast"])
 def test_every_quality_is_closer_than_as_many_steps(trained: ModelPatcher, quality: str) -> None:
-    full, model = picture(trained), schedule(trained, quality)
+    full, model = picture(trained), with_scheduler(trained, quality)
     ours = picture(model)
     computed = report_of(model, ours).computed_token_fraction
     assert computed < 0.9
@@ -57,7 +56,7 @@ def test_another_prompt_from_a_fifth_of_the_steps_on(trained: ModelPatcher, seed
     limits = ({"start_percent": 0.0, "end_percent": 0.2}, {"start_percent": 0.2, "end_percent": 1.0})
     prompt = [[text, {**rest, **limit}] for ((text, rest),), limit in zip((first, second), limits, strict=True)]
     options = {"positive": prompt, "negative": said(""), "size": (32, 32), "seed": seed}
-    full, model = sample(trained, STEPS, CFG, **options), schedule(trained, "fast")
+    full, model = sample(trained, STEPS, CFG, **options), with_scheduler(trained, "fast")
     ours = sample(model, STEPS, CFG, **options)
     assert report_of(model, ours).computed_token_fraction < 0.6
     assert 20 * math.log10((full.max() - full.min()).item() / distance(ours, full)) > 33.0

@@ -6,12 +6,12 @@ from __future__ import annotations
 import comfy.sd
 import pytest
 from comfy.model_patcher import ModelPatcher
-from comfyui_jano.jano.adapters.patch import analyze, schedule
+from comfyui_jano.jano.adapters.patch import analyze
 from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.jano.config import AnalyzerConfig
-from comfyui_jano.jano.report import RunReport
+from comfyui_jano.jano.show.report import RunReport
 from comfyui_jano.tests.host.test_tiny_wan import PROMPTS, WAN, conditioning
-from comfyui_jano.tests.host.tiny import sample
+from comfyui_jano.tests.host.tiny import sample, with_scheduler
 from torch import Tensor
 
 SIZE = (5, 16, 16)
@@ -48,12 +48,12 @@ def second_run(model: ModelPatcher, handed_over: Tensor, exact: Tensor) -> tuple
 
 def test_the_second_expert_needs_no_warm_up(experts: tuple[ModelPatcher, ModelPatcher]) -> None:
     first, second = experts
-    scheduled = schedule(first, "balanced")
+    scheduled = with_scheduler(first, "balanced")
     handed_over = high_noise(scheduled)
     level_map, exact = report_of(scheduled, handed_over).level_map, low_noise(second, handed_over)
     for setting in (("balanced",), ("custom", {"target_speedup": 2.0})):
-        alone, error_alone = second_run(schedule(second, *setting), handed_over, exact)
-        mapped, error = second_run(schedule(second, *setting, level_map=level_map), handed_over, exact)
+        alone, error_alone = second_run(with_scheduler(second, *setting), handed_over, exact)
+        mapped, error = second_run(with_scheduler(second, *setting, level_map=level_map), handed_over, exact)
         assert mapped.steps[LINE].computed_share == 0
         assert alone.steps[LINE].computed_share == 1
         assert mapped.computed_token_fraction <= alone.computed_token_fraction
@@ -63,11 +63,11 @@ def test_the_second_expert_needs_no_warm_up(experts: tuple[ModelPatcher, ModelPa
 
 def test_by_level_the_second_expert_starts_at_its_second_step(experts: tuple[ModelPatcher, ModelPatcher]) -> None:
     first, second = experts
-    scheduled = schedule(first, "custom", INTERVALS)
+    scheduled = with_scheduler(first, "custom", INTERVALS)
     handed_over = high_noise(scheduled)
     level_map, exact = report_of(scheduled, handed_over).level_map, low_noise(second, handed_over)
-    alone, error_alone = second_run(schedule(second, "custom", INTERVALS), handed_over, exact)
-    mapped, error = second_run(schedule(second, "custom", INTERVALS, level_map=level_map), handed_over, exact)
+    alone, error_alone = second_run(with_scheduler(second, "custom", INTERVALS), handed_over, exact)
+    mapped, error = second_run(with_scheduler(second, "custom", INTERVALS, level_map=level_map), handed_over, exact)
     assert [record.computed_share < 1 for record in mapped.steps[:2]] == [False, True]
     assert mapped.computed_token_fraction <= alone.computed_token_fraction
     assert error <= error_alone
@@ -80,7 +80,7 @@ def test_a_map_of_a_run_that_measured_nothing_spares_only_the_drawing(
     analysed = analyze(first, AnalyzerConfig())
     handed_over = high_noise(analysed)
     level_map = report_of(analysed, handed_over).level_map
-    model = schedule(second, "balanced", level_map=level_map)
+    model = with_scheduler(second, "balanced", level_map=level_map)
     report = report_of(model, low_noise(model, handed_over))
     assert report.verdict == "accelerated"
     assert report.steps[LINE].computed_share == 1

@@ -8,10 +8,11 @@ import comfy.samplers
 import comfy.supported_models
 import torch
 from comfy.model_patcher import ModelPatcher
-from comfyui_jano.jano.adapters.families import family_of, grid_of
-from comfyui_jano.jano.grid import TokenGrid
-from comfyui_jano.jano.levels import LevelMap
-from comfyui_jano.jano.schedule import Level
+from comfyui_jano.jano.adapters.latents import grid_of
+from comfyui_jano.jano.adapters.patch import schedule
+from comfyui_jano.jano.levels.grid import TokenGrid
+from comfyui_jano.jano.levels.map import Level, LevelMap
+from comfyui_jano.jano.presets import schedule_of
 from torch import Tensor, nn
 
 CONTEXT, POOLED = 32, 16
@@ -196,6 +197,11 @@ def sample(
         return comfy.sample.sample(model, noise, steps, cfg, sampler, scheduler, positive, negative, latent, **options)
 
 
+def with_scheduler(model: ModelPatcher, quality: str, custom: dict | None = None, **options: object) -> ModelPatcher:
+    """What the node Jano Scheduler does."""
+    return schedule(model, schedule_of(quality, custom or {}), preset=quality != "custom", **options)
+
+
 def level_map(model: ModelPatcher, size: tuple[int, ...] = ODD, level: Level | None = None) -> LevelMap:
     """A map for a latent of this size: all of one level, or static and active tokens at random.
 
@@ -213,4 +219,4 @@ def level_map(model: ModelPatcher, size: tuple[int, ...] = ODD, level: Level | N
 
 def grid_for(model: ModelPatcher, size: tuple[int, ...]) -> TokenGrid:
     network = model.model.diffusion_model
-    return grid_of(family_of(network), network, (1, 1, *size), (1, 1, 1))
+    return grid_of(network, (1, 1, *size), (1, 1, 1))

@@ -3,9 +3,8 @@
 import pytest
 import torch
 from comfyui_jano.jano.account import Account
-from comfyui_jano.jano.grid import TokenGrid
-from comfyui_jano.jano.report import RunReport
-from comfyui_jano.jano.schedule import StepClass
+from comfyui_jano.jano.levels.grid import TokenGrid
+from comfyui_jano.jano.show.report import RunReport, StepClass
 
 GRID = TokenGrid(latent=(1, 2, 2), patch=(1, 1, 1), region=(1, 1, 1))
 

@@ -2,7 +2,7 @@
 
 import torch
 from comfyui_jano.bench.truth import MOVES, moving_tokens
-from comfyui_jano.jano.grid import TokenGrid
+from comfyui_jano.jano.levels.grid import TokenGrid
 
 GRID = TokenGrid.with_region_cells((4, 4, 6), (1, 2, 2), (1, 4, 4))
 

@@ -15,7 +15,7 @@ from comfyui_jano.flash_vaed.lessons import Size, ask, cut_windows
 from comfyui_jano.flash_vaed.losses import feature_loss, image_loss, psnr, ssim
 from comfyui_jano.flash_vaed.streaming import StreamedDecoder
 from comfyui_jano.flash_vaed.teachers import family_of
-from comfyui_jano.jano import quality
+from comfyui_jano.jano.show import quality
 from comfyui_jano.tests.small_teacher import LAYOUTS, small_clips, small_teacher
 from torch import Tensor
 

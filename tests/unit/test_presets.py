@@ -1,11 +1,10 @@
-"""The named qualities and the operating points of the paper."""
+"""The named qualities."""
 
 import re
 
 import pytest
 from comfyui_jano.jano.config import SchedulerConfig
-from comfyui_jano.jano.presets import PUBLISHED, QUALITIES, as_published, schedule_complaint, schedule_of
-from comfyui_jano.jano.schedule import Schedule, share_of_steps
+from comfyui_jano.jano.presets import QUALITIES, schedule_complaint, schedule_of
 
 NAMED = [quality for quality in QUALITIES if quality != "custom"]
 
@@ -38,31 +37,6 @@ def test_only_custom_minds_what_custom_is_made_of() -> None:
     assert schedule_complaint(None, SWAPPED) == ""  # the quality is linked: known when it runs
     assert schedule_of("fast", SWAPPED) == schedule_of("fast", {})
     assert schedule_of("custom", {"target_speedup": 2.0}).target_speedup == 2.0
-
-
-POINTS = [(family, point) for family, points in PUBLISHED.items() for point in points]
-
-
-@pytest.mark.parametrize(("family", "point"), POINTS)
-def test_the_published_method_holds_and_keeps_active_tokens_at_every_step(family: str, point: str) -> None:
-    analyzer, scheduler = as_published(family, point)
-    assert (analyzer.score, analyzer.normalisation) == ("pairwise", "minmax")
-    assert (scheduler.active_interval, scheduler.forecast, scheduler.correct) == (1, "hold", False)
-    assert not scheduler.controlled
-
-
-@pytest.mark.parametrize(("family", "point", "warmup", "end"), [("flux", "2.00x", 7, 48), ("wan", "14B 2.30x", 6, 46)])
-def test_the_published_phases_at_fifty_steps(family: str, point: str, warmup: int, end: int) -> None:
-    analyzer, scheduler = as_published(family, point)
-    assert share_of_steps(analyzer.warmup, 50) == warmup
-    assert Schedule.from_config(scheduler, 50, warmup).interleaved.stop == end
-
-
-def test_published_wan_goes_by_the_authors_regions_and_thresholds() -> None:
-    analyzer, scheduler = as_published("wan", "1.3B 1.45x")
-    assert (analyzer.region, analyzer.temporal_weight) == ((7, 6, 8), 0.7)
-    assert (scheduler.static_threshold, scheduler.static_interval) == (0.1, 3)
-    assert (scheduler.moderate_threshold, scheduler.moderate_interval) == (0.3, 2)
 
 
 def test_the_tolerances_are_those_that_were_measured() -> None:

@@ -1,0 +1,1 @@
+"""Where steps that compute a part of the tokens reach into the host's transformers."""

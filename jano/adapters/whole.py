@@ -1,0 +1,64 @@
+"""Whole steps are skipped where the guidance asks, above ControlNets, compiled models and the transformer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from comfy.model_patcher import ModelPatcher
+from comfy.patcher_extension import WrappersMP
+from torch import Tensor, nn
+
+from .active import ActiveRun, active_of
+from .counting import apply_model, counted
+from .keys import Question, question_of
+
+
+def refused(model: ModelPatcher, model_options: dict) -> str:
+    """Why this model's steps cannot be skipped, beyond what any run needs: for nothing."""
+    return ""
+
+
+def blocks_of(network: nn.Module) -> None:
+    """What must be known of the transformer's blocks: nothing."""
+
+
+def calc_cond_batch(
+    executor: Callable, model: object, conds: list, x_in: Tensor, timestep: Tensor, model_options: dict
+) -> list[Tensor]:
+    """CALC_COND_BATCH wrapper: predictions of every conditioning that the guidance asks for, forecast all or none."""
+    active = active_of(model_options)
+
+    def predict() -> list[Tensor]:
+        return executor(model, conds, x_in, timestep, model_options)
+
+    if active is None:
+        return predict()
+    asked = question_of(model, conds, x_in, active.x, timestep, model_options)
+    predictions = _answered(active, asked, tuple(x_in.shape) == active.run.latent_shape, len(conds), predict)
+    active.run.hear(asked.parts, asked.answers(predictions))
+    return predictions
+
+
+def _answered(
+    active: ActiveRun, asked: Question, is_whole: bool, num_sides: int, predict: Callable[[], list[Tensor]]
+) -> list[Tensor]:
+    """From memory, or from the host; questions about parts of the latent are neither kept nor forecast."""
+    run = active.run
+    is_only, is_repeated = run.questions.ask(asked.key), run.questions.is_repeated(asked.key)
+    if is_repeated:
+        run.engine.forget(asked.key)
+    if not is_whole:
+        active.report.add_fallback("another node evaluates parts of the latent")
+        return counted(active, asked, predict)[0]
+    forecast = run.engine.recall(asked.key, run.moment, is_only)
+    if forecast is not None:
+        return list(forecast.chunk(num_sides))
+    before = run.account.record.all_tokens
+    predictions, _ = counted(active, asked, predict)
+    if not is_repeated:
+        run.engine.keep(asked.key, torch.cat(predictions), run.moment, run.account.record.all_tokens - before)
+    return predictions
+
+
+WRAPPERS = {WrappersMP.CALC_COND_BATCH: calc_cond_batch, WrappersMP.APPLY_MODEL: apply_model}

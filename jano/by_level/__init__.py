@@ -1,0 +1,1 @@
+"""The second engine: the paper's. Some tokens are computed, the others are seen through cached keys and values."""

@@ -1,0 +1,1 @@
+"""What predictions are expected to be where nothing is computed, and what to do when they turn out wrong."""

@@ -1,0 +1,73 @@
+"""Repairs afterwards what forecasts did: once the model is computed again, the error of the steps between is known.
+
+A forecast that turned out wrong by `error` was wrong by about error * (elapsed / span) in the steps before, and each
+of them moved x by its share of that. The repair is not written into x, which belongs to the sampler, but kept beside
+it: the model sees x + shift, and the sampler gets the prediction less the shift. Samplers that mix x and predictions
+with weights that sum to one keep their x parallel to the repaired one; after the last step the whole shift is handed
+back, once. The weights of a step are exact for Euler; samplers of higher order weigh a prediction otherwise and gain
+less, some nothing: `bench/run.py samplers` measures which.
+
+The model saw x before the repair. Its picture would have followed the repaired x; `followed` tells by how much, which
+saves asking it again.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..clock import ODDS_FLOOR, Moment
+
+RESPONSE = 0.6
+"""Share of a repair, in picture units, that the model's prediction follows. Asked again, the tiny Flux follows by 0.1
+to 0.9 of it. 0.6 is worth about 1 dB at half of the steps, 0.35 and 1 a little less."""
+
+
+def followed(repair: Tensor, sigma: float) -> Tensor:
+    """How far the denoised prediction moves when x moves by `repair`: the picture's share of x is 1 - sigma."""
+    return repair * (RESPONSE / (1.0 - sigma + ODDS_FLOOR))
+
+
+class Correction:
+    """The shift of one run, (batch, channels, [frames,] height, width), and what forecasts since may add to it.
+
+    It is that of a flow model's x; models with added noise have theirs 1 + sigma times larger.
+    """
+
+    def __init__(self) -> None:
+        self.shift: Tensor | None = None
+        self._weight: Tensor | None = None
+
+    def passed(self, moment: Moment, times: Tensor, frozen: Tensor) -> None:
+        """A step in which the `frozen` cells were forecast; `times` is the log odds of each cell's last computation.
+
+        Both broadcast over the latent's channels.
+        """
+        if moment.end <= 0.0:  # this step ends at its prediction, whatever x was
+            return
+        # x / sigma is what a step carries on unchanged: the error's share of it is told in that measure.
+        moved = (times - moment.time) * (moment.share_moved / moment.end)
+        weight = torch.where(frozen, moved, 0.0)
+        self._weight = weight if self._weight is None else self._weight + weight
+
+    def measured(self, moment: Moment, error: Tensor, times: Tensor, computed: Tensor) -> Tensor | None:
+        """The `computed` cells are known at `moment`: `error` is their prediction less its forecast.
+
+        Returns what is repaired now, None for nothing.
+        """
+        if self._weight is None:
+            return None
+        span = times - moment.time
+        owed = computed & (self._weight != 0) & (span > 0)
+        repair = torch.where(owed, self._weight * moment.start / torch.where(owed, span, 1.0), 0.0) * error
+        self.shift = repair if self.shift is None else self.shift + repair
+        self._weight = torch.where(computed, 0.0, self._weight)
+        return repair
+
+    def begin_anew(self) -> None:
+        """The forecasts up to now will not be measured."""
+        self._weight = None
+
+    def go_back(self) -> None:
+        """The sampler took up an x of before, which the shift is not of."""
+        self.shift = self._weight = None

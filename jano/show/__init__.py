@@ -1,0 +1,1 @@
+"""What a run reports, how it is drawn, and how close pictures are."""

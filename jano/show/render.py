@@ -1,0 +1,183 @@
+"""Pictures for people: the level map over an image, and the steps of a run as a chart. Arrays are RGB in 0..1."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from ..levels.map import Level, LevelMap
+from .report import RunReport, StepClass
+
+RGB = tuple[float, float, float]
+
+# Told apart with any kind of colour blindness, in lightness too.
+LEVEL_COLOURS: dict[Level, RGB] = {
+    Level.STATIC: (0.10, 0.25, 0.60),
+    Level.MODERATE: (0.95, 0.72, 0.20),
+    Level.ACTIVE: (0.85, 0.20, 0.25),
+}
+STEP_COLOURS: dict[StepClass, RGB] = {
+    StepClass.FULL: (0.45, 0.45, 0.48),
+    StepClass.STORE: (0.25, 0.25, 0.28),
+    StepClass.MODERATE: LEVEL_COLOURS[Level.MODERATE],
+    StepClass.ACTIVE: LEVEL_COLOURS[Level.ACTIVE],
+    StepClass.SKIPPED: LEVEL_COLOURS[Level.STATIC],
+}
+HEAT: tuple[tuple[float, str, RGB], ...] = (
+    (0.0, "", (0.0, 0.0, 0.0)),
+    (1 / 3, "", (1.0, 0.0, 0.0)),
+    (2 / 3, "", (1.0, 1.0, 0.0)),
+    (1.0, " or more", (1.0, 1.0, 1.0)),
+)
+PAPER: RGB = (0.11, 0.11, 0.13)
+INK: RGB = (0.93, 0.93, 0.93)
+
+
+def computed_masks(level_map: LevelMap | None, samples: Tensor, image: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Masks (frames, height, width): active, and all other levels; they add up to 1.
+
+    In the size and length of `image` if one is given, else in latent cells.
+    """
+    if level_map is None:
+        active = torch.ones((1, 1, 1, *samples.shape[2:])[-3:])
+    else:
+        active = level_map.grid.cells(level_map.mask(frozenset({Level.ACTIVE})).float())
+    if image is not None:
+        active = _spread_frames(interpolate(active[None], size=image.shape[1:3], mode="nearest")[0], image.shape[0])
+    return active, 1.0 - active
+
+
+def level_overlay(level_map: LevelMap, image: Tensor | None = None, strength: float = 0.45) -> Tensor:
+    """Levels in colour over an image (frames, height, width, 3), or alone at 8 pixels a cell; a legend below."""
+    tinted = _tinted(level_map, image, strength)
+    return torch.cat((tinted, _level_legend(level_map, tinted.shape[2]).expand(tinted.shape[0], -1, -1, -1)), dim=1)
+
+
+def level_sheet(level_map: LevelMap, image: Tensor | None = None, strength: float = 0.45) -> Tensor:
+    """(1, height, width, 3): frames of a clip side by side under their levels, with one legend for all."""
+    sheet = contact_sheet(_tinted(level_map, image, strength))
+    return torch.cat((sheet, _level_legend(level_map, sheet.shape[2])), dim=1)
+
+
+def contact_sheet(frames: Tensor, most: int = 12, width: int = 1024) -> Tensor:
+    """(1, height, width, 3): up to `most` frames, evenly chosen with the first and the last, each with its number."""
+    count = min(most, frames.shape[0])
+    chosen = torch.linspace(0, frames.shape[0] - 1, count).round().long()
+    columns = math.ceil(math.sqrt(count))
+    size = (max(1, round(width / columns * frames.shape[1] / frames.shape[2])), width // columns)
+    cells = interpolate(frames[chosen].movedim(-1, 1), size=size, mode="area").movedim(1, -1)
+    numbered = [_numbered(cell, int(index) + 1) for cell, index in zip(cells, chosen, strict=True)]
+    numbered += [torch.full((*size, 3), PAPER[0])] * (-count % columns)
+    rows = [torch.cat(numbered[start : start + columns], dim=1) for start in range(0, len(numbered), columns)]
+    return torch.cat(rows).unsqueeze(0)
+
+
+def side_by_side(left: Tensor, right: Tensor) -> Tensor:
+    """(frames, height, both widths, 3): two clips of the same height and length."""
+    return torch.cat((left[..., :3].cpu(), right[..., :3].cpu()), dim=2)
+
+
+def difference_map(reference: Tensor, image: Tensor, full_scale: float = 0.25) -> Tensor:
+    """(frames, height, width, 3): mean absolute difference of the channels, from black to white at `full_scale` (of
+    1) and more; a legend below."""
+    difference = (reference[..., :3].cpu() - image[..., :3].cpu()).abs().mean(-1, keepdim=True)
+    heat = (difference / full_scale * 3 - torch.tensor([0.0, 1.0, 2.0])).clamp(0, 1)  # black, red, yellow, white
+    entries = [(f"{part * full_scale:.0%}{more}", colour) for part, more, colour in HEAT]
+    return torch.cat((heat, _legend(entries, heat.shape[2]).expand(heat.shape[0], -1, -1, -1)), dim=1)
+
+
+def _numbered(frame: Tensor, number: int) -> Tensor:
+    """A frame (height, width, 3) with its number in the corner."""
+    picture = Image.frombytes("RGB", (frame.shape[1], frame.shape[0]), frame.mul(255).byte().numpy().tobytes())
+    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(size=max(10, frame.shape[1] // 16))
+    draw.text((4, 3), str(number), fill=_byte(INK), stroke_fill=_byte(PAPER), stroke_width=2, font=font)
+    return _to_tensor(picture)[0]
+
+
+def _tinted(level_map: LevelMap, image: Tensor | None, strength: float) -> Tensor:
+    """(frames, height, width, 3): levels in colour over the image in grey, or alone."""
+    palette = torch.tensor([(0.0, 0.0, 0.0), *(LEVEL_COLOURS[level] for level in Level)])
+    cells = level_map.grid.cells(level_map.levels.float()).long()
+    colours = palette[cells]  # (frames, height, width, 3)
+    if image is None:
+        image, strength = torch.zeros(1, cells.shape[1] * 8, cells.shape[2] * 8, 3), 1.0
+    height, width = image.shape[1:3]
+    colours = interpolate(colours.movedim(-1, 1), size=(height, width), mode="nearest").movedim(1, -1)
+    frames = max(image.shape[0], colours.shape[0])
+    picture = _spread_frames(image[..., :3].cpu().float().mean(-1, keepdim=True), frames)  # grey: colour means level
+    return (1 - strength) * picture + strength * _spread_frames(colours, frames)
+
+
+def notice(sentence: str, image: Tensor | None = None) -> Tensor:
+    """The image (or an empty one), with a sentence under it: what is shown where there is no level map."""
+    picture = torch.full((1, 512, 512, 3), PAPER[0]) if image is None else image[..., :3].cpu().float()
+    width = picture.shape[2]
+    font = ImageFont.load_default(size=max(11, width // 40))
+    lines = textwrap.wrap(sentence, max(20, int(1.9 * width / font.size)))
+    strip = Image.new("RGB", (width, round(font.size * 1.4 * (len(lines) + 1))), _byte(PAPER))
+    ImageDraw.Draw(strip).multiline_text((font.size, font.size * 0.6), "\n".join(lines), fill=_byte(INK), font=font)
+    return torch.cat((picture, _to_tensor(strip).expand(picture.shape[0], -1, -1, -1)), dim=1)
+
+
+def _spread_frames(pictures: Tensor, frames: int) -> Tensor:
+    """Repeat frames: a latent frame covers several pictures of a clip, the first one a single picture (as video VAEs
+    have it), or all of them alike where the numbers do not fit that."""
+    count = pictures.shape[0]
+    stride = (frames - 1) // max(1, count - 1)
+    causal = count > 1 and stride > 0 and stride * (count - 1) == frames - 1
+    index = -(-torch.arange(frames) // stride) if causal else torch.arange(frames) * count // frames
+    return pictures[index]
+
+
+def _level_legend(level_map: LevelMap, width: int) -> Tensor:
+    share = level_map.share()
+    entries = [(f"{level.name.lower()} {share[level]:.0%}", LEVEL_COLOURS[level]) for level in Level]
+    return _legend(entries, width)
+
+
+def _legend(entries: list[tuple[str, RGB]], width: int) -> Tensor:
+    """(1, height, width, 3) strip of coloured boxes with their names."""
+    height = max(18, width // 24)
+    strip = Image.new("RGB", (width, height), _byte(PAPER))
+    draw, font = ImageDraw.Draw(strip), ImageFont.load_default(size=height * 0.55)
+    part = width / len(entries)
+    for number, (text, colour) in enumerate(entries):
+        left, box = part * number + height * 0.25, height * 0.5
+        draw.rectangle((left, height * 0.25, left + box, height * 0.25 + box), fill=_byte(colour))
+        draw.text((left + box * 1.5, height / 2), text, fill=_byte(INK), font=font, anchor="lm")
+    return _to_tensor(strip)
+
+
+def step_chart(report: RunReport, width: int = 768, height: int = 256) -> Tensor:
+    """(1, height, width, 3) bars, one a step: how much of the tokens it computed, coloured by its class."""
+    chart = Image.new("RGB", (width, height), _byte(PAPER))
+    draw, font = ImageDraw.Draw(chart), ImageFont.load_default(size=14)
+    left, top, bottom = 44, 34, height - 26
+    draw.text((left, 8), report.summary().removeprefix("Jano: "), fill=_byte(INK), font=font)
+    for share in (0.0, 0.5, 1.0):
+        y = bottom - share * (bottom - top)
+        draw.line((left, y, width - 8, y), fill=_byte((0.3, 0.3, 0.3)))
+        draw.text((left - 6, y), f"{share:.0%}", fill=_byte(INK), font=font, anchor="rm")
+    part = (width - left - 8) / max(1, report.num_steps)
+    for record in report.steps:
+        x = left + part * record.step
+        y = bottom - max(0.01, record.computed_share) * (bottom - top)
+        draw.rectangle((x + 1, y, x + max(2, part - 1), bottom), fill=_byte(STEP_COLOURS[record.step_class]))
+    draw.text((left, height - 12), f"step 1 to {report.num_steps}", fill=_byte(INK), font=font, anchor="lm")
+    present = {record.step_class for record in report.steps}
+    entries = [(str(kind), STEP_COLOURS[kind]) for kind in StepClass if kind in present]
+    return torch.cat((_to_tensor(chart), _legend(entries, width)), dim=1) if entries else _to_tensor(chart)
+
+
+def _byte(colour: RGB) -> tuple[int, int, int]:
+    return tuple(round(255 * part) for part in colour)
+
+
+def _to_tensor(picture: Image.Image) -> Tensor:
+    values = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8)
+    return values.reshape(1, picture.height, picture.width, 3).float() / 255

@@ -1,0 +1,1 @@
+"""The first engine: whole steps are computed or forecast, as their measured errors say."""

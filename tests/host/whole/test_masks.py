@@ -1,0 +1,165 @@
+"""Noise masks (inpainting, differential diffusion): where the sampler goes its own way, forecasts are repaired."""
+
+from __future__ import annotations
+
+import comfy.sampler_helpers
+import pytest
+import torch
+from comfy.model_patcher import ModelPatcher
+from comfy_extras.nodes_differential_diffusion import DifferentialDiffusion
+from comfyui_jano.jano.adapters.masks import painted_cells
+from comfyui_jano.jano.adapters.settings import report_of
+from comfyui_jano.tests.host.test_trained_flux import said
+from comfyui_jano.tests.host.tiny import empty_latent, sample, with_scheduler
+from torch import Tensor
+
+SIDE = 16
+SIGMAS = torch.linspace(1.0, 0.0, 11)
+PROMPT = {"positive": said("green tree, brick tower, day sky, sand"), "negative": said("")}
+
+
+def hard(share: float = 0.25) -> Tensor:
+    """A square in the middle, in pixels."""
+    side = round(8 * SIDE * share**0.5)
+    start = (8 * SIDE - side) // 2
+    mask = torch.zeros(1, 1, 8 * SIDE, 8 * SIDE)
+    mask[..., start : start + side, start : start + side] = 1.0
+    return mask
+
+
+def soft() -> Tensor:
+    """Falls from 1 in the middle to 0 at the edges."""
+    line = torch.linspace(-1.0, 1.0, 8 * SIDE)
+    return (1.3 - 1.6 * (line[:, None] ** 2 + line[None] ** 2).sqrt()).clamp(0.0, 1.0)[None, None]
+
+
+def in_cells(mask: Tensor) -> Tensor:
+    """As the host hands it to the sampler."""
+    return comfy.sampler_helpers.prepare_mask(mask, (1, 16, SIDE, SIDE), torch.device("cpu"))
+
+
+@pytest.fixture(scope="module")
+def finished(trained: ModelPatcher) -> Tensor:
+    """The picture that is painted into."""
+    return sample(
+        trained,
+        20,
+        4.0,
+        size=(SIDE, SIDE),
+        seed=5,
+        positive=said("brick tent, red wavy ball, night sky, checkered floor"),
+        negative=said(""),
+    )
+
+
+def painted(model: ModelPatcher, latent: Tensor, mask: Tensor, cfg: float = 4.0, sampler: str = "euler") -> Tensor:
+    return sample(model, 24, cfg, sampler, latent=latent, seed=3, noise_mask=mask, **PROMPT)
+
+
+MASKS = {
+    "hard": (hard(), None),
+    "soft": (soft(), None),
+    "differential": (soft(), 1.0),
+    "differential, half": (soft(), 0.5),
+}
+
+
+@pytest.fixture(params=MASKS)
+def masked(request: pytest.FixtureRequest, trained: ModelPatcher) -> tuple[ModelPatcher, Tensor]:
+    mask, strength = MASKS[request.param]
+    return trained if strength is None else DifferentialDiffusion.execute(trained, strength).args[0], mask
+
+
+# --- which cells
+
+
+def test_the_cells_that_a_mask_leaves_alone(trained: ModelPatcher) -> None:
+    cells = painted_cells(trained, in_cells(hard()), SIGMAS, {})
+    assert cells.shape == (1, 1, SIDE, SIDE)
+    assert torch.equal(cells[0, 0], in_cells(hard())[0, 0] == 1.0)
+
+
+def test_without_a_mask_there_is_none(trained: ModelPatcher) -> None:
+    assert painted_cells(trained, None, SIGMAS, {}) is None
+
+
+def test_a_batch_counts_where_every_picture_is_painted(trained: ModelPatcher) -> None:
+    both = torch.cat((in_cells(hard(0.1)), in_cells(hard(0.5))))
+    assert torch.equal(
+        painted_cells(trained, both, SIGMAS, {}), painted_cells(trained, in_cells(hard(0.1)), SIGMAS, {})
+    )
+
+
+@pytest.mark.parametrize("strength", [0.5, 1.0])
+def test_a_mask_that_grows_counts_where_it_is_1_from_the_start(trained: ModelPatcher, strength: float) -> None:
+    model = DifferentialDiffusion.execute(trained, strength).args[0]
+    cells = painted_cells(model, in_cells(soft()), SIGMAS, model.model_options)
+    assert torch.equal(cells[0, 0], in_cells(soft())[0, 0] == 1.0)
+    assert 0 < cells.sum() < cells.numel()
+
+
+def test_a_mask_that_shrinks_counts_where_it_is_1_to_the_end(trained: ModelPatcher) -> None:
+    def shrinking(sigma: Tensor, mask: Tensor, extra_options: dict) -> Tensor:
+        return mask * (mask >= 1.2 - sigma)
+
+    cells = painted_cells(trained, in_cells(soft()) * 0.9 + 0.1, SIGMAS, {"denoise_mask_function": shrinking})
+    assert not cells.any()
+
+
+def test_a_mask_that_is_not_known_beforehand_is_painted_nowhere(trained: ModelPatcher, caplog) -> None:
+    def curious(sigma: Tensor, mask: Tensor, extra_options: dict) -> Tensor:
+        return mask * extra_options["model"].something_of_another_pack
+
+    with caplog.at_level("INFO"):
+        assert not painted_cells(trained, in_cells(hard()), SIGMAS, {"denoise_mask_function": curious}).any()
+    assert "is not known beforehand (AttributeError" in caplog.text
+
+
+# --- pictures
+
+
+@pytest.mark.parametrize("sampler", ["euler", "dpmpp_2m", "heun"])
+def test_where_no_error_is_tolerated_the_picture_is_that_without_the_node(
+    masked: tuple, finished: Tensor, sampler: str
+) -> None:
+    model, mask = masked
+    strict = with_scheduler(model, "custom", {"tolerance": 1e-12})
+    assert torch.equal(painted(strict, finished, mask, 4.0, sampler), painted(model, finished, mask, 4.0, sampler))
+
+
+@pytest.mark.parametrize("quality", ["balanced", "draft"])
+def test_outside_the_latent_stays_that_of_the_input(masked: tuple, finished: Tensor, quality: str) -> None:
+    model, mask = masked
+    accelerated = with_scheduler(model, quality)
+    made = painted(accelerated, finished, mask)
+    assert report_of(accelerated, made).verdict == "accelerated"
+    outside = (in_cells(mask) == 0.0).expand_as(made)
+    torch.testing.assert_close(made[outside], finished[outside], atol=2e-6, rtol=0)
+
+
+def test_forecasts_inside_are_repaired(trained: ModelPatcher, finished: Tensor) -> None:
+    """At the same cost: closer with the repair than without it."""
+    full, inside = painted(trained, finished, hard(), 1.0), (in_cells(hard()) == 1.0)
+    errors = {}
+    for correct in (True, False):
+        model = with_scheduler(trained, "custom", {"target_speedup": 2.0, "correct": correct})
+        made = painted(model, finished, hard(), 1.0)
+        assert report_of(model, made).computed_token_fraction == pytest.approx(0.5, abs=0.03)
+        errors[correct] = ((made - full)[inside.expand_as(made)]).square().mean().sqrt().item()
+    assert errors[True] < 0.7 * errors[False]
+
+
+def test_a_mask_that_is_nowhere_1_is_not_repaired_but_forecast(trained: ModelPatcher, finished: Tensor) -> None:
+    faint = 0.6 * hard()
+    pictures = []
+    for correct in (None, False):
+        model = with_scheduler(trained, "custom", {"target_speedup": 2.0, "correct": correct})
+        pictures.append(painted(model, finished, faint))
+        assert report_of(model, pictures[-1]).verdict == "accelerated"
+    assert torch.equal(*pictures)
+
+
+def test_a_mask_of_the_whole_picture_asks_for_no_other_picture(trained: ModelPatcher) -> None:
+    latent, whole = empty_latent(trained, (SIDE, SIDE)), torch.ones(1, 1, 8 * SIDE, 8 * SIDE)
+    made = [painted(with_scheduler(trained, "custom", {"target_speedup": 2.0}), latent, mask) for mask in (whole, None)]
+    torch.testing.assert_close(*made, atol=1e-5, rtol=1e-4)
