@@ -26,6 +26,7 @@ from flash_vaed.compress import Recipe  # noqa: E402
 from flash_vaed.distill import Plan  # noqa: E402
 from flash_vaed.lessons import Size  # noqa: E402
 from flash_vaed.make import Order, make_student  # noqa: E402
+from flash_vaed.teachers import teacher_from  # noqa: E402
 
 STUDENT_PATH = VAE_PATH.with_name("jano_tiny_wan_fast_decoder.safetensors")
 RECIPE = Recipe(ratio=(0.25, 0.5))
@@ -51,7 +52,7 @@ def main() -> None:
     state = load_file(VAE_PATH)
     encoder = load_encoder(state)
     clips = [encode(encoder, frames) for frames in draw_frames(args.clips, seed=11)]
-    make_student(state, clips, Order(args.out, RECIPE, PLAN), torch.device(args.device), tell=tell)
+    make_student(teacher_from(state), clips, Order(args.out, RECIPE, PLAN), torch.device(args.device), tell=tell)
 
 
 if __name__ == "__main__":
