@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 from dataclasses import replace
+from math import prod
 
 import torch
 from torch import Tensor
@@ -46,7 +47,7 @@ class Run:
     ) -> None:
         self.grid, self.latent_shape, self.report = grid, tuple(latent_shape), report
         self.clock = Clock(tuple(sigmas))
-        self.account = Account(report, grid, latent_shape[0], sigmas[0])
+        self.account = Account(report, grid, sigmas[0])
         self.drawing = Drawing(analyzer, scheduler, grid, self.clock.num_steps, fitting(level_map, grid, scheduler))
         self.questions = Questions()
         self.engine = self._engine(scheduler, corrects, level_map and level_map.error_rate, painted)
@@ -95,6 +96,10 @@ class Run:
         self._resumes = self.moment.step + STEPS_AFTER_A_JUMP
         self.questions = Questions()
         self.engine.go_back()
+
+    def latents_in(self, x: Tensor) -> float:
+        """How many of the run's latents lie in `x` (batch, channels, ...): more in batches, less in parts of one."""
+        return prod((x.shape[0], *x.shape[2:])) / prod((self.latent_shape[0], *self.latent_shape[2:]))
 
     @property
     def shift(self) -> Tensor | None:

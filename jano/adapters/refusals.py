@@ -72,8 +72,4 @@ def conflicting_node(model_options: dict) -> str:
     wrappers = model_options["transformer_options"].get("wrappers", {})
     if "easycache" in wrappers.get(WrappersMP.DIFFUSION_MODEL, {}):
         return "EasyCache is on the same model (remove one of the two)"
-    if "multigpu_clones" in model_options:
-        return "the model is split over several GPUs"
-    if model_options.get("context_handler") is not None:
-        return "context windows are on"
     return ""
