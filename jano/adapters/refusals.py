@@ -34,10 +34,9 @@ def unsupported_model(model: ModelPatcher) -> str:
     return ""
 
 
-def unsupported_latent(noise: Tensor, latent_shapes: list | None) -> str:
-    if latent_shapes is not None and len(latent_shapes) > 1:
-        return "the latent has several parts (audio and video)"
-    if noise.ndim not in (4, 5):
+def unsupported_latent(shape: tuple[int, ...]) -> str:
+    """Why a latent runs natively, of several parts the one that is looked at."""
+    if len(shape) not in (4, 5):
         return "the latent is neither pictures nor video"
     return ""
 

@@ -13,8 +13,9 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from comfyui_jano.jano.adapters.settings import JanoSettings, report_of
+from comfyui_jano.tests.host import tiny_others
 from comfyui_jano.tests.host.test_other_guidance import PLACES
-from comfyui_jano.tests.host.tiny import sample, wan, with_scheduler
+from comfyui_jano.tests.host.tiny import conditioning, sample, wan, with_scheduler
 from comfyui_jano.tests.host.whole.test_error_control import ANY_ERROR, NO_ERROR
 from comfyui_jano.tests.host.windows import windowed
 from torch import Tensor
@@ -40,7 +41,13 @@ def in_windows() -> Case:
     return Case(windowed(wan()), {"size": (9, 8, 6)})
 
 
-CASES = {"context windows": in_windows}
+def audio_with_video() -> Case:
+    model, empty = tiny_others.audio_with_video()
+    prompts = {"positive": conditioning(1, frame_rate=25), "negative": conditioning(2, frame_rate=25)}
+    return Case(model, {"latent": empty, **prompts})
+
+
+CASES = {"context windows": in_windows, "audio with video": audio_with_video}
 
 
 @pytest.fixture(params=CASES)
