@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from threading import Lock
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ class Account:
 
     def __init__(self, report: RunReport, grid: TokenGrid, first_sigma: float = 1.0) -> None:
         self._report, self._grid, self._first_sigma = report, grid, first_sigma
+        self._counting = Lock()  # a model that is split over devices is called by a thread for each
         self._current: StepRecord | None = None
 
     @property
@@ -48,9 +50,10 @@ class Account:
     def count_native(self, latents: float) -> None:
         """A call as without Jano; `latents` tells how many times the run's latent it is about, in all its chunks."""
         tokens, record = round(latents * self._grid.num_tokens), self.record
-        record.step_class, record.computed = StepClass.FULL, None
-        record.computed_tokens += tokens
-        record.all_tokens += tokens
+        with self._counting:
+            record.step_class, record.computed = StepClass.FULL, None
+            record.computed_tokens += tokens
+            record.all_tokens += tokens
 
     def spare(self, tokens: int) -> None:
         """A forecast in place of calls that would have computed this many tokens."""

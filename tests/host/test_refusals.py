@@ -18,6 +18,7 @@ from comfyui_jano.jano.levels.map import Level
 from comfyui_jano.jano.show.report import RunReport
 from comfyui_jano.jano.whole.engine import NOTHING_ASKED, NOTHING_SAVED
 from comfyui_jano.tests.host import tiny
+from comfyui_jano.tests.host.devices import split
 from comfyui_jano.tests.host.tiny import ODD, level_map, sample, with_scheduler
 from comfyui_jano.tests.host.windows import windowed
 from torch import Tensor
@@ -180,6 +181,14 @@ def test_intervals_by_level_in_context_windows(wan: ModelPatcher, caplog) -> Non
     windows = windowed(wan)
     report = native_report(windows, with_scheduler(windows, "custom"), caplog, size=(8, 8, 8))
     assert report.fallbacks == ["context windows are on, which intervals by level do not allow (quality presets do)"]
+
+
+def test_intervals_by_level_over_several_devices(caplog) -> None:
+    model = split(tiny.flux)
+    report = native_report(model, with_scheduler(model, "custom"), caplog, cfg=3.0)
+    assert report.fallbacks == [
+        "the model is split over several GPUs, which intervals by level do not allow (quality presets do)"
+    ]
 
 
 def test_a_model_that_the_host_compiles(flux: ModelPatcher, caplog) -> None:

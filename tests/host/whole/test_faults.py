@@ -13,7 +13,8 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from comfyui_jano.jano.adapters.settings import JanoSettings, report_of
-from comfyui_jano.tests.host import tiny_others
+from comfyui_jano.tests.host import tiny, tiny_others
+from comfyui_jano.tests.host.devices import split
 from comfyui_jano.tests.host.test_other_guidance import PLACES
 from comfyui_jano.tests.host.tiny import conditioning, sample, wan, with_scheduler
 from comfyui_jano.tests.host.whole.test_error_control import ANY_ERROR, NO_ERROR
@@ -25,10 +26,11 @@ STEPS = 12
 
 @dataclass
 class Case:
-    """A MODEL without Jano, and how it is sampled."""
+    """A MODEL without Jano, how it is sampled, and where the host's options can be copied deep."""
 
     model: ModelPatcher
     run: dict[str, object] = field(default_factory=dict)
+    copies: tuple[str, ...] = tuple(PLACES)
 
     def sampled(self, model: ModelPatcher, **changes: object) -> Tensor:
         return sample(model, STEPS, 3.0, **{**self.run, **changes})
@@ -47,7 +49,12 @@ def audio_with_video() -> Case:
     return Case(model, {"latent": empty, **prompts})
 
 
-CASES = {"context windows": in_windows, "audio with video": audio_with_video}
+def over_devices() -> Case:
+    """The host's threads are among its options while it samples, and nothing copies those."""
+    return Case(split(tiny.flux), copies=("the clone", "outer"))
+
+
+CASES = {"context windows": in_windows, "audio with video": audio_with_video, "two devices": over_devices}
 
 
 @pytest.fixture(params=CASES)
@@ -150,12 +157,15 @@ def test_bypassed_the_model_is_as_it_was(case: Case) -> None:
     assert "jano" not in case.model.model_options["transformer_options"]
 
 
-@pytest.mark.parametrize("where", PLACES)
-def test_other_packs_may_copy_the_options_deep(case: Case, where: str) -> None:
-    plain, model = case.accelerated(), case.accelerated()
-    PLACES[where](model)
-    expected, samples = case.sampled(plain), case.sampled(model)
-    assert same(samples, expected)
-    report, without = report_of(model, samples), report_of(plain, expected)
-    assert (report.verdict, report.fallbacks) == ("accelerated", [])
-    assert report.computed_token_fraction == without.computed_token_fraction
+def test_other_packs_may_copy_the_options_deep(case: Case) -> None:
+    plain = case.accelerated()
+    expected = case.sampled(plain)
+    without = report_of(plain, expected)
+    for where in case.copies:
+        model = case.accelerated()
+        PLACES[where](model)
+        samples = case.sampled(model)
+        assert same(samples, expected), where
+        report = report_of(model, samples)
+        assert (report.verdict, report.fallbacks) == ("accelerated", [])
+        assert report.computed_token_fraction == without.computed_token_fraction
