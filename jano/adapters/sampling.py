@@ -132,15 +132,7 @@ def start(
     network = model.model.diffusion_model
     active = ActiveRun(settings, RunReport(type(network).__name__, max(0, len(sigmas) - 1)))
     try:
-        refusal = (
-            unsupported_model(model)
-            or unsupported_latent(shape)
-            or unsupported_sampling(sampler, settings.preset, len(sigmas) - 1)
-            or unsupported_sigmas(model, sigmas)
-            or conflicting_node(guider.model_options)
-            or engine.refused(model, guider.model_options)
-        )
-        if refusal:
+        if refusal := _refused(settings, guider, shape, sampler, sigmas) or engine.refused(model, guider.model_options):
             raise Unaccelerated(refusal)
         active.noise = noise_of(model)
         flow_sigmas = [active.noise.flow_sigma(sigma) for sigma in sigmas.tolist()]
@@ -164,6 +156,17 @@ def start(
     except Unaccelerated as reason:
         active.report.add_fallback(str(reason))
     return active
+
+
+def _refused(settings: JanoSettings, guider: object, shape: tuple[int, ...], sampler: object, sigmas: Tensor) -> str:
+    """Why this run is native whichever the engine; empty when it need not be."""
+    return (
+        unsupported_model(guider.model_patcher)
+        or unsupported_latent(shape)
+        or unsupported_sampling(sampler, settings.preset, len(sigmas) - 1)
+        or unsupported_sigmas(guider.model_patcher, sigmas)
+        or conflicting_node(guider.model_options)
+    )
 
 
 def publish(active: ActiveRun, history: RunHistory | None, samples: Tensor, parts: Parts) -> None:

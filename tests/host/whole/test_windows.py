@@ -9,18 +9,21 @@ import pytest
 import torch
 from comfy.context_windows import ContextFuseMethods, ContextSchedules, IndexListContextHandler
 from comfy.model_patcher import ModelPatcher
+from comfy.nested_tensor import NestedTensor
 from comfyui_jano.jano.adapters.patch import analyze
 from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.jano.config import AnalyzerConfig
 from comfyui_jano.tests.host import tiny
 from comfyui_jano.tests.host.test_tiny_wan import PROMPTS, conditioning, tiny_wan  # noqa: F401 (a fixture)
 from comfyui_jano.tests.host.tiny import sample, with_scheduler
+from comfyui_jano.tests.host.tiny_others import audio_with_video
 from comfyui_jano.tests.host.whole.test_error_control import ANY_ERROR, NO_ERROR
 from comfyui_jano.tests.host.windows import windowed
 from torch import Tensor
 
 CLIP = {"size": (9, 8, 6), "cfg": 3.0}
 TOKENS_A_FRAME = 4 * 3
+SIDES = ("positive", "negative")
 KINDS = {
     "static": {},
     "uniform": {"schedule": ContextSchedules.UNIFORM_STANDARD},
@@ -120,6 +123,19 @@ def test_several_prompts_are_each_asked_of_its_windows(wan: ModelPatcher) -> Non
     model = windowed(wan)
     expected = sample(model, 9, **CLIP, **prompts)
     assert torch.equal(sample(with_scheduler(model, "custom", NO_ERROR), 9, **CLIP, **prompts), expected)
+
+
+def test_windows_of_a_clip_with_sound() -> None:
+    model, _ = audio_with_video()
+    model = windowed(model, 3, 1)
+    latent = NestedTensor((torch.zeros(1, 128, 5, 4, 3), torch.zeros(1, 8, 15, 16)))
+    run = {"latent": latent, **{side: tiny.conditioning(seed, frame_rate=25) for seed, side in enumerate(SIDES, 1)}}
+    expected, again = (sample(each, 12, 3.0, **run) for each in (model, with_scheduler(model, "custom", NO_ERROR)))
+    assert all(torch.equal(*pair) for pair in zip(expected.unbind(), again.unbind(), strict=True))
+    accelerated = with_scheduler(model, "custom", ANY_ERROR)
+    report = report_of(accelerated, sample(accelerated, 12, 3.0, **run))
+    assert (report.verdict, report.fallbacks) == ("accelerated", [])
+    assert report.level_map.grid.latent == (5, 4, 3)
 
 
 def test_a_handler_that_cannot_be_stood_in_for_is_native_and_says_so(wan: ModelPatcher) -> None:
