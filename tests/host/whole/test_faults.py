@@ -11,6 +11,7 @@ import comfy.model_management
 import pytest
 import torch
 from comfy.model_patcher import ModelPatcher
+from comfy.nested_tensor import NestedTensor
 from comfy.patcher_extension import WrappersMP
 from comfyui_jano.jano.adapters.settings import JanoSettings, report_of
 from comfyui_jano.tests.host import tiny, tiny_others
@@ -169,3 +170,16 @@ def test_other_packs_may_copy_the_options_deep(case: Case) -> None:
         report = report_of(model, samples)
         assert (report.verdict, report.fallbacks) == ("accelerated", [])
         assert report.computed_token_fraction == without.computed_token_fraction
+
+
+def test_under_a_mask_the_sound_may_be_held_and_the_clip_not() -> None:
+    """The host packs the masks as it packs the parts; what is held counts for nothing."""
+    case = audio_with_video()
+    clip, sound = (torch.randn(part.shape) for part in case.run["latent"].unbind())
+    masks = NestedTensor((torch.ones(1, 1, 2, 4, 3), torch.zeros(1, 1, 6, 16)))
+    held = {"latent": NestedTensor((clip, sound)), "noise_mask": masks}
+    assert same(case.sampled(case.accelerated(NO_ERROR), **held), case.sampled(case.model, **held))
+    model = case.accelerated()
+    samples = case.sampled(model, **held)
+    assert report_of(model, samples).verdict == "accelerated"
+    assert torch.allclose(samples.unbind()[1], sound, atol=1e-5)
