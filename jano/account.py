@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from threading import Lock
 
 import torch
 from torch import Tensor
@@ -12,10 +13,11 @@ from .show.report import RunReport, StepClass, StepRecord
 
 
 class Account:
-    """The step records of a report, written by the run that they are of; `batch` counts the pictures of its latent."""
+    """The step records of a report, written by the run that they are of."""
 
-    def __init__(self, report: RunReport, grid: TokenGrid, batch: int, first_sigma: float = 1.0) -> None:
-        self._report, self._grid, self._batch, self._first_sigma = report, grid, batch, first_sigma
+    def __init__(self, report: RunReport, grid: TokenGrid, first_sigma: float = 1.0) -> None:
+        self._report, self._grid, self._first_sigma = report, grid, first_sigma
+        self._counting = Lock()  # a model that is split over devices is called by a thread for each
         self._current: StepRecord | None = None
 
     @property
@@ -45,12 +47,13 @@ class Account:
         record.computed_tokens += rows * (everything if tokens is None else tokens.numel())
         record.all_tokens += rows * everything
 
-    def count_native(self, samples: int) -> None:
-        """A call as without Jano; `samples` are the pictures of all its chunks."""
-        tokens, record = samples * self._grid.num_tokens // self._batch, self.record
-        record.step_class, record.computed = StepClass.FULL, None
-        record.computed_tokens += tokens
-        record.all_tokens += tokens
+    def count_native(self, latents: float) -> None:
+        """A call as without Jano; `latents` tells how many times the run's latent it is about, in all its chunks."""
+        tokens, record = round(latents * self._grid.num_tokens), self.record
+        with self._counting:
+            record.step_class, record.computed = StepClass.FULL, None
+            record.computed_tokens += tokens
+            record.all_tokens += tokens
 
     def spare(self, tokens: int) -> None:
         """A forecast in place of calls that would have computed this many tokens."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 from dataclasses import replace
+from math import prod
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from .forecast.questions import Questions
 from .levels.drawing import Drawing
 from .levels.grid import TokenGrid
 from .levels.map import LevelMap
+from .levels.parts import ONE_PART, Parts
 from .refusal import Unaccelerated, require_room
 from .show.report import RunReport
 
@@ -27,7 +29,8 @@ STEPS_AFTER_A_JUMP = 3
 class Run:
     """The clock, the account, one engine and the map of a run; what both engines have in common.
 
-    `latent_shape` is (batch, channels, [frames,] height, width); `scheduler` None only analyses; `corrects` tells that
+    `latent_shape` is (batch, channels, [frames,] height, width), or that of several `parts` packed into one, of which
+    `grid` lays out the one that is looked at; `scheduler` None only analyses; `corrects` tells that
     forecasts are repaired afterwards. Unaccelerated when the steps leave no room for a forecast, or the map that was
     handed over is not of this latent.
     """
@@ -43,10 +46,12 @@ class Run:
         level_map: LevelMap | None = None,
         corrects: bool = False,
         painted: Tensor | None = None,
+        parts: Parts = ONE_PART,
     ) -> None:
+        self._parts = parts
         self.grid, self.latent_shape, self.report = grid, tuple(latent_shape), report
         self.clock = Clock(tuple(sigmas))
-        self.account = Account(report, grid, latent_shape[0], sigmas[0])
+        self.account = Account(report, grid, sigmas[0])
         self.drawing = Drawing(analyzer, scheduler, grid, self.clock.num_steps, fitting(level_map, grid, scheduler))
         self.questions = Questions()
         self.engine = self._engine(scheduler, corrects, level_map and level_map.error_rate, painted)
@@ -68,7 +73,8 @@ class Run:
         if scheduler.controlled:
             from .whole.engine import WholeSteps
 
-            engine = WholeSteps(scheduler, self.clock, self.grid, self.account, corrects, error_rate, painted)
+            common = scheduler, self.clock, self.grid, self.account
+            engine = WholeSteps(*common, corrects, error_rate, painted, self._parts)
             self.drawing.steps = max(self.drawing.steps, engine.full_steps)
             return engine
         from .by_level.engine import ByLevel
@@ -96,6 +102,10 @@ class Run:
         self.questions = Questions()
         self.engine.go_back()
 
+    def latents_in(self, x: Tensor) -> float:
+        """How many of the run's latents lie in `x` (batch, channels, ...): more in batches, less in parts of one."""
+        return prod((x.shape[0], *x.shape[2:])) / prod((self.latent_shape[0], *self.latent_shape[2:]))
+
     @property
     def shift(self) -> Tensor | None:
         """How far the x that the model is to see lies from the sampler's, in a flow model's measure; None: nowhere."""
@@ -111,7 +121,7 @@ class Run:
         `cfg` is the guider's own word for the strength of its guidance.
         """
         if self.engine is None or self.engine.computed:
-            self.drawing.observe(x, denoised, self.moment)
+            self.drawing.observe(self._parts.seen(x), self._parts.seen(denoised), self.moment)
         if self.engine is None:
             return denoised
         has_changed = self.engine.asks and self.questions.have_changed(denoised, cfg)

@@ -14,7 +14,13 @@ ROOT = Path(__file__).resolve().parents[1]
 COPIED = ("jano", "flash_vaed", "nodes", "host", "web", "locales", "tests", "demo", "bench")
 # Of each engine, all that there is: its equations, its adapters, its tests.
 ENGINES = {
-    "whole": ("jano/whole", "jano/adapters/whole.py", "tests/unit/whole", "tests/host/whole"),
+    "whole": (
+        "jano/whole",
+        "jano/adapters/whole.py",
+        "jano/adapters/windows.py",
+        "tests/unit/whole",
+        "tests/host/whole",
+    ),
     "by_level": ("jano/by_level", "jano/adapters/by_level", "tests/unit/by_level", "tests/host/by_level"),
 }
 ROOMS = ("tests/unit/forecast", "tests/unit/levels", "tests/unit/show", "tests/unit/test_run.py")

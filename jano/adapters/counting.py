@@ -46,7 +46,7 @@ def apply_model(
     """APPLY_MODEL wrapper: one call of the transformer."""
     active = active_in(transformer_options)
     if active is not None:
-        active.run.account.count_native(x.shape[0])
+        active.run.account.count_native(active.run.latents_in(x))
     return executor(x, t, c_concat, c_crossattn, control, transformer_options or {}, **conds)
 
 
@@ -58,7 +58,7 @@ def counted(active: ActiveRun, asked: Question, predict: Callable[[], list[Tenso
     predictions = predict()
     by_itself = account.record.all_tokens == before and bool(asked.states)
     if by_itself:
-        account.count_native(len(asked.states) * active.run.latent_shape[0])
+        account.count_native(len(asked.states))
     return predictions, by_itself
 
 

@@ -43,20 +43,26 @@ class Question(Live):
 
 
 def question_of(
-    model: object, conds: list, x: Tensor, evaluated: Tensor | None, timestep: Tensor, options: dict
+    model: object,
+    conds: list,
+    x: Tensor,
+    evaluated: Tensor | None,
+    timestep: Tensor,
+    options: dict,
+    in_windows: bool = False,
 ) -> Question:
     """The question of one `calc_cond_batch` with these `model_options`, in the evaluation of `evaluated`.
 
     The key holds every side's conditionings that are on, with the ControlNets of each that are, the strengths of its
     hooks (a LoRA that is scheduled over the steps) and the names of its parts; the model, and what other nodes changed
-    about it; and whether it is about the evaluation's own x.
+    about it; whether it is about the evaluation's own x, and whether context windows answer it.
     """
     sides = tuple(
         tuple(_state(model, cond, timestep, options) for cond in side or () if _is_on(cond, timestep)) for side in conds
     )
     states = {(side, state[0]): state for side, on in enumerate(sides) for state in on}
     is_its_own = evaluated is None or x is evaluated or (x.shape == evaluated.shape and torch.equal(x, evaluated))
-    about = Same(model), _changes(options), is_its_own
+    about = Same(model), _changes(options), is_its_own, in_windows
     return Question((sides, about), states, about, "" if is_its_own else "another node asks about a latent of its own")
 
 

@@ -6,6 +6,7 @@ import comfy.ldm.wan.model
 from torch import nn
 
 from ..levels.grid import THW, TokenGrid
+from ..levels.parts import ONE_PART, Parts
 
 WAN = (
     comfy.ldm.wan.model.WanModel,
@@ -18,6 +19,15 @@ REGION = (1, 8, 8)
 # tiny Wan (AUC after 4 steps 0.735 against 0.677, `bench/run.py motion`), and its maps follow what moves from frame to
 # frame.
 WAN_REGION = (1, 4, 4)
+
+
+def parts_of(latent_shapes: list | None) -> Parts:
+    """What the host packed; of several parts the first clip is looked at, or else the first part."""
+    if latent_shapes is None or len(latent_shapes) < 2:
+        return ONE_PART
+    shapes = tuple(tuple(shape) for shape in latent_shapes)
+    clips = (index for index, shape in enumerate(shapes) if len(shape) == 5)
+    return Parts(shapes, next(clips, 0))
 
 
 def grid_of(model: nn.Module, latent_shape: tuple[int, ...], region: THW) -> TokenGrid:

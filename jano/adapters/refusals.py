@@ -34,10 +34,9 @@ def unsupported_model(model: ModelPatcher) -> str:
     return ""
 
 
-def unsupported_latent(noise: Tensor, latent_shapes: list | None) -> str:
-    if latent_shapes is not None and len(latent_shapes) > 1:
-        return "the latent has several parts (audio and video)"
-    if noise.ndim not in (4, 5):
+def unsupported_latent(shape: tuple[int, ...]) -> str:
+    """Why a latent runs natively, of several parts the one that is looked at."""
+    if len(shape) not in (4, 5):
         return "the latent is neither pictures nor video"
     return ""
 
@@ -72,8 +71,4 @@ def conflicting_node(model_options: dict) -> str:
     wrappers = model_options["transformer_options"].get("wrappers", {})
     if "easycache" in wrappers.get(WrappersMP.DIFFUSION_MODEL, {}):
         return "EasyCache is on the same model (remove one of the two)"
-    if "multigpu_clones" in model_options:
-        return "the model is split over several GPUs"
-    if model_options.get("context_handler") is not None:
-        return "context windows are on"
     return ""

@@ -14,11 +14,12 @@ from torch import Tensor
 
 from ..account import now
 from ..config import SchedulerConfig
+from ..levels.parts import Parts
 from ..refusal import Unaccelerated
 from ..run import Run
 from ..show.report import RunReport
 from .active import ActiveRun, active_of
-from .latents import grid_of
+from .latents import grid_of, parts_of
 from .masks import painted_cells
 from .noise import noise_of
 from .progress import tell_end, tell_step
@@ -111,7 +112,7 @@ def outer_sample(executor: Callable, noise: Tensor, latent_image: Tensor, sample
         if active.run is not None:
             active.run.drop()
         guider.model_options = original
-    publish(active, guider.model_patcher.get_attachment(KEY), samples)
+    publish(active, guider.model_patcher.get_attachment(KEY), samples, parts_of(kw.get("latent_shapes")))
     return samples
 
 
@@ -126,22 +127,16 @@ def start(
 ) -> ActiveRun:
     """Make the run, or an ActiveRun without one that says why it is native."""
     model, engine = guider.model_patcher, engine_of(settings.scheduler)
+    parts = parts_of(latent_shapes)
+    shape = tuple(parts.shapes[parts.shown] if parts.shapes else noise.shape)
     network = model.model.diffusion_model
     active = ActiveRun(settings, RunReport(type(network).__name__, max(0, len(sigmas) - 1)))
     try:
-        refusal = (
-            unsupported_model(model)
-            or unsupported_latent(noise, latent_shapes)
-            or unsupported_sampling(sampler, settings.preset, len(sigmas) - 1)
-            or unsupported_sigmas(model, sigmas)
-            or conflicting_node(guider.model_options)
-            or engine.refused(model, guider.model_options)
-        )
-        if refusal:
+        if refusal := _refused(settings, guider, shape, sampler, sigmas) or engine.refused(model, guider.model_options):
             raise Unaccelerated(refusal)
         active.noise = noise_of(model)
         flow_sigmas = [active.noise.flow_sigma(sigma) for sigma in sigmas.tolist()]
-        grid = grid_of(network, noise.shape, settings.analyzer.region)
+        grid = grid_of(network, shape, settings.analyzer.region)
         level_map = settings.level_map and settings.level_map.to(model.load_device)
         painted = painted_cells(model, denoise_mask, sigmas, guider.model_options)
         nowhere = painted is not None and not bool(painted.any())
@@ -155,6 +150,7 @@ def start(
             level_map,
             corrects=repairs(settings.scheduler, sampler) and not nowhere,
             painted=None if nowhere else painted,
+            parts=parts,
         )
         active.blocks = engine.blocks_of(network)
     except Unaccelerated as reason:
@@ -162,14 +158,26 @@ def start(
     return active
 
 
-def publish(active: ActiveRun, history: RunHistory | None, samples: Tensor) -> None:
-    """After a complete run: keep its report with the model, write the log line, tell the node."""
+def _refused(settings: JanoSettings, guider: object, shape: tuple[int, ...], sampler: object, sigmas: Tensor) -> str:
+    """Why this run is native whichever the engine; empty when it need not be."""
+    return (
+        unsupported_model(guider.model_patcher)
+        or unsupported_latent(shape)
+        or unsupported_sampling(sampler, settings.preset, len(sigmas) - 1)
+        or unsupported_sigmas(guider.model_patcher, sigmas)
+        or conflicting_node(guider.model_options)
+    )
+
+
+def publish(active: ActiveRun, history: RunHistory | None, samples: Tensor, parts: Parts) -> None:
+    """After a complete run: keep its report with the model, write the log line, tell the node. It is found by what the
+    sampler gave, and by each of its parts, since a graph takes those apart."""
     report = active.report
     if report.verdict != "native":  # reasons for native runs were logged when they came up
         log.info(report.summary())
     tell_end(active.settings.node_id, report)
     if history is not None:
-        report.fingerprint = fingerprint(samples)
+        report.fingerprints = frozenset(map(fingerprint, (samples, *parts.split(samples))))
         history.add(report)
 
 

@@ -74,7 +74,7 @@ class RunHistory:
     def find(self, samples: Tensor) -> RunReport | None:
         """The report of the run that produced these latent samples."""
         wanted = fingerprint(samples)
-        return next((report for report in reversed(self._reports) if report.fingerprint == wanted), None)
+        return next((report for report in reversed(self._reports) if wanted in report.fingerprints), None)
 
 
 def fingerprint(samples: Tensor) -> str:

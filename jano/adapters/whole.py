@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from comfy.model_patcher import ModelPatcher
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from .active import ActiveRun, active_of
 from .counting import apply_model, counted
 from .keys import Question, question_of
+from .windows import HANDLER, as_one, is_inside
 
 
 def refused(model: ModelPatcher, model_options: dict) -> str:
@@ -23,10 +25,33 @@ def blocks_of(network: nn.Module) -> None:
     """What must be known of the transformer's blocks: nothing."""
 
 
+def prepare_sampling(executor: Callable, model: ModelPatcher, noise_shape: tuple, conds: dict, *args, **kw):
+    """PREPARE_SAMPLING wrapper: in the run's own options, the windows of a long clip are one question."""
+    options = kw.get("model_options") or {}
+    if active_of(options) is not None and options.get(HANDLER) is not None:
+        options[HANDLER] = as_one(options[HANDLER], partial(_asked, in_windows=True))
+    return executor(model, noise_shape, conds, *args, **kw)
+
+
 def calc_cond_batch(
     executor: Callable, model: object, conds: list, x_in: Tensor, timestep: Tensor, model_options: dict
 ) -> list[Tensor]:
     """CALC_COND_BATCH wrapper: predictions of every conditioning that the guidance asks for, forecast all or none."""
+    if is_inside(model_options):
+        return executor(model, conds, x_in, timestep, model_options)
+    return _asked(executor, model, conds, x_in, timestep, model_options)
+
+
+def _asked(
+    executor: Callable,
+    model: object,
+    conds: list,
+    x_in: Tensor,
+    timestep: Tensor,
+    model_options: dict,
+    in_windows: bool = False,
+) -> list[Tensor]:
+    """A question of the guidance, which `executor` can answer."""
     active = active_of(model_options)
 
     def predict() -> list[Tensor]:
@@ -34,7 +59,7 @@ def calc_cond_batch(
 
     if active is None:
         return predict()
-    asked = question_of(model, conds, x_in, active.x, timestep, model_options)
+    asked = question_of(model, conds, x_in, active.x, timestep, model_options, in_windows)
     predictions = _answered(active, asked, tuple(x_in.shape) == active.run.latent_shape, len(conds), predict)
     active.run.hear(asked.parts, asked.answers(predictions))
     return predictions
@@ -61,4 +86,8 @@ def _answered(
     return predictions
 
 
-WRAPPERS = {WrappersMP.CALC_COND_BATCH: calc_cond_batch, WrappersMP.APPLY_MODEL: apply_model}
+WRAPPERS = {
+    WrappersMP.PREPARE_SAMPLING: prepare_sampling,
+    WrappersMP.CALC_COND_BATCH: calc_cond_batch,
+    WrappersMP.APPLY_MODEL: apply_model,
+}

@@ -66,7 +66,7 @@ class RunReport:
     level_map: LevelMap | None = None
     cache_bytes_peak: int = 0
     accelerates: bool = True
-    fingerprint: str = ""
+    fingerprints: frozenset[str] = frozenset()
     spread: float = 0.0
 
     @classmethod

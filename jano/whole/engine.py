@@ -15,9 +15,10 @@ from ..forecast.history import PredictionHistory
 from ..forecast.memory import Memory
 from ..forecast.repair import followed
 from ..levels.grid import TokenGrid
+from ..levels.parts import ONE_PART, Parts
 from ..refusal import require_room
 from .control import CAUTION, STEPS_FOR_A_LINE, ErrorControl, budget_of, first_full_steps
-from .errors import median, share_of
+from .errors import median, worst_share_of
 
 UNREPAIRED = 3.0
 """How many times smaller a tolerance is where forecasts cannot be repaired: a repair takes away half of what they do to
@@ -33,7 +34,8 @@ NOTHING_ASKED = "a target_speedup this close to 1 leaves no step out"
 class WholeSteps:
     """The first engine, for one run. `corrects` tells that its forecasts are repaired afterwards, `painted` (bool,
     broadcast) in which cells alone, whose error then counts alone; `error_rate` is that of the run before, where this
-    one goes on. Unaccelerated where the steps leave no room for a forecast."""
+    one goes on; `grid` is of the part of the latent that is looked at. Unaccelerated where the steps leave no room for
+    a forecast."""
 
     NEEDS_MAP = False
 
@@ -46,8 +48,9 @@ class WholeSteps:
         corrects: bool,
         error_rate: float | None = None,
         painted: Tensor | None = None,
+        parts: Parts = ONE_PART,
     ) -> None:
-        self._config, self._grid, self._account = config, grid, account
+        self._config, self._grid, self._parts, self._account = config, grid, parts, account
         num_steps, cooldown = clock.num_steps, share_of_steps(config.cooldown, clock.num_steps)
         self.full_steps = full_steps(config, num_steps, error_rate)
         require_room(num_steps, self.full_steps, cooldown)
@@ -114,7 +117,7 @@ class WholeSteps:
         return self._guided.measured(moment, error, everywhere(denoised))
 
     def _share(self, error: Tensor, denoised: Tensor) -> float:
-        share, spread = share_of(error, denoised, self._grid, self._painted)
+        share, spread = worst_share_of(error, denoised, self._grid, self._parts, self._painted)
         self._spreads.append(spread)
         return share
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from math import isfinite
+from math import isfinite, nan
 
 import torch
 from torch import Tensor
 
 from ..levels.grid import TokenGrid
+from ..levels.parts import Parts
 
 SMALLEST_ERROR = 1e-9
 
@@ -35,6 +36,31 @@ def share_of(error: Tensor, denoised: Tensor, grid: TokenGrid, counted: Tensor |
     regions = region_errors(error / size.square().mean().sqrt(), grid, counted)
     low, high = torch.quantile(regions, torch.tensor([0.1, 0.9])).tolist()
     return regions.square().mean().sqrt().item(), high / max(low, SMALLEST_ERROR)
+
+
+def worst_share_of(
+    error: Tensor, denoised: Tensor, grid: TokenGrid, parts: Parts, counted: Tensor | None = None
+) -> tuple[float, float]:
+    """`share_of` where the worst of several parts decides; the spread is that of the part that `grid` is of, and not a
+    number where nothing of it is `counted`. The share is not a number where one part's is not."""
+    masks = [None] * len(parts) if counted is None else [mask.all(1, keepdim=True) for mask in parts.split(counted)]
+    shares, spread = [], nan
+    for index, part in enumerate(zip(parts.split(error), parts.split(denoised), masks, strict=True)):
+        if part[-1] is not None and not bool(part[-1].any()):
+            continue
+        if index == parts.shown:
+            share, spread = share_of(*part[:2], grid, part[-1])
+        else:
+            share = _plain_share(*part)
+        shares.append(share)
+    return (max(shares) if all(map(isfinite, shares)) else nan), spread
+
+
+def _plain_share(error: Tensor, denoised: Tensor, counted: Tensor | None) -> float:
+    """The same of a part without regions (sound), of the worst of the batch."""
+    weight = 1.0 if counted is None else counted.float()
+    square = (error.float().square() * weight).flatten(1).sum(1).amax() * len(error)
+    return (square / (denoised.float().square() * weight).sum()).sqrt().item()
 
 
 def median(spreads: list[float]) -> float:

@@ -306,7 +306,7 @@ def test_a_broken_file_of_weights_costs_lpips_alone(tmp_path, monkeypatch, conte
 @pytest.fixture(scope="module")
 def two_parts() -> Iterator[tuple[ModelPatcher, NestedTensor]]:
     model, empty = audio_with_video()
-    model = with_scheduler(model, "balanced")
+    model = with_scheduler(model, "custom", {"tolerance": 1e6})
     noise = comfy.sample.prepare_noise(empty, 1)
     prompts = (tiny.conditioning(1, frame_rate=25), tiny.conditioning(2, frame_rate=25))
     with torch.inference_mode():
@@ -314,26 +314,32 @@ def two_parts() -> Iterator[tuple[ModelPatcher, NestedTensor]]:
     return model, made
 
 
-SEVERAL = "the latent has several parts (audio and video)"
-
-
-def test_sound_with_a_clip_is_reported(two_parts: tuple) -> None:
+def test_sound_with_a_clip_is_reported_whole_or_taken_apart(two_parts: tuple) -> None:
     model, made = two_parts
     assert isinstance(made, NestedTensor)
-    markdown = run(JanoReport, model=model, latent={"samples": made}).args[0]
-    assert f"| Native because | {SEVERAL} |" in markdown
+    for samples in (made, *made.unbind()):  # a graph separates the parts before it decodes them
+        assert "| Verdict | accelerated |" in run(JanoReport, model=model, latent={"samples": samples}).args[0]
     other = NestedTensor([part + 1 for part in made.unbind()])
-    assert SEVERAL not in run(JanoReport, model=model, latent={"samples": other}).args[0]
+    assert "| Verdict | native |" in run(JanoReport, model=model, latent={"samples": other}).args[0]
 
 
 @pytest.mark.parametrize("image", [None, torch.rand(9, 48, 40, 3)])
-def test_sound_with_a_clip_has_no_map_and_says_so(two_parts: tuple, image: Tensor | None) -> None:
+def test_the_map_of_sound_with_a_clip_is_the_clips(two_parts: tuple, image: Tensor | None) -> None:
     model, made = two_parts
     output = run(JanoConvergenceMap, model=model, latent={"samples": made}, image=image)
     picture, active, frozen, level_map, _ = output.args
-    assert level_map is None
-    assert picture.shape[0] == (1 if image is None else 9)
+    assert level_map.grid.latent == (2, 4, 3)
+    assert picture.shape[0] == (2 if image is None else 9)
     assert active.shape == ((2, 4, 3) if image is None else (9, 48, 40))
+    assert torch.equal(active + frozen, torch.ones_like(active))
+
+
+def test_sound_with_a_clip_that_another_model_made_has_no_map(two_parts: tuple) -> None:
+    model, made = two_parts
+    other = NestedTensor([part + 1 for part in made.unbind()])
+    _, active, frozen, level_map, _ = run(JanoConvergenceMap, model=model, latent={"samples": other}).args
+    assert level_map is None
+    assert active.shape == (2, 4, 3)
     assert torch.equal(active, torch.ones_like(active))
     assert torch.equal(frozen, torch.zeros_like(frozen))
 

@@ -8,10 +8,8 @@ from functools import partial
 
 import pytest
 import torch
-from comfy.context_windows import ContextFuseMethods, ContextSchedules
 from comfy.model_patcher import ModelPatcher
 from comfy.model_sampling import IMG_TO_IMG
-from comfy_extras.nodes_context_windows import ContextWindowsManualNode
 from comfyui_jano.jano.adapters.patch import analyze
 from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.jano.by_level.engine import NOTHING_FROZEN
@@ -20,7 +18,9 @@ from comfyui_jano.jano.levels.map import Level
 from comfyui_jano.jano.show.report import RunReport
 from comfyui_jano.jano.whole.engine import NOTHING_ASKED, NOTHING_SAVED
 from comfyui_jano.tests.host import tiny
+from comfyui_jano.tests.host.devices import split
 from comfyui_jano.tests.host.tiny import ODD, level_map, sample, with_scheduler
+from comfyui_jano.tests.host.windows import windowed
 from torch import Tensor
 
 
@@ -177,12 +177,18 @@ def test_a_map_of_another_size(flux: ModelPatcher, caplog) -> None:
     ]
 
 
-def test_context_windows(wan: ModelPatcher, caplog) -> None:
-    windows = ContextWindowsManualNode.execute(
-        wan, 4, 1, ContextSchedules.STATIC_STANDARD, 1, False, ContextFuseMethods.PYRAMID, 2, False
-    ).args[0]
+def test_intervals_by_level_in_context_windows(wan: ModelPatcher, caplog) -> None:
+    windows = windowed(wan)
     report = native_report(windows, with_scheduler(windows, "custom"), caplog, size=(8, 8, 8))
-    assert report.fallbacks == ["context windows are on"]
+    assert report.fallbacks == ["context windows are on, which intervals by level do not allow (quality presets do)"]
+
+
+def test_intervals_by_level_over_several_devices(caplog) -> None:
+    model = split(tiny.flux)
+    report = native_report(model, with_scheduler(model, "custom"), caplog, cfg=3.0)
+    assert report.fallbacks == [
+        "the model is split over several GPUs, which intervals by level do not allow (quality presets do)"
+    ]
 
 
 def test_a_model_that_the_host_compiles(flux: ModelPatcher, caplog) -> None:

@@ -1,4 +1,4 @@
-"""The account of a run of two pictures with four tokens each."""
+"""The account of a run whose latent has four tokens."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ GRID = TokenGrid(latent=(1, 2, 2), patch=(1, 1, 1), region=(1, 1, 1))
 
 @pytest.fixture
 def account() -> Account:
-    account = Account(RunReport("toy", 4), GRID, batch=2)
+    account = Account(RunReport("toy", 4), GRID)
     account.begin(0, 1.0)
     return account
 
@@ -30,9 +30,10 @@ def test_a_partial_call_counts_its_tokens_for_every_chunk(account: Account) -> N
     assert account.record.computed.tolist() == [[[False, True], [True, False]]]
 
 
-def test_a_native_call_counts_chunks_and_not_pictures(account: Account) -> None:
-    account.count_native(6)
-    assert (account.record.computed_tokens, account.record.all_tokens) == (12, 12)
+@pytest.mark.parametrize(("latents", "tokens"), [(3.0, 12), (0.5, 2)], ids=["chunks", "a window"])
+def test_a_native_call_counts_what_it_is_about(account: Account, latents: float, tokens: int) -> None:
+    account.count_native(latents)
+    assert (account.record.computed_tokens, account.record.all_tokens) == (tokens, tokens)
     assert account.record.computed is None
 
 
@@ -44,7 +45,7 @@ def test_what_a_forecast_spares_is_left_out(account: Account) -> None:
 
 
 def test_a_call_before_any_evaluation_belongs_to_the_first_step() -> None:
-    account = Account(RunReport("toy", 4), GRID, batch=2, first_sigma=0.9)
-    account.count_native(2)
+    account = Account(RunReport("toy", 4), GRID, first_sigma=0.9)
+    account.count_native(1)
     assert account.begin(0, 0.9)
     assert (account.record.step, account.record.sigma, account.record.all_tokens) == (0, 0.9, 4)

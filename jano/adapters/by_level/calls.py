@@ -18,7 +18,7 @@ from ..keys import chunk_keys, question_of, with_question
 from .attention import OVERRIDE, AttentionTap
 from .families import family_of
 from .memory import with_cache
-from .refusals import patched_blocks, unsupported_call, unsupported_model
+from .refusals import patched_blocks, unsupported_call, unsupported_model, unsupported_split
 from .taps import Tap, tapped
 from .tokens import TokenRows
 
@@ -34,7 +34,7 @@ class Blocks:
 def refused(model: ModelPatcher, model_options: dict) -> str:
     """Why this model's tokens cannot be left out, beyond what any run needs; empty for nothing."""
     options = model_options["transformer_options"]
-    return unsupported_model(model, options) or patched_blocks(options)
+    return unsupported_model(model, options) or unsupported_split(model, model_options) or patched_blocks(options)
 
 
 def blocks_of(network: nn.Module) -> Blocks:
@@ -89,7 +89,7 @@ def apply_model(
         return execute(options)
     if reason := unsupported_call(active.run, x, options):
         active.report.add_fallback(reason)
-        active.run.account.count_native(x.shape[0])
+        active.run.account.count_native(active.run.latents_in(x))
         return execute(options)
     return _planned(active, active.blocks.num_front(conds), options, execute)
 

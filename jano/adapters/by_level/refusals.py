@@ -27,6 +27,15 @@ def unsupported_model(model: ModelPatcher, options: dict) -> str:
     return ""
 
 
+def unsupported_split(model: ModelPatcher, model_options: dict) -> str:
+    """Why a question that the host takes apart, in time or over devices, runs natively; empty where it is whole."""
+    if model_options.get("context_handler") is not None:
+        return "context windows are on, which intervals by level do not allow (quality presets do)"
+    if model.get_additional_models_with_key("multigpu"):
+        return "the model is split over several GPUs, which intervals by level do not allow (quality presets do)"
+    return ""
+
+
 def patched_blocks(options: dict) -> str:
     if any(options.get("patches", {}).get(name) for name in BLOCK_PATCHES):
         return "another node patches attention inside the blocks"

@@ -198,7 +198,7 @@ def picture(left: float, right: float) -> Tensor:
 def feedback(corrects: bool = True, **config: object) -> WholeSteps:
     chosen = SchedulerConfig(**{"tolerance": 0.1, "forecast": "hold", **config})
     report = RunReport("toy", STEPS)
-    return WholeSteps(chosen, CLOCK, GRID, Account(report, GRID, 1), corrects)
+    return WholeSteps(chosen, CLOCK, GRID, Account(report, GRID), corrects)
 
 
 def settle(learner: WholeSteps, step: int, value: Tensor, skipped: bool = False, changed: bool = False) -> Tensor:
