@@ -60,9 +60,13 @@ def parse_args(arguments: list[str]) -> argparse.Namespace:
     args = parser.parse_args(arguments)
     if args.out.suffix != ".safetensors":
         parser.error(f"--out must end in .safetensors, but is {args.out}")
-    for path in (args.vae, *args.clips):
+    for path in (args.vae, *args.clips, *([args.lpips] if args.lpips else [])):
         if not path.is_file():
             parser.error(f"there is no file {path}")
+    try:
+        torch.empty(0, device=args.device)
+    except (RuntimeError, AssertionError) as error:
+        parser.error(f"--device: {str(error).splitlines()[0]}")
     return args
 
 
@@ -147,10 +151,11 @@ class Terminal:
 
 def perceptual_of(path: Path, device: str) -> Callable[[Tensor, Tensor], Tensor]:
     """LPIPS with the user's weights."""
-    from jano.show.lpips import lpips, require_weights
+    from jano.show.lpips import FILE, complaint, lpips
 
     weights = {name: value.float().to(device) for name, value in read_weights(path).items()}
-    require_weights(weights)
+    if wrong := complaint(weights):
+        raise ValueError(wrong.replace(f"models/{FILE}", str(path)) + ".")
     return partial(lpips, weights=weights)
 
 
@@ -162,7 +167,7 @@ def main(arguments: list[str]) -> int:
         perceptual = args.lpips and perceptual_of(args.lpips, args.device)
         device = torch.device(args.device)
         report = make_student(teacher, clips, order_of(args), device, perceptual, Terminal())
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     except KeyboardInterrupt:

@@ -29,7 +29,7 @@ def load_about(path: Path) -> dict:
     try:
         with safe_open(str(path), "pt") as file:
             return json.loads((file.metadata() or {})["training"])
-    except (SafetensorError, KeyError) as error:
+    except (SafetensorError, OSError, KeyError) as error:
         raise ValueError(f"{path} is no checkpoint of a training: move it away, or choose another name.") from error
 
 

@@ -111,7 +111,10 @@ class School:
 
 
 def distill(student: StreamedDecoder, school: School, checkpoint: Path | None, tell: Tell) -> None:
-    """Trains the student in place, going on from the checkpoint where there is one (it is removed at the end)."""
+    """Trains the student in place, going on from the checkpoint where there is one.
+
+    It is there at the end too, for what remains to be done with the student: it is the caller's to remove.
+    """
     training = Training(student, {name: value.clone() for name, value in student.state_dict().items()})
     total = sum(school.plan.steps)
     resume(training, school.plan, checkpoint)
@@ -124,14 +127,14 @@ def distill(student: StreamedDecoder, school: School, checkpoint: Path | None, t
             if checkpoint and time.monotonic() - saved > SAVE_SECONDS:
                 keep(training, checkpoint, school.about)
                 saved = time.monotonic()
+        if checkpoint:
+            keep(training, checkpoint, school.about)
     except BaseException:
         if checkpoint and training.step:
             keep(training, checkpoint, school.about)
         raise
     student.load_state_dict(training.average)
     student.requires_grad_(False).eval()
-    if checkpoint:
-        checkpoint.unlink(missing_ok=True)
 
 
 def renewed(lessons: Lessons | None, training: Training, school: School) -> Lessons:

@@ -96,6 +96,8 @@ class SmallDecoderVAE(comfy.sd.VAE):
                 f"This Flash-VAED decoder takes latents of {self.name}, (batch, {self.latent_channels}, time, height, "
                 f"width), but was given {tuple(samples.shape)}: decode them with the VAE of their own model."
             )
+        if not samples.numel():
+            raise ValueError(f"The latent holds nothing, its shape is {tuple(samples.shape)}: give a frame or more.")
 
 
 def load_vae(path: Path, base: comfy.sd.VAE | None = None, save: bool = False) -> SmallDecoderVAE:

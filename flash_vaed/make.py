@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import torch
 from torch import Tensor, nn
@@ -74,7 +75,9 @@ def make_student(
         distill(made.student, school, order.checkpoint, tell)
     tell(steps, steps, "measuring", None)
     report = report_of(order, made, teacher, held or learnt, about) | {"held_out": bool(held)}
-    return write(order.path, made.student, report)
+    report = write(order.path, made.student, report)
+    order.checkpoint.unlink(missing_ok=True)
+    return report
 
 
 def check_settings(order: Order) -> None:
@@ -95,11 +98,16 @@ def check_settings(order: Order) -> None:
 
 
 def check_path(path: Path) -> None:
-    """ValueError if there is something already: nothing is ever overwritten."""
-    for taken in (path, report_path(path, ".json"), report_path(path, ".md")):
-        if taken.exists():
-            raise ValueError(f"{taken} is there already and is not overwritten: choose another name.")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """ValueError if there is something already, for nothing is ever overwritten, or if no file can be written there."""
+    try:
+        for taken in (path, report_path(path, ".json"), report_path(path, ".md")):
+            if taken.exists():
+                raise ValueError(f"{taken} is there already and is not overwritten: choose another name.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise ValueError(f"{path} cannot be written ({error.strerror}): choose another name or folder.") from error
 
 
 def report_path(path: Path, suffix: str) -> Path:
@@ -111,11 +119,13 @@ def check_clips(clips: list[Tensor], channels: int) -> None:
     if not clips:
         raise ValueError("There are no clips to learn from: give latents, or pictures that the VAE can encode.")
     for clip in clips:
-        if clip.ndim != 4 or clip.shape[0] != channels or min(clip.shape[2:]) < SMALLEST:
+        if clip.ndim != 4 or clip.shape[0] != channels or min(clip.shape[2:]) < SMALLEST or not clip.shape[1]:
             raise ValueError(
                 f"A clip's latent must have {channels} channels and at least {SMALLEST} x {SMALLEST} places "
                 f"({channels}, time, height, width), but one has {tuple(clip.shape)}: give latents of this VAE."
             )
+        if not clip.isfinite().all():
+            raise ValueError("A clip's latent holds values that are not finite numbers: leave it out, or make it anew.")
 
 
 def split(clips: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:

@@ -56,6 +56,8 @@ def first_latents(latents: Tensor, most: int, *vaes: Any) -> Tensor:
         raise ValueError(
             "Decoders are compared on a clip's latent (batch, channels, time, height, width); this is none."
         )
+    if not latents.numel():
+        raise ValueError(f"The latent holds nothing, its shape is {tuple(latents.shape)}: give a frame or more.")
     for vae in vaes:
         if vae.latent_channels != latents.shape[1]:
             raise ValueError(

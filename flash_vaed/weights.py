@@ -76,10 +76,16 @@ def more_than_tensors(path: Path, found: str) -> ValueError:
 
 
 def write_safetensors(path: Path, weights: dict[str, Tensor], metadata: dict[str, str]) -> bool:
-    """Whether it was written: a file that is there already stays as it is. OSError where the folder takes none."""
+    """Whether it was written: a file that is there already stays as it is. OSError where the folder takes none; half a
+    file is never left."""
     try:
-        with path.open("xb") as file:
-            file.write(save({name: tensor.contiguous() for name, tensor in weights.items()}, metadata))
+        file = path.open("xb")
     except FileExistsError:
         return False
+    try:
+        with file:
+            file.write(save({name: tensor.contiguous() for name, tensor in weights.items()}, metadata))
+    except BaseException:
+        path.unlink()
+        raise
     return True

@@ -18,6 +18,7 @@ from comfy_extras.nodes_multigpu import SelectVAEDeviceNode
 from comfy_extras.nodes_wan import WanImageToVideo
 from comfyui_jano.flash_vaed.host_vae import SmallDecoderVAE, load_vae
 from comfyui_jano.flash_vaed.ltx import LTXStudent, LTXWidths
+from comfyui_jano.flash_vaed.timing import first_latents
 from comfyui_jano.flash_vaed.wan import WanStudent, WanWidths
 from comfyui_jano.host.location import ROOT
 from comfyui_jano.nodes.flash_vaed import FlashVAEDLoader
@@ -132,6 +133,13 @@ def test_latents_of_another_model_are_refused(vae: SmallDecoderVAE, shape: tuple
         with pytest.raises(ValueError, match="takes latents of Wan 2.1") as refusal:
             decode(torch.zeros(shape))
         assert str(shape) in str(refusal.value)
+
+
+@pytest.mark.parametrize("shape", [(1, 16, 0, 8, 8), (1, 16, 2, 0, 8), (0, 16, 2, 8, 8)])
+def test_latents_of_nothing_are_refused(vae: SmallDecoderVAE, base: comfy.sd.VAE, shape: tuple[int, ...]) -> None:
+    for decode in (vae.decode, vae.decode_tiled, lambda latents: first_latents(latents, 2, base, vae)):
+        with pytest.raises(ValueError, match="holds nothing"):
+            decode(torch.zeros(shape))
 
 
 # --- memory and devices

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from comfyui_jano.flash_vaed import weights as weights_module
 from comfyui_jano.flash_vaed.layout import student_of
 from comfyui_jano.flash_vaed.ltx import LTXStudent, LTXWidths
 from comfyui_jano.flash_vaed.wan import WanStudent, WanWidths
@@ -222,3 +223,13 @@ def test_a_file_is_written_once(tmp_path: Path) -> None:
     assert all(torch.equal(tensor, weights[name]) for name, tensor in read_weights(path).items())
     assert not write_safetensors(path, {"other": torch.zeros(1)}, {})
     assert read_weights(path).keys() == weights.keys()
+
+
+def test_no_half_file_is_left(tmp_path: Path, monkeypatch) -> None:
+    def full(*_: object) -> bytes:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(weights_module, "save", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_safetensors(tmp_path / "a.safetensors", {"a": torch.zeros(1)}, {})
+    assert not list(tmp_path.iterdir())

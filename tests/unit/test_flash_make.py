@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,7 +24,8 @@ from comfyui_jano.flash_vaed.make import Order, digest, make_student, split
 from comfyui_jano.flash_vaed.teachers import teacher_from
 from comfyui_jano.flash_vaed.wan import WanStudent, WanWidths
 from comfyui_jano.flash_vaed.wan_teacher import blocks_in_full
-from comfyui_jano.host.location import ROOT
+from comfyui_jano.host.location import ROOT, chosen_host
+from comfyui_jano.host.server import DEMO_MODELS
 from comfyui_jano.tests.filled import shapes_in, shapes_of
 from comfyui_jano.tests.small_teacher import LAYOUTS, by_host_names, small_clips, small_state, small_teacher
 from PIL import Image
@@ -104,9 +108,34 @@ def test_a_stopped_run_goes_on_with_its_channels_and_settings(layout: str, tmp_p
     ]
 
 
+def test_a_run_stopped_while_it_is_measured_is_not_trained_again(tmp_path: Path) -> None:
+    order = Order(tmp_path / "small.safetensors", RECIPE, PLAN)
+
+    def stopping(step: int, steps: int, what: str, loss: float | None) -> None:
+        if what == "measuring":
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        make_student(small_teacher(), small_clips(3), order, CPU, tell=stopping)
+    assert order.checkpoint.exists()
+    told = []
+    make_student(small_teacher(), small_clips(3), order, CPU, tell=lambda *progress: told.append(progress[:3]))
+    assert told == [(3, 3, "measuring")]
+    assert not order.checkpoint.exists()
+    make(tmp_path / "whole.safetensors")
+    whole, stopped = load_file(tmp_path / "whole.safetensors"), load_file(order.path)
+    assert all(torch.equal(value, stopped[name]) for name, value in whole.items())
+
+
 @pytest.mark.parametrize(
     ("clips", "words"),
-    [([], "no clips"), ([torch.zeros(16, 2, 4, 4)], "must have 4 channels"), ([torch.zeros(4, 2, 1, 4)], "at least 2")],
+    [
+        ([], "no clips"),
+        ([torch.zeros(16, 2, 4, 4)], "must have 4 channels"),
+        ([torch.zeros(4, 2, 1, 4)], "at least 2"),
+        ([torch.zeros(4, 0, 4, 4)], "at least 2 x 2 places"),
+        ([torch.zeros(4, 2, 4, 4), torch.full((4, 2, 4, 4), float("nan"))], "not finite"),
+    ],
 )
 def test_unfit_clips_are_refused_in_words(clips: list[torch.Tensor], words: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=words):
@@ -209,3 +238,36 @@ def test_pictures_without_comfyui_are_refused_in_words(
     files = [str(tmp_path / name) for name in ("vae.safetensors", "a.png", "out.safetensors")]
     assert main(["--vae", files[0], "--clips", files[1], "--out", files[2]]) == 1
     assert "no ComfyUI" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--lpips", "vae.safetensors", "vae.safetensors lacks net.slice1.0.weight"),
+        ("--lpips", "nowhere.safetensors", "there is no file"),
+        ("--device", "gpu", "--device: "),
+        ("--out", "vae.safetensors/out.safetensors", "cannot be written"),
+        ("--clips", "text.png", "cannot identify image file"),
+    ],
+)
+def test_the_command_line_says_in_a_line_what_does_not_fit(option: str, value: str, words: str, tmp_path: Path) -> None:
+    """In a process of its own, as users run it: there `jano` is on the path and ComfyUI is not."""
+    save_file(small_state(), str(tmp_path / "vae.safetensors"))
+    save_file({"latent_tensor": torch.zeros(1, 4, 2, 4, 4)}, str(tmp_path / "a.latent"))
+    (tmp_path / "text.png").write_text("no picture")
+    vae = str(DEMO_MODELS / "jano_tiny_wan_vae.safetensors") if option == "--clips" else "vae.safetensors"
+    given = {"--vae": vae, "--clips": "a.latent", "--out": "out.safetensors"} | {option: value}
+    paths = [part for name, file in given.items() for part in (name, file if file == "gpu" else str(tmp_path / file))]
+    environ = os.environ | {"COMFYUI_PATH": str(chosen_host().folder)}
+    command = [sys.executable, "-m", "flash_vaed", "--device", "cpu", *paths]
+    ended = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    assert ended.returncode in (1, 2)
+    assert words in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_folder_that_takes_no_file_is_told_before_anything_is_trained(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    for path in (tmp_path / "file" / "a.safetensors", tmp_path / f"{'x' * 300}.safetensors"):
+        with pytest.raises(ValueError, match="cannot be written"):
+            make(path)
