@@ -23,6 +23,8 @@ ENGINES = {
     ),
     "by_level": ("jano/by_level", "jano/adapters/by_level", "tests/unit/by_level", "tests/host/by_level"),
 }
+# What shows each at work in the host; the rest of its folder has to load, and runs beside both engines.
+AT_WORK = {"whole": ("test_from_node_to_report.py", "test_error_control.py"), "by_level": ("",)}
 ROOMS = ("tests/unit/forecast", "tests/unit/levels", "tests/unit/show", "tests/unit/test_run.py")
 
 
@@ -46,7 +48,13 @@ def without(engine: str, folder: Path) -> Path:
 def test_without_one_engine_the_other_works(deleted: str, left: str, tmp_path: Path) -> None:
     copy = without(deleted, tmp_path)
     *_, units, hosts = ENGINES[left]
-    command = [sys.executable, "-m", "pytest", "-q", "-x", *ROOMS, units, hosts]
+    at_work = [f"{hosts}/{name}" for name in AT_WORK[left]]
+    assert " passed" in output_of(copy, "-x", *ROOMS, units, *at_work)
+    assert " tests collected" in output_of(copy, "--collect-only", hosts)
+
+
+def output_of(copy: Path, *options: str) -> str:
+    command = [sys.executable, "-m", "pytest", "-q", *options]
     run = subprocess.run(command, cwd=copy, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": ""})
     assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-2000:]
-    assert " passed" in run.stdout
+    return run.stdout

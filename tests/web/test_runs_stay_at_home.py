@@ -146,6 +146,7 @@ def test_a_page_that_is_loaded_again_in_mid_run(open_editor: object, web_server:
     editor.page.wait_for_function("count => janoSteps.length > count + 1", arg=editor.page.evaluate("janoSteps.length"))
     told = editor.page.evaluate("janoSteps.map(({ levels, classes }) => [levels, Object.keys(classes).length])")
     assert told[-1] == [None, 1]  # what has been said once is not said again
+    editor.page.wait_for_function("() => janoSteps.at(-1).step > 50")  # of 400 a tenth is seen before the map is drawn
     web_server.interrupt()
     editor.wait_for_node("node.properties.jano_run", scheduler)
     assert re.fullmatch(r"stopped: step \d+ of 400", lines(editor)[0])
