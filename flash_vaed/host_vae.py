@@ -16,7 +16,7 @@ from comfy.ldm.wan.vae import WanVAE
 from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
-from .layout import STATISTICS, are_told, student_of
+from .layout import STATISTICS, are_told, student_of, without_meaning
 from .ltx import LTXStudent
 from .streaming import StreamedDecoder
 from .weights import read_weights, write_safetensors
@@ -106,6 +106,8 @@ def load_vae(path: Path, base: comfy.sd.VAE | None = None, save: bool = False) -
     ValueError with a sentence for the user where the file or the base do not fit, or the folder cannot be written.
     """
     student, weights = student_of(read_weights(path), path.name, comfy.ops.disable_weight_init)
+    if wrong := without_meaning(weights):
+        raise ValueError(f"{path.name} looks like a Flash-VAED decoder, but {wrong}; download or make it again.")
     if base is not None:
         check_base(base, student)
     if isinstance(student, LTXStudent):

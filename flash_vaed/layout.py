@@ -44,6 +44,16 @@ def student_of(weights: Mapping[str, Tensor], file: str, operations: Any = nn) -
     return student, kept
 
 
+def without_meaning(weights: Mapping[str, Tensor]) -> str:
+    """Which weights say nothing, though their names and shapes fit; empty for none: a picture would be wrong."""
+    for name, tensor in weights.items():
+        if not tensor.is_floating_point():
+            return f"{name} holds {str(tensor.dtype).removeprefix('torch.')} in place of weights"
+        if not bool(tensor.float().isfinite().all()):
+            return f"{name} holds values that are not finite numbers"
+    return ""
+
+
 def unlike(found: Shapes, expected: Shapes) -> str:
     """How names or shapes differ; empty where they do not."""
     missing, unknown = expected.keys() - found.keys(), found.keys() - expected.keys()
@@ -61,7 +71,8 @@ def unlike(found: Shapes, expected: Shapes) -> str:
 def take(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Loads exactly these weights, in the model's own precision. ValueError with how they differ from what it has."""
     own = {name: tensor.shape for name, tensor in model.state_dict().items()}
-    if difference := unlike({name: tensor.shape for name, tensor in weights.items()}, own):
+    difference = unlike({name: tensor.shape for name, tensor in weights.items()}, own) or without_meaning(weights)
+    if difference:
         raise ValueError(difference)
     model.load_state_dict({name: tensor.detach() for name, tensor in weights.items()})
 

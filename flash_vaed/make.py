@@ -63,7 +63,8 @@ def make_student(
     teacher = teacher.to(device)
     steps = sum(order.plan.steps)
     learnt, held = split(clips)
-    about = {"teacher": digest(teacher), "recipe": plain(order.recipe), "plan": plain(order.plan)}
+    about = {"teacher": digest(teacher), "clips": digest_of_clips(clips)}
+    about |= {"recipe": plain(order.recipe), "plan": plain(order.plan)}
     made = continued(order.checkpoint, about, teacher, device)
     if made is None:
         made = compress(
@@ -150,6 +151,14 @@ def digest(teacher: StreamedDecoder) -> str:
     return found.hexdigest()
 
 
+def digest_of_clips(clips: list[Tensor]) -> str:
+    """sha256 of the clips' shapes and values: which of them are held out follows from all of them, in their order."""
+    found = hashlib.sha256()
+    for clip in clips:
+        found.update(str(tuple(clip.shape)).encode() + clip.detach().float().cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()
+
+
 def plain(settings: object) -> dict:
     """A dataclass as JSON gives it back."""
     return json.loads(json.dumps(dataclasses.asdict(settings)))
@@ -163,8 +172,8 @@ def continued(checkpoint: Path, about: dict, teacher: StreamedDecoder, device: t
     differing = [name for name, value in about.items() if notes.get(name) != value]
     if differing:
         raise ValueError(
-            f"{checkpoint} is left from a run with another {differing[0]}: go on with that run's settings, choose "
-            "another name, or delete the file."
+            f"{checkpoint} is left from a run that had another {differing[0].removesuffix('s')}: go on with what that "
+            "run had, choose another name, or delete the file."
         )
     student = pruned(teacher, notes["kept"]).to(device)
     return Made(student, notes["kept"], notes["explained"], notes["rank_one"])

@@ -223,6 +223,15 @@ def test_select_vae_device_takes_it(vae: SmallDecoderVAE) -> None:
     assert torch.equal(clone.model.decode(z), vae.first_stage_model.decode(z))
 
 
+def test_a_decoder_that_would_draw_nothing_is_named(student: WanStudent, tmp_path: Path) -> None:
+    weights = {name: tensor.clone() for name, tensor in student.state_dict().items()}
+    spoilt = max(weights)
+    weights[spoilt].view(-1)[0] = float("nan")
+    torch.save(weights, tmp_path / "spoilt.pth")
+    with pytest.raises(ValueError, match=f"^spoilt.pth .*{spoilt} holds values that are not finite numbers; download"):
+        load_vae(tmp_path / "spoilt.pth")
+
+
 def test_what_is_saved_can_be_loaded(vae: SmallDecoderVAE, tmp_path: Path) -> None:
     comfy.utils.save_torch_file(vae.get_sd(), str(tmp_path / "saved.safetensors"))
     z = torch.randn(1, 16, 2, 4, 4)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from comfyui_jano.flash_vaed import weights as weights_module
-from comfyui_jano.flash_vaed.layout import student_of
+from comfyui_jano.flash_vaed.layout import student_of, without_meaning
 from comfyui_jano.flash_vaed.ltx import LTXStudent, LTXWidths
 from comfyui_jano.flash_vaed.wan import WanStudent, WanWidths
 from comfyui_jano.flash_vaed.weights import read_weights, write_safetensors
@@ -233,3 +234,20 @@ def test_no_half_file_is_left(tmp_path: Path, monkeypatch) -> None:
     with pytest.raises(OSError, match="No space left"):
         write_safetensors(tmp_path / "a.safetensors", {"a": torch.zeros(1)}, {})
     assert not list(tmp_path.iterdir())
+
+
+# --- weights that fit, and say nothing
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "said"),
+    [
+        (lambda tensor: tensor.to(torch.int8), "holds int8 in place of weights"),
+        (lambda tensor: tensor * float("nan"), "holds values that are not finite numbers"),
+        (lambda tensor: tensor / 0.0, "holds values that are not finite numbers"),
+    ],
+)
+def test_weights_without_meaning_are_named(spoilt: Callable[[Tensor], Tensor], said: str) -> None:
+    weights = {"first": torch.ones(2), "second": torch.ones(3)}
+    assert without_meaning(weights) == ""
+    assert without_meaning(weights | {"second": spoilt(weights["second"])}) == f"second {said}"

@@ -98,6 +98,8 @@ def test_a_stopped_run_goes_on_with_its_channels_and_settings(layout: str, tmp_p
         make_student(small_teacher(layout), small_clips(3), order, CPU, tell=stopping)
     with pytest.raises(ValueError, match="another plan"):
         make(order.path, layout, rate=1e-5)
+    with pytest.raises(ValueError, match="had another clip"):  # some may be held out now that were learnt from
+        make_student(small_teacher(layout), small_clips(4), order, CPU)
     told = []
     make_student(small_teacher(layout), small_clips(3), order, CPU, tell=lambda *progress: told.append(progress[:3]))
     assert told == [(3, 3, "shallow"), (3, 3, "measuring")]
