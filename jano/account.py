@@ -61,9 +61,31 @@ class Account:
         record.step_class, record.computed = StepClass.SKIPPED, self._mask(torch.empty(0, dtype=torch.long))
         record.all_tokens += tokens
 
+    def count_references(self, tokens: int, computed: bool, stores: bool = False) -> None:
+        """Reference tokens of one call, over all its pictures: computed, kept too if it `stores`, or left out."""
+        record, references = self.record, self._report.references
+        record.all_tokens += tokens
+        if computed:
+            record.computed_tokens += tokens
+        if stores or not computed:
+            record.step_class = StepClass.STORE if computed else StepClass.PICTURE
+        if references is not None and (stores or not computed):
+            (references.stored if computed else references.frozen).add(record.step)
+
+    def drifted(self, drift: float) -> None:
+        """Kept keys and values of references were this far from those that were computed in their place."""
+        self._report.references.drifts.append(drift)
+
+    def references_kept(self, num_tokens: int, num_bytes: int) -> None:
+        """References of this many tokens are kept in this much memory now."""
+        references = self._report.references
+        references.num_tokens = max(references.num_tokens, num_tokens)
+        references.bytes_peak = max(references.bytes_peak, num_bytes)
+
     def note(self, sentence: str) -> None:
-        """Something that the user should know of an accelerated run."""
-        self._report.notes.append(sentence)
+        """Something that the user should know of an accelerated run, once."""
+        if sentence not in self._report.notes:
+            self._report.notes.append(sentence)
 
     def fall_back(self, reason: str) -> None:
         """Why something is computed natively; each reason once."""

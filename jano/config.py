@@ -11,6 +11,8 @@ from typing import ClassVar
 SCORES = ("contrast", "curvature", "pairwise", "paper")
 NORMALISATIONS = ("rank", "robust", "minmax")
 FORECASTS = ("linear", "hold")
+# When references are computed: as it is measured to be worth, at every step, in the first one, or there by themselves.
+REFERENCES = ("auto", "every step", "once", "isolated")
 MOST_SPEEDUP = 4.0
 # What a setting of a type may be, and how that is said.
 KINDS = {

@@ -12,11 +12,13 @@ from torch import Tensor
 from .account import Account
 from .clock import Clock, share_of_steps
 from .config import AnalyzerConfig, SchedulerConfig
+from .every_step import EveryStep
 from .forecast.questions import Questions
 from .levels.drawing import Drawing
 from .levels.grid import TokenGrid
 from .levels.map import LevelMap
 from .levels.parts import ONE_PART, Parts
+from .references.engine import References, Refreshing
 from .refusal import Unaccelerated, require_room
 from .show.report import RunReport
 
@@ -31,8 +33,9 @@ class Run:
 
     `latent_shape` is (batch, channels, [frames,] height, width), or that of several `parts` packed into one, of which
     `grid` lays out the one that is looked at; `scheduler` None only analyses; `corrects` tells that
-    forecasts are repaired afterwards. Unaccelerated when the steps leave no room for a forecast, or the map that was
-    handed over is not of this latent.
+    forecasts are repaired afterwards; where it `forecasts` nothing, every step is computed; `refreshing` says when
+    references are. Unaccelerated when the steps leave no room for a forecast, or the map that was handed over is not of
+    this latent.
     """
 
     def __init__(
@@ -47,6 +50,8 @@ class Run:
         corrects: bool = False,
         painted: Tensor | None = None,
         parts: Parts = ONE_PART,
+        refreshing: Refreshing | None = None,
+        forecasts: bool = True,
     ) -> None:
         self._parts = parts
         self.grid, self.latent_shape, self.report = grid, tuple(latent_shape), report
@@ -54,7 +59,9 @@ class Run:
         self.account = Account(report, grid, sigmas[0])
         self.drawing = Drawing(analyzer, scheduler, grid, self.clock.num_steps, fitting(level_map, grid, scheduler))
         self.questions = Questions()
-        self.engine = self._engine(scheduler, corrects, level_map and level_map.error_rate, painted)
+        rate = level_map and level_map.error_rate
+        self.engine = self._engine(scheduler, corrects, rate, painted) if forecasts else EveryStep()
+        self.references = refreshing and References(refreshing, self.account)
         self.moment = self.clock.at(sigmas[0])
         self._resumes = 0
         self._gave_up = False
@@ -101,6 +108,8 @@ class Run:
         self._resumes = self.moment.step + STEPS_AFTER_A_JUMP
         self.questions = Questions()
         self.engine.go_back()
+        if self.references is not None:
+            self.references.go_back()
 
     def latents_in(self, x: Tensor) -> float:
         """How many of the run's latents lie in `x` (batch, channels, ...): more in batches, less in parts of one."""
@@ -161,9 +170,10 @@ class Run:
             self.report.level_map = replace(self.drawing.level_map.to(torch.device("cpu")), error_rate=rate)
         self.drawing.drop()
         self.questions = Questions()
-        if self.engine is not None:
-            self.engine.drop()
-        self.engine = None
+        for part in (self.engine, self.references):
+            if part is not None:
+                part.drop()
+        self.engine = self.references = None
 
 
 def fitting(level_map: LevelMap | None, grid: TokenGrid, scheduler: SchedulerConfig | None) -> LevelMap | None:

@@ -14,6 +14,7 @@ from .identity import Same, identity
 from .live import Live
 
 QUESTION = "jano_question"
+ASKED_TWICE = "another node asks the same thing twice"
 # Entries of `transformer_options` that name functions which run inside a model.
 FUNCTIONS = ("patches", "patches_replace", "optimized_attention_override")
 # Entries that the host sets for every call: not what is asked, or (the conditionings) told by other means.

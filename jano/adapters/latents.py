@@ -41,7 +41,7 @@ def grid_of(model: nn.Module, latent_shape: tuple[int, ...], region: THW) -> Tok
 
 def patch(model: nn.Module) -> THW:
     """Latent cells per token (frames, height, width); one cell where the model does not say it."""
-    size = getattr(model, "patch_size", 1)
+    size = getattr(model, "patch_size", getattr(model, "patch", 1))
     if isinstance(size, int):
         return (1, size, size)
     whole = isinstance(size, (tuple, list)) and all(isinstance(cells, int) for cells in size)

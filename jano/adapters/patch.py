@@ -42,11 +42,13 @@ def schedule(
     level_map: LevelMap | None = None,
     node_id: str | None = None,
     loader: Loader | None = None,
+    references: str = "auto",
 ) -> ModelPatcher:
     """A clone of `model` that computes less; `preset` tells that a quality was chosen, and not what makes it.
 
     A `level_map` of the run before spares this one drawing its own and measuring errors first. The node `node_id` shows
-    the runs; `loader` describes it where the host may keep this MODEL for another one.
+    the runs; `loader` describes it where the host may keep this MODEL for another one. `references` says when the
+    pictures that an edit starts from are computed, one of config.REFERENCES.
     """
     clone = with_settings(
         model_of(model),
@@ -55,6 +57,7 @@ def schedule(
         preset=preset,
         node_id=node_id,
         loader=loader,
+        references=references,
     )
     install(clone)
     return clone

@@ -9,10 +9,14 @@ from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ..clock import SAME_STEP
+from ..run import Run
+from .keys import QUESTION, Question
 from .noise import Noise, noise_of
 
 # They evaluate the model at sigmas of their own, so that a level's interval in steps means nothing.
 ADAPTIVE_SAMPLERS = ("dpm_adaptive", "dpm_fast")
+# They run inside the blocks and expect every token.
+BLOCK_PATCHES = ("post_input", "attn1_patch", "attn1_output_patch", "attn2_patch")
 # Steps from which a preset gains: it leaves steps out, and comes closer than a run of as many steps as it computed
 # (`bench/run.py short_runs`). With the other samplers that is so from 9 on.
 FEWEST_STEPS = {"sample_euler": 6, "sample_heun": 6, "sample_unipc": 8, "sample_unipc_bh2": 8}
@@ -41,15 +45,21 @@ def unsupported_latent(shape: tuple[int, ...]) -> str:
     return ""
 
 
-def unsupported_sampling(sampler: object, is_preset: bool, num_steps: int) -> str:
-    """Why this way of sampling runs natively; presets refuse runs of a few steps, quality custom does not."""
+def too_few_steps(sampler: object, is_preset: bool, num_steps: int) -> str:
+    """Why no step of a short run is forecast; presets refuse them, quality custom does not."""
+    name = sampler_name(sampler)
+    fewest = FEWEST_STEPS.get(name, FEWEST_WITH_OTHERS)
+    if not is_preset or num_steps >= fewest:
+        return ""
+    told = name or "this sampler"
+    return f"{num_steps} steps are too few to gain anything with {told} (from {fewest} on, or with quality custom)"
+
+
+def unsupported_sampling(sampler: object, num_steps: int) -> str:
+    """Why this way of sampling runs natively."""
     name = sampler_name(sampler)
     if num_steps < 1:
         return "the run has no steps"
-    fewest = FEWEST_STEPS.get(name, FEWEST_WITH_OTHERS)
-    if is_preset and num_steps < fewest:
-        told = name or "this sampler"
-        return f"{num_steps} steps are too few to gain anything with {told} (from {fewest} on, or with quality custom)"
     if name.startswith(ADAPTIVE_SAMPLERS):
         return f"the sampler {name} chooses its own steps (any sampler with fixed steps works)"
     return ""
@@ -72,3 +82,34 @@ def conflicting_node(model_options: dict) -> str:
     if "easycache" in wrappers.get(WrappersMP.DIFFUSION_MODEL, {}):
         return "EasyCache is on the same model (remove one of the two)"
     return ""
+
+
+def is_split(model: ModelPatcher, model_options: dict) -> str:
+    """What comes between a question and its calls of the transformer, in time, over devices or compiled; empty for
+    nothing."""
+    wrappers = model_options["transformer_options"].get("wrappers", {})
+    if "torch.compile" in wrappers.get(WrappersMP.APPLY_MODEL, {}):
+        return "the model is compiled"
+    if model_options.get("context_handler") is not None:
+        return "context windows are on"
+    if model.get_additional_models_with_key("multigpu"):
+        return "the model is split over several GPUs"
+    return ""
+
+
+def patched_blocks(options: dict) -> str:
+    if any(options.get("patches", {}).get(name) for name in BLOCK_PATCHES):
+        return "another node patches attention inside the blocks"
+    return ""
+
+
+def unsupported_call(run: Run, x: Tensor, options: dict) -> str:
+    """Why one call of the transformer is native while the run is not."""
+    if tuple(x.shape[1:]) != run.latent_shape[1:]:
+        return "a conditioning covers only part of the latent (area or window)"
+    if x.shape[0] != len(options.get("uuids", ())) * run.latent_shape[0]:
+        return "another node calls the model with batches of its own"
+    if len(options["uuids"]) != len(options.get("cond_or_uncond", ())):
+        return "another node calls the model without telling the sides of the guidance (cond_or_uncond)"
+    question: Question | None = options.get(QUESTION)
+    return (question.native if question else "") or patched_blocks(options)

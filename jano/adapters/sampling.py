@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from types import ModuleType
 
 import comfy.model_patcher
@@ -23,9 +24,12 @@ from .latents import grid_of, parts_of
 from .masks import painted_cells
 from .noise import noise_of
 from .progress import tell_end, tell_step
+from .references.calls import WRAPPERS as OF_REFERENCES
+from .references.policy import refreshing
 from .refusals import (
     conflicting_node,
     sampler_name,
+    too_few_steps,
     unsupported_latent,
     unsupported_model,
     unsupported_sampling,
@@ -74,6 +78,8 @@ def install(model: ModelPatcher) -> None:
     for kind in KINDS:
         model.remove_wrappers_with_key(kind, KEY)
     for kind, wrapper in wrappers.items():
+        model.add_wrapper_with_key(kind, KEY, wrapper)
+    for kind, wrapper in OF_REFERENCES.items():  # within the engine's own: they see what it asks
         model.add_wrapper_with_key(kind, KEY, wrapper)
 
 
@@ -140,7 +146,8 @@ def start(
         level_map = settings.level_map and settings.level_map.to(model.load_device)
         painted = painted_cells(model, denoise_mask, sigmas, guider.model_options)
         nowhere = painted is not None and not bool(painted.any())
-        active.run = Run(
+        make = partial(
+            Run,
             settings.analyzer,
             settings.scheduler,
             grid,
@@ -151,11 +158,28 @@ def start(
             corrects=repairs(settings.scheduler, sampler) and not nowhere,
             painted=None if nowhere else painted,
             parts=parts,
+            refreshing=refreshing(settings, guider, active.report),
         )
+        too_few = too_few_steps(sampler, settings.preset, len(sigmas) - 1)
+        active.run = _forecasting(make, too_few, active.report)
         active.blocks = engine.blocks_of(network)
     except Unaccelerated as reason:
         active.report.add_fallback(str(reason))
     return active
+
+
+def _forecasting(make: partial[Run], too_few: str, report: RunReport) -> Run:
+    """A run that forecasts steps; where it cannot, one that only leaves references out, if it does that."""
+    try:
+        if too_few:
+            raise Unaccelerated(too_few)
+        return make()
+    except Unaccelerated as reason:
+        if make.keywords["refreshing"] is None:
+            raise
+        run = make(forecasts=False)
+        report.notes.append(f"no step is forecast: {reason}")
+        return run
 
 
 def _refused(settings: JanoSettings, guider: object, shape: tuple[int, ...], sampler: object, sigmas: Tensor) -> str:
@@ -163,7 +187,7 @@ def _refused(settings: JanoSettings, guider: object, shape: tuple[int, ...], sam
     return (
         unsupported_model(guider.model_patcher)
         or unsupported_latent(shape)
-        or unsupported_sampling(sampler, settings.preset, len(sigmas) - 1)
+        or unsupported_sampling(sampler, len(sigmas) - 1)
         or unsupported_sigmas(guider.model_patcher, sigmas)
         or conflicting_node(guider.model_options)
     )

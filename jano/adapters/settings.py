@@ -29,7 +29,7 @@ class Loader:
 
 @dataclass(frozen=True)
 class JanoSettings:
-    """Settings that travel in `transformer_options["jano"]`; immutable.
+    """Settings that travel in `transformer_options["jano"]`; immutable. `references` is one of config.REFERENCES.
 
     `scheduler` None only analyses; `preset` tells that it was chosen by quality. `node_id` is the node that shows what
     happened; `loader` how to find it again, where the host may hand its MODEL to another one (shown_on.py).
@@ -41,6 +41,7 @@ class JanoSettings:
     preset: bool = False
     node_id: str | None = None
     loader: Loader | None = None
+    references: str = "auto"
 
     @property
     def by_level(self) -> bool:

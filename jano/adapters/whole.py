@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from .active import ActiveRun, active_of
 from .counting import apply_model, counted
-from .keys import Question, question_of
+from .keys import ASKED_TWICE, Question, question_of, with_question
 from .windows import HANDLER, as_one, is_inside
 
 
@@ -54,23 +55,33 @@ def _asked(
     """A question of the guidance, which `executor` can answer."""
     active = active_of(model_options)
 
-    def predict() -> list[Tensor]:
-        return executor(model, conds, x_in, timestep, model_options)
+    def predict(options: dict) -> list[Tensor]:
+        return executor(model, conds, x_in, timestep, options)
 
     if active is None:
-        return predict()
+        return predict(model_options)
     asked = question_of(model, conds, x_in, active.x, timestep, model_options, in_windows)
-    predictions = _answered(active, asked, tuple(x_in.shape) == active.run.latent_shape, len(conds), predict)
+    is_only = active.run.questions.ask(asked.key)
+    if active.run.references is not None:
+        known = asked if is_only else replace(asked, native=ASKED_TWICE)
+        model_options = with_question(model_options, known)
+    is_whole = tuple(x_in.shape) == active.run.latent_shape
+    predictions = _answered(active, asked, is_only, is_whole, len(conds), partial(predict, model_options))
     active.run.hear(asked.parts, asked.answers(predictions))
     return predictions
 
 
 def _answered(
-    active: ActiveRun, asked: Question, is_whole: bool, num_sides: int, predict: Callable[[], list[Tensor]]
+    active: ActiveRun,
+    asked: Question,
+    is_only: bool,
+    is_whole: bool,
+    num_sides: int,
+    predict: Callable[[], list[Tensor]],
 ) -> list[Tensor]:
     """From memory, or from the host; questions about parts of the latent are neither kept nor forecast."""
     run = active.run
-    is_only, is_repeated = run.questions.ask(asked.key), run.questions.is_repeated(asked.key)
+    is_repeated = run.questions.is_repeated(asked.key)
     if is_repeated:
         run.engine.forget(asked.key)
     if not is_whole:

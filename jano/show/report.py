@@ -10,10 +10,12 @@ from enum import Enum
 from torch import Tensor
 
 from ..levels.map import LevelMap
+from .references import ReferenceAccount
 
 
 class StepClass(str, Enum):
-    """What a step costs: everything, everything plus filling the cache, some levels, or nothing."""
+    """What a step costs: everything, everything plus filling the cache, some levels, all but the references, or
+    nothing."""
 
     __str__ = str.__str__
 
@@ -21,6 +23,7 @@ class StepClass(str, Enum):
     STORE = "store"
     MODERATE = "moderate"
     ACTIVE = "active"
+    PICTURE = "picture"
     SKIPPED = "skipped"
 
 
@@ -68,6 +71,7 @@ class RunReport:
     accelerates: bool = True
     fingerprints: frozenset[str] = frozenset()
     spread: float = 0.0
+    references: ReferenceAccount | None = None
 
     @classmethod
     def of_nothing(cls, reason: str) -> RunReport:
@@ -139,6 +143,7 @@ class RunReport:
             "speedup_measured": self.speedup and round(self.speedup, 3),
             "cache_bytes_peak": self.cache_bytes_peak,
             "forecast_error_spread": round(self.spread, 2),
+            "references": self.references and self.references.as_dict(),
             "fallbacks": list(self.fallbacks),
             "notes": list(self.notes),
             "timeline": [
@@ -162,7 +167,11 @@ class RunReport:
         speed = f", about {self.speedup:.2f}x" if self.speedup else ""
         in_part = f" Native in part: {'; '.join(self.fallbacks)}." if self.fallbacks else ""
         computed = f"{self.computed_token_fraction:.0%} of the token-steps computed"
-        return f"Jano: accelerated, {computed}{speed}{self._scheduled()}.{in_part}{self._noted()}"
+        return f"Jano: accelerated, {computed}{speed}{self._scheduled()}{self._frozen()}.{in_part}{self._noted()}"
+
+    def _frozen(self) -> str:
+        told = self.references and self.references.told()
+        return f"; {told}" if told else ""
 
     def _scheduled(self) -> str:
         """The levels and their cache, where levels decided what was computed: whole steps are skipped without one."""
@@ -187,6 +196,7 @@ class RunReport:
             ("Computed token-steps", f"{self.computed_token_fraction:.1%}"),
             (levels, ", ".join(f"{name} {share:.0%}" for name, share in self.level_share.items())),
             ("Measured speed-up", f"{self.speedup:.2f}x" if self.speedup else ""),
+            ("References", self.references and self.references.told()),
             ("Cache", f"{self.cache_bytes_peak / 2**20:.1f} MiB" if self.cache_bytes_peak else ""),
             (
                 "Spread of the forecast error",

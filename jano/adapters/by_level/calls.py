@@ -14,11 +14,12 @@ from ...by_level.engine import Call
 from ...refusal import Unaccelerated
 from ..active import ActiveRun, active_in, active_of
 from ..counting import counted
-from ..keys import chunk_keys, question_of, with_question
+from ..keys import ASKED_TWICE, chunk_keys, question_of, with_question
+from ..refusals import patched_blocks, unsupported_call
 from .attention import OVERRIDE, AttentionTap
 from .families import family_of
 from .memory import with_cache
-from .refusals import patched_blocks, unsupported_call, unsupported_model, unsupported_split
+from .refusals import unsupported_model, unsupported_split
 from .taps import Tap, tapped
 from .tokens import TokenRows
 
@@ -33,8 +34,8 @@ class Blocks:
 
 def refused(model: ModelPatcher, model_options: dict) -> str:
     """Why this model's tokens cannot be left out, beyond what any run needs; empty for nothing."""
-    options = model_options["transformer_options"]
-    return unsupported_model(model, options) or unsupported_split(model, model_options) or patched_blocks(options)
+    split = unsupported_split(model, model_options)
+    return unsupported_model(model) or split or patched_blocks(model_options["transformer_options"])
 
 
 def blocks_of(network: nn.Module) -> Blocks:
@@ -59,7 +60,7 @@ def calc_cond_batch(
         return executor(model, conds, x_in, timestep, model_options)
     asked = question_of(model, conds, x_in, active.x, timestep, model_options)
     if not active.run.questions.ask(asked.key):
-        asked = replace(asked, native="another node asks the same thing twice")
+        asked = replace(asked, native=ASKED_TWICE)
     with_it = with_question(model_options, asked)
     predictions, by_itself = counted(active, asked, lambda: executor(model, conds, x_in, timestep, with_it))
     if by_itself:

@@ -1,0 +1,149 @@
+"""The one place where a call is told of its references: their K and V are kept, or put beside the computed ones."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from functools import partial
+
+import comfy.model_management
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...references.drift import drift_of, metered
+from ...references.engine import Call
+from ...references.kv_cache import ReferenceCache
+from ...refusal import Unaccelerated
+from ..live import Live
+
+OVERRIDE = "optimized_attention_override"
+NO_MEMORY = "there is not enough memory to keep the references' keys and values"
+
+
+@dataclass
+class ReferencePass(Live):
+    """One call of the transformer: what attention inside its blocks must know, and what it saw. `start` is the first
+    reference's row in the joint sequence, None where they are its last; `attentions` how often a block attends."""
+
+    call: Call
+    cache: ReferenceCache
+    time: float
+    attentions: int = 1
+    start: int | None = None
+    drifts: list[float] = field(default_factory=list)
+    failed: str = ""
+    seen: Counter[Hashable] = field(default_factory=Counter)
+
+    def enter(self, options: dict) -> Hashable | None:
+        """The block whose own attention runs now; None for any other attention."""
+        if "block_index" not in options:
+            return None
+        layer = options.get("block_type"), options["block_index"]
+        self.seen[layer] += 1
+        return layer if self.seen[layer] == 1 else None
+
+    def require(self) -> None:
+        """Unaccelerated unless every block attended as it should; else some attention was not seen, or in parts."""
+        chunk = self.call.chunks[0]
+        odd = any(count != self.attentions for count in self.seen.values())
+        if self.failed or odd or not self.seen or self.seen.keys() != set(self.cache.layers(chunk)):
+            raise Unaccelerated(self.failed or "the model's blocks do not call the host's attention as Jano knows it")
+
+    def store(self, layer: Hashable, k: Tensor, v: Tensor, dim: int) -> None:
+        """Keep the references' rows of k and v (all chunks, batch first; tokens along `dim`), and see how far they
+        drifted. Running out of memory ends the keeping, not the run."""
+        if self.failed:
+            return
+        try:
+            rows = self.references(k.shape[dim])
+            for chunk, keys, values in self._by_chunk(k.narrow(dim, *rows), v.narrow(dim, *rows)):
+                self._keep(chunk, layer, keys, values, dim)
+        except Exception as error:
+            comfy.model_management.raise_non_oom(error)
+            self.failed = NO_MEMORY
+            self.cache.drop()
+
+    def references(self, length: int) -> tuple[int, int]:
+        """Start and number of the references' rows in a joint sequence of this length."""
+        start = length - self.call.num_tokens if self.start is None else self.start
+        if start < 0 or start + self.call.num_tokens > length:
+            raise Unaccelerated(f"a block got {length} tokens where {self.call.num_tokens} are references")
+        return start, self.call.num_tokens
+
+    def _by_chunk(self, *tensors: Tensor) -> zip:
+        return zip(self.call.chunks, *(tensor.chunk(len(self.call.chunks)) for tensor in tensors), strict=True)
+
+    def _keep(self, chunk: Hashable, layer: Hashable, keys: Tensor, values: Tensor, dim: int) -> None:
+        known = self.cache.layers(chunk)
+        if layer in known and layer in metered(known):
+            self.drifts.append(drift_of(self.cache.line(chunk, layer), keys, values, self.time, dim))
+        self.cache.store(chunk, layer, keys, values, self.time)
+
+    def completed(self, layer: Hashable, k: Tensor, v: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+        """k and v of the computed tokens, with those that the references are expected to have now behind them."""
+        length, wide = k.shape[dim], list(k.shape)
+        wide[dim] += self.call.num_tokens
+        keys, values = k.new_empty(wide), v.new_empty(wide)
+        keys.narrow(dim, 0, length).copy_(k)
+        values.narrow(dim, 0, length).copy_(v)
+        behind = (tensor.narrow(dim, length, self.call.num_tokens) for tensor in (keys, values))
+        for chunk, chunk_keys, chunk_values in self._by_chunk(*behind):
+            self._write(chunk, layer, chunk_keys, chunk_values)
+        return keys, values
+
+    def _write(self, chunk: Hashable, layer: Hashable, keys: Tensor, values: Tensor) -> None:
+        if layer not in self.cache.layers(chunk) or self.cache.line(chunk, layer).last.keys.shape != keys.shape:
+            raise Unaccelerated("a block's keys and values do not fit those that were kept (it may have been left out)")
+        self.cache.line(chunk, layer).write(self.time, keys, values)
+
+
+class ReferenceTap(Live):
+    """Stands in for the host's `optimized_attention_override`, and calls one that was there before."""
+
+    def __init__(self, previous: Callable | None, passing: ReferencePass) -> None:
+        self._previous, self._passing = previous, passing
+
+    @torch.compiler.disable
+    def __call__(self, func: Callable, q: Tensor, k: Tensor, v: Tensor, heads: int, *args, **kwargs) -> Tensor:
+        attend = func if self._previous is None else partial(self._previous, func)
+        passing, dim = self._passing, 2 if kwargs.get("skip_reshape") else 1
+        layer = passing.enter(kwargs.get("transformer_options") or {})
+        if layer is None:
+            return attend(q, k, v, heads, *args, **kwargs)
+        if passing.call.stores:
+            passing.store(layer, k, v, dim)
+            if passing.call.isolated:
+                return _apart(attend, passing.references(k.shape[dim]), q, k, v, heads, dim, *args, **kwargs)
+            return attend(q, k, v, heads, *args, **kwargs)
+        k, v = passing.completed(layer, k, v, dim)
+        args, kwargs = _with_columns_of_references(passing.call.num_tokens, q.shape[dim], args, kwargs)
+        return attend(q, k, v, heads, *args, **kwargs)
+
+
+def _apart(
+    attend: Callable, rows: tuple[int, int], q: Tensor, k: Tensor, v: Tensor, heads: int, dim: int, *args, **kwargs
+) -> Tensor:
+    """References see themselves alone, all others everything (the attention that KV checkpoints were trained with)."""
+    start, length = rows
+    alone = (tensor.narrow(dim, start, length) for tensor in (q, k, v))
+    everything = attend(q, k, v, heads, *args, **kwargs)
+    along = 2 if kwargs.get("skip_output_reshape") else 1
+    unmasked = {name: value for name, value in kwargs.items() if name != "mask"}
+    everything.narrow(along, start, length).copy_(attend(*alone, heads, **unmasked))
+    return everything
+
+
+def _with_columns_of_references(num_tokens: int, length: int, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+    """A mask of the computed tokens lets them see the references too; one of all tokens keeps its first rows."""
+    mask = args[0] if args else kwargs.get("mask")
+    if mask is None:
+        return args, kwargs
+    if mask.shape[-1] == length:
+        mask = F.pad(mask, (0, num_tokens), value=mask.dtype is torch.bool)
+    elif mask.shape[-1] != length + num_tokens:
+        raise Unaccelerated(f"an attention mask has {mask.shape[-1]} columns for {length + num_tokens} tokens")
+    if mask.ndim > 1 and mask.shape[-2] == length + num_tokens:
+        mask = mask[..., :length, :]
+    return ((mask, *args[1:]), kwargs) if args else (args, {**kwargs, "mask": mask})

@@ -1,0 +1,99 @@
+"""The models whose references can be left out of a call: their picture's tokens are the same without them, but for
+what they see in attention. Then the host's own code computes the call, and only attention is told of the references.
+
+Not among them: models that count their own positions on from the references' (Lumina 2 and Z-Image omni, OmniGen 2,
+Boogu, Wan with a reference frame in front).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil, prod
+
+import comfy.ldm.flux.model
+import comfy.ldm.joyimage.model
+import comfy.ldm.krea2.model
+import comfy.ldm.mage_flow.model
+import comfy.ldm.qwen_image.model
+import comfy.ldm.wan.model
+from torch import Tensor, nn
+
+from ..latents import patch
+
+AT_TIME_ZERO = "index_timestep_zero"
+
+
+@dataclass(frozen=True)
+class Family:
+    """Models of these exact classes. Their references are the latents of a call's argument `argument`, behind the
+    picture's tokens; the text is in front of both, or behind. `width` and `blocks` name the network's attributes.
+    A block calls the host's attention once, over all its tokens; Wan's then over the text, and over a picture."""
+
+    models: tuple[type[nn.Module], ...]
+    blocks: tuple[str, ...]
+    width: str
+    argument: str = "ref_latents"
+    text_behind: bool = False
+    needs_method: bool = False
+
+
+FAMILIES = (
+    Family((comfy.ldm.flux.model.Flux,), ("double_blocks", "single_blocks"), "hidden_size"),
+    Family(
+        (
+            comfy.ldm.qwen_image.model.QwenImageTransformer2DModel,
+            comfy.ldm.mage_flow.model.MageFlowTransformer2DModel,
+        ),
+        ("transformer_blocks",),
+        "inner_dim",
+    ),
+    Family((comfy.ldm.krea2.model.SingleStreamDiT,), ("blocks",), "features", needs_method=True),
+    Family((comfy.ldm.joyimage.model.JoyImageTransformer3DModel,), ("double_blocks",), "hidden_size", text_behind=True),
+    Family((comfy.ldm.wan.model.WanModel,), ("blocks",), "dim", argument="context_latents"),
+)
+
+
+def family_of(network: nn.Module) -> Family | None:
+    """By exact class: a subclass may place its references in another way."""
+    return next((family for family in FAMILIES if type(network) in family.models), None)
+
+
+def num_tokens(network: nn.Module, latents: Sequence[Tensor]) -> int:
+    """Tokens of these references (batch, channels, [frames,] height, width), each padded to whole ones."""
+    cells = patch(network)
+    return sum(prod(map(_tokens, (1, *latent.shape[2:])[-3:], cells)) for latent in latents)
+
+
+def _tokens(cells: int, a_token: int) -> int:
+    return ceil(cells / a_token)
+
+
+def method_of(network: nn.Module, conds: Mapping[str, object]) -> str | None:
+    """How a call places its references: "offset", "index", "index_timestep_zero" and others."""
+    default = getattr(getattr(network, "params", network), "default_ref_method", None)
+    return conds.get("ref_latents_method", default)
+
+
+def latents_in(network: nn.Module, conds: Mapping[str, object]) -> Sequence[Tensor]:
+    """The references among the arguments of a call; none where the model would not look at them."""
+    family = family_of(network)
+    if family is None or (family.needs_method and method_of(network, conds) is None):
+        return ()
+    return conds.get(family.argument) or ()
+
+
+def without(network: nn.Module, conds: Mapping[str, object]) -> dict[str, object]:
+    """The arguments of the same call without references."""
+    argument = family_of(network).argument
+    return {name: value for name, value in conds.items() if name != argument}
+
+
+def num_attentions(network: nn.Module) -> int:
+    """How often a block calls the host's attention."""
+    cross = getattr(network.blocks[0], "cross_attn", None) if type(network) is comfy.ldm.wan.model.WanModel else None
+    return 1 if cross is None else 3 if hasattr(cross, "k_img") else 2
+
+
+def supported() -> str:
+    return ", ".join(model.__name__ for family in FAMILIES for model in family.models)

@@ -1,0 +1,46 @@
+"""An engine that forecasts nothing: for runs in which only references are left out."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from torch import Tensor
+
+from .clock import Moment
+
+
+class EveryStep:
+    """What `whole.engine.WholeSteps` says of a step that is computed, for every step."""
+
+    NEEDS_MAP = False
+    shift = None
+    error_rate = None
+    computed = True
+    asks = True
+
+    def begin(self, moment: Moment, is_first: bool, resumes: int) -> None:
+        """Every evaluation is computed."""
+
+    def settle(self, denoised: Tensor, moment: Moment, has_changed: bool) -> Tensor:
+        return denoised
+
+    def recall(self, key: Hashable, moment: Moment, is_only: bool) -> None:
+        """Nothing is forecast."""
+
+    def keep(self, key: Hashable, predictions: Tensor, moment: Moment, tokens: int) -> None:
+        """Nothing is kept."""
+
+    def forget(self, key: Hashable) -> None:
+        """Nothing is kept."""
+
+    def go_back(self) -> None:
+        """Nothing was forecast across the jump."""
+
+    def give_up(self) -> None:
+        """There is nothing to give up."""
+
+    def why_native(self) -> str:
+        return ""
+
+    def drop(self) -> None:
+        """No tensor is kept."""

@@ -1,0 +1,44 @@
+"""What a run did with its references (pictures that an edit starts from)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class ReferenceAccount:
+    """`policy` is how they were to be treated; `stored` and `frozen` the steps in which they were computed, and seen
+    through what was kept. `drifts` are shares of what was computed in place of a forecast; one a measurement."""
+
+    policy: str
+    num_tokens: int = 0
+    stored: set[int] = field(default_factory=set)
+    frozen: set[int] = field(default_factory=set)
+    drifts: list[float] = field(default_factory=list)
+    bytes_peak: int = 0
+
+    @property
+    def drift(self) -> float | None:
+        """The worst that was measured."""
+        return max(self.drifts, default=None)
+
+    def told(self) -> str:
+        """In words; empty where no reference was left out."""
+        if not self.frozen:
+            return ""
+        steps = len(self.stored | self.frozen)
+        drift = "" if self.drift is None else f", which had drifted by {self.drift:.1%} at most"
+        return (
+            f"{self.num_tokens} reference tokens computed in {len(self.stored)} of {steps} steps ({self.policy}), else "
+            f"seen through {self.bytes_peak / 2**20:.0f} MiB of keys and values{drift}"
+        )
+
+    def as_dict(self) -> dict:
+        return {
+            "policy": self.policy,
+            "tokens": self.num_tokens,
+            "computed_steps": sorted(self.stored),
+            "frozen_steps": sorted(self.frozen),
+            "drifts": [round(drift, 4) for drift in self.drifts],
+            "bytes_peak": self.bytes_peak,
+        }
