@@ -11,8 +11,8 @@ from typing import ClassVar
 SCORES = ("contrast", "curvature", "pairwise", "paper")
 NORMALISATIONS = ("rank", "robust", "minmax")
 FORECASTS = ("linear", "hold")
-# When references are computed: as it is measured to be worth, at every step, in the first one, or there by themselves.
 REFERENCES = ("auto", "every step", "once", "isolated")
+CACHES = ("auto", "device", "fp8", "cpu")
 MOST_SPEEDUP = 4.0
 # What a setting of a type may be, and how that is said.
 KINDS = {
@@ -160,3 +160,31 @@ class SchedulerConfig(Settings):
     def controlled(self) -> bool:
         """Whether measured errors decide, and not intervals per level."""
         return self.tolerance > 0.0 or self.target_speedup > 0.0
+
+
+@dataclass(frozen=True)
+class ReferenceConfig(Settings):
+    """When the pictures that an edit starts from are computed, and where their keys and values are kept meanwhile.
+
+    `references`: as often as they drift, at every step, once, or once and seeing only themselves. `cache_budget_gb` is
+    how much of the device's memory they may take, 0 half of it; beyond that "auto" keeps them in eight bits, or in the
+    main memory.
+    """
+
+    references: str = "auto"
+    cache: str = "auto"
+    cache_budget_gb: float = 0.0
+
+    RULES: ClassVar = (
+        (
+            ("references",),
+            REFERENCES.__contains__,
+            f"references {{!r}} is unknown; choose one of {', '.join(REFERENCES)}.",
+        ),
+        (("cache",), CACHES.__contains__, f"cache {{!r}} is unknown; choose one of {', '.join(CACHES)}."),
+        (
+            ("cache_budget_gb",),
+            lambda budget: 0.0 <= budget < inf,
+            "cache_budget_gb is gigabytes, 0 (half of the device) or more, not {}.",
+        ),
+    )

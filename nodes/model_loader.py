@@ -7,8 +7,9 @@ from comfy_api.latest import io
 
 from ..jano.adapters.patch import load_model, schedule
 from ..jano.adapters.settings import Loader
+from ..jano.config import REFERENCES, ReferenceConfig
 from ..jano.presets import QUALITIES, schedule_of
-from .types import CATEGORY, SEARCH_ALIASES, own_id
+from .types import CATEGORY, SEARCH_ALIASES, own_id, references_input
 
 
 class JanoModelLoader(io.ComfyNode):
@@ -39,14 +40,21 @@ class JanoModelLoader(io.ComfyNode):
                     default="balanced",
                     tooltip="fidelity: closest to the full picture. draft: fastest.",
                 ),
+                references_input(),
             ],
             outputs=[io.Model.Output(tooltip="The accelerated model.")],
         )
 
     @classmethod
-    def execute(cls, unet_name: str, weight_dtype: str, quality: str) -> io.NodeOutput:
+    def execute(cls, unet_name: str, weight_dtype: str, quality: str, references: str = REFERENCES[0]) -> io.NodeOutput:
         model = load_model(folder_paths.get_full_path_or_raise("diffusion_models", str(unet_name)), weight_dtype)
-        loader = Loader(
-            "JanoModelLoader", (("unet_name", unet_name), ("weight_dtype", weight_dtype), ("quality", quality))
+        inputs = {"unet_name": unet_name, "weight_dtype": weight_dtype, "quality": quality, "references": references}
+        scheduled = schedule(
+            model,
+            schedule_of(quality, {}),
+            preset=True,
+            node_id=own_id(cls),
+            loader=Loader("JanoModelLoader", tuple(inputs.items())),
+            references=ReferenceConfig(references),
         )
-        return io.NodeOutput(schedule(model, schedule_of(quality, {}), preset=True, node_id=own_id(cls), loader=loader))
+        return io.NodeOutput(scheduled)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..jano.adapters.patch import analyze, schedule
-from ..jano.config import MOST_SPEEDUP, AnalyzerConfig, SchedulerConfig
+from ..jano.config import CACHES, MOST_SPEEDUP, AnalyzerConfig, ReferenceConfig, SchedulerConfig
 from ..jano.levels.complexity import SCORE_FUNCTIONS
 from ..jano.presets import QUALITIES, schedule_complaint, schedule_of
-from .types import CATEGORY, NAME_ALIASES, SEARCH_ALIASES, LevelMapType, own_id
+from .types import CATEGORY, NAME_ALIASES, SEARCH_ALIASES, LevelMapType, own_id, references_input
 
 ANALYZER = AnalyzerConfig()
 SCHEDULER = SchedulerConfig()
+KEEPING = ReferenceConfig()
 
 
 class JanoAnalyzer(io.ComfyNode):
@@ -150,6 +151,8 @@ class JanoScheduler(io.ComfyNode):
                     tooltip="The map of the run that this one goes on from, as of Wan 2.2's first expert (Jano "
                     "Convergence Map): no warm-up is needed, because what that run measured comes along.",
                 ),
+                references_input(),
+                *_cache_inputs(),
             ],
             outputs=[io.Model.Output(tooltip="The accelerated model.")],
         )
@@ -167,6 +170,9 @@ class JanoScheduler(io.ComfyNode):
         cooldown: float,
         target_speedup: float = 0.0,
         level_map: object = None,
+        references: str = KEEPING.references,
+        cache: str = KEEPING.cache,
+        cache_budget_gb: float = KEEPING.cache_budget_gb,
     ) -> io.NodeOutput:
         custom = {
             "static_threshold": static_threshold,
@@ -178,7 +184,15 @@ class JanoScheduler(io.ComfyNode):
             "target_speedup": target_speedup,
         }
         made, preset = schedule_of(quality, custom), quality != "custom"
-        return io.NodeOutput(schedule(model, made, preset, level_map=level_map, node_id=own_id(cls)))
+        scheduled = schedule(
+            model,
+            made,
+            preset,
+            level_map=level_map,
+            node_id=own_id(cls),
+            references=ReferenceConfig(references, cache, cache_budget_gb),
+        )
+        return io.NodeOutput(scheduled)
 
     @classmethod
     def validate_inputs(
@@ -202,6 +216,28 @@ class JanoScheduler(io.ComfyNode):
         }
         known = {name: value for name, value in custom.items() if value is not None}
         return schedule_complaint(quality, known) or True
+
+
+def _cache_inputs() -> list[io.Input]:
+    return [
+        io.Combo.Input(
+            "cache",
+            options=list(CACHES),
+            default=KEEPING.cache,
+            advanced=True,
+            tooltip="Where the keys and values of references are kept. device: fastest. fp8: half of the memory. cpu: "
+            "none of the device's, slower. auto: the first that fits.",
+        ),
+        io.Float.Input(
+            "cache_budget_gb",
+            default=KEEPING.cache_budget_gb,
+            min=0.0,
+            max=1024.0,
+            step=0.5,
+            advanced=True,
+            tooltip="How much of the device's memory references may take with cache auto, in gigabytes; 0 is half.",
+        ),
+    ]
 
 
 def _threshold_inputs() -> list[io.Input]:

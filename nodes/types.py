@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
+from ..jano.config import REFERENCES
+
 CATEGORY = "model/patch/jano"
 NAME_ALIASES = ["jano", "token freezing"]
 SEARCH_ALIASES = [
@@ -19,6 +21,18 @@ SEARCH_ALIASES = [
 ]
 
 LevelMapType = io.Custom("JANO_LEVEL_MAP")
+
+
+def references_input() -> io.Input:
+    """When the pictures that an edit starts from are computed; on every node that accelerates."""
+    return io.Combo.Input(
+        "references",
+        options=list(REFERENCES),
+        default=REFERENCES[0],
+        tooltip="For edits (Kontext, Flux.2, Qwen-Image-Edit and others), also of 2 to 8 steps: when the reference "
+        "pictures are computed. auto: as often as they drift. every step: as without Jano. once: fastest, less close. "
+        "isolated: once, for checkpoints whose references see only themselves (FLUX.2 klein KV).",
+    )
 
 
 def own_id(node: type[io.ComfyNode]) -> str | None:

@@ -16,8 +16,8 @@ import torch
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("jano", "flash_vaed", "nodes")
 RUNTIME = sorted([ROOT / "__init__.py", *(file for room in ROOMS for file in (ROOT / room).rglob("*.py"))])
-METHOD = ("jano", *(f"jano/{room}" for room in ("by_level", "forecast", "levels", "show", "whole")))
-ADAPTERS = ("jano/adapters", "jano/adapters/by_level")
+METHOD = ("jano", *(f"jano/{room}" for room in ("by_level", "forecast", "levels", "references", "show", "whole")))
+ADAPTERS = ("jano/adapters", "jano/adapters/by_level", "jano/adapters/references")
 MEDIAN_FUNCTION, LONGEST_FUNCTION, LONGEST_FILE = 6, 45, 350
 ENGINES = ("whole", "by_level")
 CHOOSES_AN_ENGINE = ("jano/run.py", "jano/adapters/sampling.py")  # inside a function: either can be deleted
@@ -29,11 +29,13 @@ MAY_IMPORT = {
     "jano": {"torch", "."},
     "jano/levels": {"torch", ".", "..clock", "..config"},
     "jano/forecast": {"torch", ".", "..clock", "..config"},
+    "jano/references": {"torch", ".", "..account", "..clock"},
     "jano/show": {"torch", "PIL", ".", "..levels"},
     "jano/whole": OF_AN_ENGINE,
     "jano/by_level": OF_AN_ENGINE,
     "jano/adapters": {"torch", "numpy", "comfy", ".", ".."},
     "jano/adapters/by_level": {"torch", "comfy", ".", "..", "..."},
+    "jano/adapters/references": {"torch", "comfy", ".", "..", "..."},
     "flash_vaed": {"torch", "numpy", "safetensors", "."},
     "nodes": {"comfy_api", "folder_paths", ".", "..jano", "..flash_vaed"},
     ".": {".nodes"},

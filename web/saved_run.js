@@ -6,7 +6,7 @@ import { pictureBlob } from "./picture.js";
 export const MOST_CHARACTERS = 150_000; // a saved workflow travels inside of every picture
 const MOST_STEPS = 10_000; // the most that the host's samplers take
 const MOST_TOKENS = 2 ** 20; // 16 frames of 256 x 256; Wan's 81 frames at 720p have 75 600
-const KINDS = new Set(["full", "store", "moderate", "active", "skipped"]);
+const KINDS = new Set(["full", "store", "moderate", "active", "picture", "skipped"]);
 const LEVELS = ["static", "moderate", "active"];
 
 const isText = (value) => typeof value === "string";

@@ -6,7 +6,7 @@ import comfy.sd
 import torch
 from comfy.model_patcher import ModelPatcher
 
-from ..config import AnalyzerConfig, SchedulerConfig, shown
+from ..config import AnalyzerConfig, ReferenceConfig, SchedulerConfig, shown
 from ..levels.map import LevelMap
 from .inputs import level_map_of, model_of
 from .sampling import install
@@ -42,13 +42,13 @@ def schedule(
     level_map: LevelMap | None = None,
     node_id: str | None = None,
     loader: Loader | None = None,
-    references: str = "auto",
+    references: ReferenceConfig | None = None,
 ) -> ModelPatcher:
     """A clone of `model` that computes less; `preset` tells that a quality was chosen, and not what makes it.
 
     A `level_map` of the run before spares this one drawing its own and measuring errors first. The node `node_id` shows
     the runs; `loader` describes it where the host may keep this MODEL for another one. `references` says when the
-    pictures that an edit starts from are computed, one of config.REFERENCES.
+    pictures that an edit starts from are computed.
     """
     clone = with_settings(
         model_of(model),
@@ -57,7 +57,7 @@ def schedule(
         preset=preset,
         node_id=node_id,
         loader=loader,
-        references=references,
+        references=references or ReferenceConfig(),
     )
     install(clone)
     return clone

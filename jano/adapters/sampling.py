@@ -158,7 +158,7 @@ def start(
             corrects=repairs(settings.scheduler, sampler) and not nowhere,
             painted=None if nowhere else painted,
             parts=parts,
-            refreshing=refreshing(settings, guider, active.report),
+            refreshing=refreshing(settings, guider, noise.shape[0], active.report),
         )
         too_few = too_few_steps(sampler, settings.preset, len(sigmas) - 1)
         active.run = _forecasting(make, too_few, active.report)

@@ -11,7 +11,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy.utils import pack_latents
 from torch import Tensor
 
-from ..config import AnalyzerConfig, SchedulerConfig
+from ..config import AnalyzerConfig, ReferenceConfig, SchedulerConfig
 from ..levels.map import LevelMap
 from ..show.report import RunReport
 from .inputs import model_of
@@ -29,7 +29,7 @@ class Loader:
 
 @dataclass(frozen=True)
 class JanoSettings:
-    """Settings that travel in `transformer_options["jano"]`; immutable. `references` is one of config.REFERENCES.
+    """Settings that travel in `transformer_options["jano"]`; immutable.
 
     `scheduler` None only analyses; `preset` tells that it was chosen by quality. `node_id` is the node that shows what
     happened; `loader` how to find it again, where the host may hand its MODEL to another one (shown_on.py).
@@ -41,7 +41,7 @@ class JanoSettings:
     preset: bool = False
     node_id: str | None = None
     loader: Loader | None = None
-    references: str = "auto"
+    references: ReferenceConfig = ReferenceConfig()
 
     @property
     def by_level(self) -> bool:

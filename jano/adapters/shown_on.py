@@ -31,9 +31,10 @@ def executing_context() -> object | None:
 
 
 def _is_like(loader: Loader, node: dict) -> bool:
-    """Whether a node of the prompt may be this loader; an input that another node gives may be the same."""
+    """Whether a node of the prompt may be this loader; an input that another node gives may be the same, and one that
+    an older workflow does not have is the default."""
     given = node["inputs"]
-    same = (given.get(name) == value or _is_link(given.get(name)) for name, value in loader.inputs)
+    same = (given.get(name, value) == value or _is_link(given[name]) for name, value in loader.inputs)
     return node["class_type"] == loader.class_type and all(same)
 
 

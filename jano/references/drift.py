@@ -27,7 +27,7 @@ def relative_rms(forecast: Tensor, computed: Tensor) -> float:
 def drift_of(line: Line, keys: Tensor, values: Tensor, time: float, dim: int) -> float:
     """Of one block at `time`, the mean of its keys' and its values'; tokens lie along `dim`."""
     rows = min(ROWS, keys.shape[dim])
-    pairs = zip(line.at(time, dim, rows), (keys, values), strict=True)
+    pairs = zip(line.narrow(dim, rows).at(time), (keys, values), strict=True)
     return sum(relative_rms(forecast, computed.narrow(dim, 0, rows)) for forecast, computed in pairs) / 2
 
 

@@ -9,6 +9,7 @@ from ..account import Account
 from ..clock import Moment
 from .control import Once
 from .kv_cache import ReferenceCache
+from .storage import after
 
 Chunks = tuple[Hashable, ...]
 
@@ -26,10 +27,11 @@ class Call:
 
 @dataclass(frozen=True)
 class Refreshing:
-    """How references are treated: when they are computed anew, and whether they see only themselves."""
+    """When references are computed anew, whether they see only themselves, and where they are kept."""
 
     control: Once
     isolated: bool = False
+    storage: str = "device"
 
 
 class References:
@@ -37,12 +39,17 @@ class References:
 
     def __init__(self, refreshing: Refreshing, account: Account) -> None:
         self._control, self._isolated, self._account = refreshing.control, refreshing.isolated, account
-        self.cache = ReferenceCache(extrapolates=refreshing.control.refreshes)
+        self.cache = ReferenceCache(refreshing.control.refreshes, refreshing.storage)
         self._stored: dict[Hashable, int] = {}
         self._asked: dict[Hashable, int] = {}
         self._step, self._due, self._latest = -1, True, -1
         self._drifts: list[float] = []
         self._gave_up = False
+
+    @property
+    def isolated(self) -> bool:
+        """Whether references see only themselves."""
+        return self._isolated
 
     def plan(self, chunks: Chunks, num_tokens: int, moment: Moment) -> Call | None:
         """What to do with the references of these chunks; None where nothing may be kept of them."""
@@ -87,6 +94,14 @@ class References:
         self.cache.forget(chunks)
         for chunk in chunks:
             del self._stored[chunk], self._asked[chunk]
+
+    def ran_out(self) -> bool:
+        """There was not enough memory to keep them; whether there is another storage to try from the next call on."""
+        self._forget(list(self._stored))
+        storage = after(self.cache.storage)
+        if storage:
+            self.cache = ReferenceCache(self._control.refreshes, storage)
+        return bool(storage)
 
     def go_back(self) -> None:
         """The sampler takes up an earlier x: what was kept is no past of what follows."""

@@ -26,6 +26,7 @@ STEP_COLOURS: dict[StepClass, RGB] = {
     StepClass.STORE: (0.25, 0.25, 0.28),
     StepClass.MODERATE: LEVEL_COLOURS[Level.MODERATE],
     StepClass.ACTIVE: LEVEL_COLOURS[Level.ACTIVE],
+    StepClass.PICTURE: (0.40, 0.62, 0.55),
     StepClass.SKIPPED: LEVEL_COLOURS[Level.STATIC],
 }
 HEAT: tuple[tuple[float, str, RGB], ...] = (

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from math import ceil
-
 from comfy.model_patcher import ModelPatcher
 from torch import nn
 
+from ..memory import larger_shape
 from .families import family_of
 
 
@@ -15,15 +13,6 @@ def cache_bytes(network: nn.Module, num_tokens: int, rows: int, itemsize: int) -
     """Keys and values of `num_tokens` tokens in every tapped block; `rows` counts pictures over all conditionings."""
     family = family_of(network)
     return 2 * len(family.taps(network)) * num_tokens * family.width(network) * rows * itemsize
-
-
-def larger_shape(noise_shape: tuple[int, ...], extra: int, required: Callable[[list[int]], float]) -> tuple[int, ...]:
-    """A latent shape whose memory estimate is about `extra` bytes above that of `noise_shape`, by its height.
-
-    The host estimates memory from the latent's shape alone; `required` is its estimate in bytes.
-    """
-    growth = 1.0 + extra / max(1.0, required(list(noise_shape)))
-    return (*noise_shape[:-2], ceil(noise_shape[-2] * growth), noise_shape[-1])
 
 
 def with_cache(model: ModelPatcher, noise_shape: tuple[int, ...], conds: dict, num_tokens: int) -> tuple[int, ...]:

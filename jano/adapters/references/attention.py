@@ -19,7 +19,6 @@ from ...refusal import Unaccelerated
 from ..live import Live
 
 OVERRIDE = "optimized_attention_override"
-NO_MEMORY = "there is not enough memory to keep the references' keys and values"
 
 
 @dataclass
@@ -33,7 +32,7 @@ class ReferencePass(Live):
     attentions: int = 1
     start: int | None = None
     drifts: list[float] = field(default_factory=list)
-    failed: str = ""
+    ran_out: bool = False
     seen: Counter[Hashable] = field(default_factory=Counter)
 
     def enter(self, options: dict) -> Hashable | None:
@@ -48,22 +47,24 @@ class ReferencePass(Live):
         """Unaccelerated unless every block attended as it should; else some attention was not seen, or in parts."""
         chunk = self.call.chunks[0]
         odd = any(count != self.attentions for count in self.seen.values())
-        if self.failed or odd or not self.seen or self.seen.keys() != set(self.cache.layers(chunk)):
-            raise Unaccelerated(self.failed or "the model's blocks do not call the host's attention as Jano knows it")
+        if self.ran_out:
+            return
+        if odd or not self.seen or self.seen.keys() != set(self.cache.layers(chunk)):
+            raise Unaccelerated("the model's blocks do not call the host's attention as Jano knows it")
 
     def store(self, layer: Hashable, k: Tensor, v: Tensor, dim: int) -> None:
         """Keep the references' rows of k and v (all chunks, batch first; tokens along `dim`), and see how far they
         drifted. Running out of memory ends the keeping, not the run."""
-        if self.failed:
+        if self.ran_out:
             return
         try:
             rows = self.references(k.shape[dim])
-            for chunk, keys, values in self._by_chunk(k.narrow(dim, *rows), v.narrow(dim, *rows)):
+            kept = {chunk: pair for chunk, *pair in self._by_chunk(k.narrow(dim, *rows), v.narrow(dim, *rows))}
+            for chunk, (keys, values) in kept.items():  # both sides of the guidance may have one key
                 self._keep(chunk, layer, keys, values, dim)
         except Exception as error:
             comfy.model_management.raise_non_oom(error)
-            self.failed = NO_MEMORY
-            self.cache.drop()
+            self.ran_out = True
 
     def references(self, length: int) -> tuple[int, int]:
         """Start and number of the references' rows in a joint sequence of this length."""
@@ -79,7 +80,7 @@ class ReferencePass(Live):
         known = self.cache.layers(chunk)
         if layer in known and layer in metered(known):
             self.drifts.append(drift_of(self.cache.line(chunk, layer), keys, values, self.time, dim))
-        self.cache.store(chunk, layer, keys, values, self.time)
+        self.cache.store(chunk, layer, keys, values, self.time, dim)
 
     def completed(self, layer: Hashable, k: Tensor, v: Tensor, dim: int) -> tuple[Tensor, Tensor]:
         """k and v of the computed tokens, with those that the references are expected to have now behind them."""

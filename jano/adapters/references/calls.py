@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Sequence
 
+import torch
 from comfy.patcher_extension import WrappersMP
-from torch import Tensor
+from torch import Tensor, nn
 
-from ...references.engine import Call
+from ...references.engine import Call, Chunks
 from ...refusal import Unaccelerated
+from ...run import Run
 from ..active import ActiveRun, active_in
 from ..keys import chunk_keys
 from ..refusals import unsupported_call
 from .attention import OVERRIDE, ReferencePass, ReferenceTap
-from .families import family_of, latents_in, num_attentions, num_tokens, without
+from .families import family_of, latents_in, num_attentions, num_tokens, with_all, without
+from .memory import prepare_sampling
+
+NO_MEMORY = "there is not enough memory to keep their keys and values"
 
 
 def apply_model(
@@ -40,33 +46,62 @@ def apply_model(
     tokens = num_tokens(network, latents)
     if reason := unsupported_call(active.run, x, options):
         active.run.account.note(f"references are computed at every step where {reason}")
-    call = None if reason else active.run.references.plan(chunk_keys(options), tokens, active.run.moment)
+    call = None if reason else active.run.references.plan(_keys(active, latents, options), tokens, active.run.moment)
     if call is None:
         active.run.account.count_references(x.shape[0] * tokens, computed=True)
         return execute(options, conds)
     return _planned(active, network, call, x.shape[0], options, conds, execute)
 
 
+def _keys(active: ActiveRun, latents: Sequence[Tensor], options: dict) -> Chunks:
+    """What keys and values are kept under: the conditioning chunk; for references that see only themselves, those."""
+    chunks = chunk_keys(options)
+    if not active.run.references.isolated:
+        return chunks
+    rows = zip(*(latent.chunk(len(chunks)) for latent in latents), strict=True)
+    return tuple(
+        (_digest(row), state and state[3:], changes) for row, (_, state, changes) in zip(rows, chunks, strict=True)
+    )
+
+
+def _digest(latents: Sequence[Tensor]) -> str:
+    """Of their shapes and values, exactly (one device synchronisation)."""
+    digest = hashlib.blake2b(digest_size=16)
+    for latent in latents:
+        values = latent.detach().cpu().contiguous()
+        digest.update(f"{tuple(values.shape)}{values.dtype}".encode())
+        digest.update(values.view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
 def _planned(
-    active: ActiveRun, network: object, call: Call, rows: int, options: dict, conds: dict, execute: Callable
+    active: ActiveRun, network: nn.Module, call: Call, rows: int, options: dict, conds: dict, execute: Callable
 ) -> Tensor:
     """A call as planned; whatever does not look as expected is computed natively."""
-    run, references = active.run, active.run.references
+    run = active.run
     start = run.grid.num_tokens if family_of(network).text_behind else None
-    passing = ReferencePass(call, references.cache, run.moment.time, num_attentions(network), start)
+    passing = ReferencePass(call, run.references.cache, run.moment.time, num_attentions(network), start)
     tap = {**options, OVERRIDE: ReferenceTap(options.get(OVERRIDE), passing)}
-    x0 = None
     try:
-        x0 = execute(tap, conds if call.stores else without(network, conds))
+        x0 = execute(tap, with_all(conds, call.isolated) if call.stores else without(network, conds))
         passing.require()
     except Unaccelerated as unexpected:
-        run.account.note(f"references are computed at every step: {unexpected}")
-        references.give_up()
+        _give_up(run, rows * call.num_tokens, str(unexpected))
+        return execute(options, conds)
+    if passing.ran_out and run.references.ran_out():
         run.account.count_references(rows * call.num_tokens, computed=True)
-        as_native = x0 is not None and call.stores and not call.isolated
-        return x0 if as_native else execute(options, conds)
-    references.finish(call, rows, passing.drifts)
+    elif passing.ran_out:
+        _give_up(run, rows * call.num_tokens, NO_MEMORY)
+    else:
+        run.references.finish(call, rows, passing.drifts)
     return x0
 
 
-WRAPPERS = {WrappersMP.APPLY_MODEL: apply_model}
+def _give_up(run: Run, tokens: int, reason: str) -> None:
+    """References are computed from this call on."""
+    run.references.give_up()
+    run.account.count_references(tokens, computed=True)
+    run.account.note(f"references are computed at every step: {reason}")
+
+
+WRAPPERS = {WrappersMP.PREPARE_SAMPLING: prepare_sampling, WrappersMP.APPLY_MODEL: apply_model}

@@ -27,7 +27,8 @@ AT_TIME_ZERO = "index_timestep_zero"
 @dataclass(frozen=True)
 class Family:
     """Models of these exact classes. Their references are the latents of a call's argument `argument`, behind the
-    picture's tokens; the text is in front of both, or behind. `width` and `blocks` name the network's attributes.
+    picture's tokens; the text is in front of both, or behind. Some need a method to look at them at all, and some have
+    one in which references are at time zero. `width` and `blocks` name the network's attributes.
     A block calls the host's attention once, over all its tokens; Wan's then over the text, and over a picture."""
 
     models: tuple[type[nn.Module], ...]
@@ -36,20 +37,31 @@ class Family:
     argument: str = "ref_latents"
     text_behind: bool = False
     needs_method: bool = False
+    has_time_zero: bool = False
 
 
 FAMILIES = (
-    Family((comfy.ldm.flux.model.Flux,), ("double_blocks", "single_blocks"), "hidden_size"),
+    Family((comfy.ldm.flux.model.Flux,), ("double_blocks", "single_blocks"), "hidden_size", has_time_zero=True),
     Family(
-        (
-            comfy.ldm.qwen_image.model.QwenImageTransformer2DModel,
-            comfy.ldm.mage_flow.model.MageFlowTransformer2DModel,
-        ),
+        (comfy.ldm.qwen_image.model.QwenImageTransformer2DModel,),
         ("transformer_blocks",),
         "inner_dim",
+        has_time_zero=True,
     ),
-    Family((comfy.ldm.krea2.model.SingleStreamDiT,), ("blocks",), "features", needs_method=True),
-    Family((comfy.ldm.joyimage.model.JoyImageTransformer3DModel,), ("double_blocks",), "hidden_size", text_behind=True),
+    Family((comfy.ldm.mage_flow.model.MageFlowTransformer2DModel,), ("transformer_blocks",), "inner_dim"),
+    Family(
+        (comfy.ldm.krea2.model.SingleStreamDiT,),
+        ("blocks",),
+        "first.out_features",
+        needs_method=True,
+        has_time_zero=True,
+    ),
+    Family(
+        (comfy.ldm.joyimage.model.JoyImageTransformer3DModel,),
+        ("double_blocks",),
+        "proj_out.in_features",
+        text_behind=True,
+    ),
     Family((comfy.ldm.wan.model.WanModel,), ("blocks",), "dim", argument="context_latents"),
 )
 
@@ -81,6 +93,18 @@ def latents_in(network: nn.Module, conds: Mapping[str, object]) -> Sequence[Tens
     if family is None or (family.needs_method and method_of(network, conds) is None):
         return ()
     return conds.get(family.argument) or ()
+
+
+def can_isolate(network: nn.Module) -> bool:
+    """Whether references can be at time zero, without which they change with the step however alone they are."""
+    family = family_of(network)
+    of_blocks = getattr(network, "params", None) and not network.params.global_modulation  # Flux.1 raises there
+    return family is not None and family.has_time_zero and not of_blocks
+
+
+def with_all(conds: Mapping[str, object], isolated: bool) -> dict[str, object]:
+    """The arguments of a call that computes the references, at time zero where they are `isolated`."""
+    return {**conds, "ref_latents_method": AT_TIME_ZERO} if isolated else dict(conds)
 
 
 def without(network: nn.Module, conds: Mapping[str, object]) -> dict[str, object]:

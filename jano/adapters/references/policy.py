@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from ...references.control import Once
 from ...references.engine import Refreshing
 from ...show.references import ReferenceAccount
 from ...show.report import RunReport
 from ..refusals import is_split, patched_blocks
 from ..settings import JanoSettings
-from .families import family_of, supported
+from .families import can_isolate, family_of, supported
+from .memory import cache_bytes, references_of, storage_of
 
-EVERY_STEP = "every step"
-OF_A_CONDITIONING = ("reference_latents", "context_latents")
+EVERY_STEP, ISOLATED = "every step", "isolated"
 
 
-def refreshing(settings: JanoSettings, guider: object, report: RunReport) -> Refreshing | None:
+def refreshing(settings: JanoSettings, guider: object, batch: int, report: RunReport) -> Refreshing | None:
     """How references are treated; None where there are none, or all are computed at every step: the report says why."""
-    scheduler = settings.scheduler
-    if scheduler is None or settings.references == EVERY_STEP or not any(_references(guider)):
+    chosen, model = settings.references, guider.model_patcher
+    if settings.scheduler is None or chosen.references == EVERY_STEP or not any(references_of(guider.conds)):
         return None
     if reason := _refused(settings, guider):
         report.notes.append(f"references are computed at every step: {reason}")
         return None
-    report.references = ReferenceAccount(settings.references)
-    return Refreshing(Once(), isolated=settings.references == "isolated")
-
-
-def _references(guider: object) -> Iterator[object]:
-    """Those of every conditioning of a guider."""
-    for side in guider.conds.values():
-        for cond in side or ():
-            yield from (cond[name] for name in OF_A_CONDITIONING if cond.get(name) is not None)
+    report.references = ReferenceAccount(chosen.references)
+    control = Once()
+    storage = storage_of(chosen, model, cache_bytes(model, guider.conds, batch, 2 if control.refreshes else 1))
+    return Refreshing(control, chosen.references == ISOLATED, storage)
 
 
 def _refused(settings: JanoSettings, guider: object) -> str:
@@ -43,4 +36,6 @@ def _refused(settings: JanoSettings, guider: object) -> str:
         return "intervals by level leave out tokens of the picture alone (quality presets can leave out references)"
     if family_of(network) is None:
         return f"leaving them out needs a model class that Jano knows ({supported()}), not {type(network).__name__}"
+    if settings.references.references == ISOLATED and not can_isolate(network):
+        return f"{type(network).__name__} cannot have them at time zero, which isolated references need"
     return is_split(model, options) or patched_blocks(options["transformer_options"])

@@ -10,6 +10,7 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from comfyui_jano.jano.adapters.settings import report_of
+from comfyui_jano.jano.config import ReferenceConfig
 from comfyui_jano.tests.host import tiny
 from comfyui_jano.tests.host.references.models import MODELS, SEVERAL, references
 from comfyui_jano.tests.host.tiny import conditioning, with_scheduler
@@ -30,16 +31,19 @@ class Poison:
 
 
 def same_input(model: ModelPatcher, positive: list, negative: list, batch: int = 1, size: tuple = tiny.ODD, **options):
-    """Natively, storing and frozen, by a sampler that gives every step the same input; and the calls with references."""
+    """Natively, storing and frozen, by a sampler that gives every step the same input; which calls had references."""
     watch, seen = Poison(), {}
-    model = with_scheduler(model, "balanced", references="once", **options)
+    model = with_scheduler(model, "balanced", references=ReferenceConfig("once"), **options)
     model.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, "watch", watch)
 
     def sampler(guided: object, x: Tensor, sigmas: Tensor, extra_args: dict, **_: object) -> Tensor:
         options, guider = extra_args["model_options"], guided.inner_model
         run, conds = options["transformer_options"]["jano"].run, [guider.conds["positive"], guider.conds["negative"]]
         sigma = sigmas[:1].expand(x.shape[0])
-        plain = {**options, "transformer_options": {k: v for k, v in options["transformer_options"].items() if k != "jano"}}
+        plain = {
+            **options,
+            "transformer_options": {k: v for k, v in options["transformer_options"].items() if k != "jano"},
+        }
         seen["native"] = comfy.samplers.calc_cond_batch(guider.inner_model, conds, x, sigma, plain)
         watch.calls.clear()
         for name, step in (("stored", 0), ("frozen", 1)):
