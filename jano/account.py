@@ -76,11 +76,12 @@ class Account:
         """Kept keys and values of references were this far from those that were computed in their place."""
         self._report.references.drifts.append(drift)
 
-    def references_kept(self, num_tokens: int, num_bytes: int) -> None:
-        """References of this many tokens are kept in this much memory now."""
+    def references_kept(self, num_tokens: int, num_bytes: int, storage: str) -> None:
+        """References of this many tokens are kept in this much memory now, and where."""
         references = self._report.references
         references.num_tokens = max(references.num_tokens, num_tokens)
         references.bytes_peak = max(references.bytes_peak, num_bytes)
+        references.storage = storage
 
     def note(self, sentence: str) -> None:
         """Something that the user should know of an accelerated run, once."""

@@ -87,7 +87,7 @@ class References:
         for chunk in call.chunks:
             self._stored[chunk] = self._step
         self._latest = self._step
-        self._account.references_kept(call.num_tokens, self.cache.num_bytes)
+        self._account.references_kept(call.num_tokens, self.cache.num_bytes, self.cache.storage)
 
     def _forget(self, chunks: list[Hashable]) -> None:
         """Let go of what the guidance asks for no more."""

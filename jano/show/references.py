@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 @dataclass
 class ReferenceAccount:
     """`policy` is how they were to be treated; `stored` and `frozen` the steps in which they were computed, and seen
-    through what was kept. `drifts` are shares of what was computed in place of a forecast; one a measurement."""
+    through what was kept. `drifts` are shares of what was computed in place of a forecast; one a measurement. `storage` is where keys and values were kept, see references/storage.py."""
 
     policy: str
     num_tokens: int = 0
@@ -16,6 +16,7 @@ class ReferenceAccount:
     frozen: set[int] = field(default_factory=set)
     drifts: list[float] = field(default_factory=list)
     bytes_peak: int = 0
+    storage: str = "device"
 
     @property
     def drift(self) -> float | None:
@@ -41,4 +42,5 @@ class ReferenceAccount:
             "frozen_steps": sorted(self.frozen),
             "drifts": [round(drift, 4) for drift in self.drifts],
             "bytes_peak": self.bytes_peak,
+            "storage": self.storage,
         }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import comfy.controlnet
+import comfy.ldm.flux.controlnet
 import comfy.ops
 import comfy.sample
 import comfy.samplers
@@ -159,6 +161,13 @@ def unet() -> ModelPatcher:
 
 def qwen() -> ModelPatcher:
     return patcher(comfy.supported_models.QwenImage(QWEN))
+
+
+def controlnet(depth: int, single: int) -> comfy.controlnet.ControlNet:
+    """The host's Flux ControlNet with random weights; single blocks give residuals for the single blocks."""
+    sizes = {**FLUX, "depth": depth, "depth_single_blocks": single}
+    network = randomise(comfy.ldm.flux.controlnet.ControlNetFlux(**sizes, **OPERATIONS))
+    return comfy.controlnet.ControlNet(network, load_device=torch.device("cpu"), extra_conds=["y", "guidance"])
 
 
 def conditioning(seed: int = 1, tokens: int = 8, **extra: object) -> list:

@@ -25,4 +25,6 @@ def test_it_can_stand_in_for_the_engine_that_skips_steps() -> None:
     config, clock = SchedulerConfig(tolerance=0.1), Clock(tuple(torch.linspace(1, 0, 21).tolist()))
     whole = WholeSteps(config, clock, GRID, Account(report, GRID), corrects=True)
     public = {name for name in dir(whole) if not name.startswith("_")}
-    assert public - set(dir(EveryStep())) == {"full_steps"}  # of the engine itself: the run asks for it when it made one
+    assert public - set(dir(EveryStep())) == {
+        "full_steps"
+    }  # of the engine itself: the run asks for it when it made one

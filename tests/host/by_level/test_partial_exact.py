@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import comfy.controlnet
-import comfy.ldm.flux.controlnet
 import comfy.samplers
 import pytest
 import torch
@@ -13,7 +11,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from comfyui_jano.tests.host import tiny
 from comfyui_jano.tests.host.passes import assert_exact, same_input
-from comfyui_jano.tests.host.tiny import conditioning
+from comfyui_jano.tests.host.tiny import conditioning, controlnet
 from torch import Tensor
 
 MODELS = {"flux dev": tiny.flux, "flux schnell": tiny.schnell, "chroma": tiny.chroma, "flux.2": tiny.flux2}
@@ -124,10 +122,3 @@ def test_with_controlnet_residuals(side: str) -> None:
     plain, controlled = same_input(tiny.flux(), size=size), same_input(tiny.flux(), positive, size=size)
     assert (plain.native[0] - controlled.native[0]).abs().max() > 0.1
     assert_exact(controlled)
-
-
-def controlnet(depth: int, single: int) -> comfy.controlnet.ControlNet:
-    """The host's Flux ControlNet with random weights; single blocks give residuals for the single blocks."""
-    sizes = {**tiny.FLUX, "depth": depth, "depth_single_blocks": single}
-    network = tiny.randomise(comfy.ldm.flux.controlnet.ControlNetFlux(**sizes, **tiny.OPERATIONS))
-    return comfy.controlnet.ControlNet(network, load_device=torch.device("cpu"), extra_conds=["y", "guidance"])

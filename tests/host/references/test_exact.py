@@ -13,7 +13,7 @@ from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.jano.config import ReferenceConfig
 from comfyui_jano.tests.host import tiny
 from comfyui_jano.tests.host.references.models import MODELS, SEVERAL, references
-from comfyui_jano.tests.host.tiny import conditioning, with_scheduler
+from comfyui_jano.tests.host.tiny import conditioning, controlnet, with_scheduler
 from torch import Tensor
 
 SIGMA = 0.6
@@ -94,3 +94,87 @@ def test_frozen_references_are_seen_as_they_were_computed(name: str, method: str
     said = {"reference_latents_method": method} if method else {}
     sides = [conditioning(seed, **said, **{key: references(model, cells, *SEVERAL, seed=seed)}) for seed in (1, 2)]
     assert_exact(same_input(model, *sides, size=cells))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_in_a_batch_of_two_pictures(name: str) -> None:
+    make, cells, key = MODELS[name]
+    model = make()
+    sides = [conditioning(seed, **{key: references(model, cells, *SEVERAL, seed=seed)}) for seed in (1, 2)]
+    assert_exact(same_input(model, *sides, batch=2, size=cells))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_sides_with_references_of_their_own_do_not_cross(name: str) -> None:
+    """Other pictures, another number of them, another length of the text: the host asks for each side by itself."""
+    make, cells, key = MODELS[name]
+    model = make()
+    positive = conditioning(1, **{key: references(model, cells, *SEVERAL, seed=1)})
+    negative = conditioning(2, tokens=5, **{key: references(model, cells, (6, 6), seed=2)})
+    assert_exact(same_input(model, positive, negative, size=cells))
+    assert_exact(same_input(model, negative, positive, size=cells))
+
+
+def test_only_one_side_has_references(flux: ModelPatcher) -> None:
+    positive = conditioning(1, reference_latents=references(flux, (17, 13), (8, 6)))
+    seen = same_input(flux, positive, conditioning(2))
+    assert sorted(seen["stored calls"]) == [False, True]
+    assert seen["frozen calls"] == [False, False]
+    for ours, native in zip(seen["frozen"], seen["native"], strict=True):
+        assert (ours - native).abs().max() <= 1e-5
+
+
+def test_in_half_precision() -> None:
+    model = tiny.flux(torch.bfloat16)
+    sides = [conditioning(seed, reference_latents=references(model, (17, 13), *SEVERAL)) for seed in (1, 2)]
+    assert_exact(same_input(model, *sides), tolerance=0.05)  # sums may round in other ways
+
+
+def test_qwen_with_a_mask_of_the_text() -> None:
+    """The host sizes it by the picture that it sees: without references those have no columns."""
+    model, mask = tiny.qwen(), torch.ones(1, 8, dtype=torch.long)
+    mask[:, 5:] = 0
+    kept = references(model, (1, 17, 13), *SEVERAL)
+    sides = [conditioning(seed, reference_latents=kept, attention_mask=mask) for seed in (1, 2)]
+    masked = same_input(model, *sides, size=(1, 17, 13))
+    plain = [conditioning(seed, reference_latents=kept) for seed in (1, 2)]
+    assert (masked["native"][0] - same_input(model, *plain, size=(1, 17, 13))["native"][0]).abs().max() > 1e-3
+    assert_exact(masked)
+
+
+@pytest.mark.parametrize("kind", [torch.bool, torch.float32])
+def test_with_a_mask_over_all_tokens(kind: torch.dtype) -> None:
+    model = tiny.flux(hidden_size=256, num_heads=2)
+    kept = references(model, (17, 13), (8, 6))
+    length = 8 + 63 + 12
+    mask = torch.rand(length, length) < 0.7 if kind is torch.bool else torch.randn(length, length)
+
+    def masked(executor: Callable, *args, **kwargs) -> Tensor:
+        return executor(*args, **{**kwargs, "attention_mask": mask})
+
+    model.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, "mask", masked)
+    assert_exact(same_input(model, *[conditioning(seed, reference_latents=kept) for seed in (1, 2)]))
+
+
+def test_another_pack_stands_in_for_attention_too(flux: ModelPatcher) -> None:
+    model, lengths = flux.clone(), []
+
+    def attention(func: Callable, q: Tensor, k: Tensor, *args: object, **kwargs: object) -> Tensor:
+        lengths.append((q.shape[2], k.shape[2]))
+        return func(q, k, *args, **kwargs)
+
+    model.model_options["transformer_options"]["optimized_attention_override"] = attention
+    kept = references(model, (17, 13), (8, 6))
+    assert_exact(same_input(model, *[conditioning(seed, reference_latents=kept) for seed in (1, 2)]))
+    assert set(lengths) == {(83, 83), (71, 83)}
+
+
+def test_with_controlnet_residuals() -> None:
+    model, size = tiny.flux(), (16, 24)  # the host's own pixel ControlNet cannot do odd ones
+    hint = torch.rand(1, 3, 8 * size[0], 8 * size[1])
+    control = controlnet(depth=1, single=2).set_cond_hint(hint)
+    kept = references(model, size, (8, 6))
+    sides = [
+        conditioning(seed, reference_latents=kept, control=control, control_apply_to_uncond=True) for seed in (1, 2)
+    ]
+    assert_exact(same_input(model, *sides, size=size))

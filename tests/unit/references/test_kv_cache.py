@@ -9,7 +9,7 @@ def written(cache: ReferenceCache, time: float, chunk: str = "a") -> tuple[Tenso
 
 
 def storing(*values: tuple[float, float], extrapolates: bool = True, storage: str = "device") -> ReferenceCache:
-    """A cache of one block whose keys were the first number at the time of the second; its values are twice as large."""
+    """A cache of one block whose keys were the first number at the time of the second, and its values twice that."""
     cache = ReferenceCache(extrapolates, storage)
     for value, time in values:
         keys = torch.full((1, 1, 3, 2), value)
