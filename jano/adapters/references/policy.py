@@ -38,4 +38,13 @@ def _refused(settings: JanoSettings, guider: object) -> str:
         return f"leaving them out needs a model class that Jano knows ({supported()}), not {type(network).__name__}"
     if settings.references.references == ISOLATED and not can_isolate(network):
         return f"{type(network).__name__} cannot have them at time zero, which isolated references need"
-    return is_split(model, options) or patched_blocks(options["transformer_options"])
+    of_model = options["transformer_options"]
+    return is_split(model, options) or _kept_elsewhere(of_model) or patched_blocks(of_model)
+
+
+def _kept_elsewhere(options: dict) -> str:
+    """The host's own cache of references."""
+    patches = options.get("patches", {}).get("attn1_patch", ())
+    if not any(type(patch).__name__ == "KV_Attn_Input" for patch in patches):
+        return ""
+    return "FluxKVCache is on the same model and keeps them in its own way (remove one of the two)"
