@@ -224,6 +224,7 @@ def _cache_inputs() -> list[io.Input]:
             "cache",
             options=list(CACHES),
             default=KEEPING.cache,
+            optional=True,
             advanced=True,
             tooltip="Where the keys and values of references are kept. device: fastest. fp8: half of the memory. cpu: "
             "none of the device's, slower. auto: the first that fits.",
@@ -231,6 +232,7 @@ def _cache_inputs() -> list[io.Input]:
         io.Float.Input(
             "cache_budget_gb",
             default=KEEPING.cache_budget_gb,
+            optional=True,
             min=0.0,
             max=1024.0,
             step=0.5,

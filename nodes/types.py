@@ -29,6 +29,7 @@ def references_input() -> io.Input:
         "references",
         options=list(REFERENCES),
         default=REFERENCES[0],
+        optional=True,  # workflows of 0.1.0 do not have it
         tooltip="For edits (Kontext, Flux.2, Qwen-Image-Edit and others), also of 2 to 8 steps: when the reference "
         "pictures are computed. auto: as often as they drift. every step: as without Jano. once: fastest, less close. "
         "isolated: once, for checkpoints whose references see only themselves (FLUX.2 klein KV).",
