@@ -39,6 +39,12 @@ class Moment:
         """Share of the way from x to the prediction that the step goes; nothing where it does not leave its sigma."""
         return 0.0 if self.end >= self.start else 1.0 - self.end / self.start
 
+    @property
+    def picture_weight(self) -> float:
+        """How far an error of the denoised prediction in this step moves the finished picture: x moves by its share of
+        the error, and holds the picture scaled by (1 - end)."""
+        return self.share_moved / max(1.0 - self.end, ODDS_FLOOR)
+
     def is_before(self, other: Moment) -> bool:
         """Whether the sampler, at `other` before, went back: what it saw there is no past of this evaluation."""
         return self.sigma > other.sigma * (1.0 + SAME_STEP)

@@ -61,7 +61,7 @@ class Run:
         self.questions = Questions()
         rate = level_map and level_map.error_rate
         self.engine = self._engine(scheduler, corrects, rate, painted) if forecasts else EveryStep()
-        self.references = refreshing and References(refreshing, self.account)
+        self.references = refreshing and References(refreshing, self.clock, self.account)
         self.moment = self.clock.at(sigmas[0])
         self._resumes = 0
         self._gave_up = False

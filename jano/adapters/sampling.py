@@ -146,6 +146,7 @@ def start(
         level_map = settings.level_map and settings.level_map.to(model.load_device)
         painted = painted_cells(model, denoise_mask, sigmas, guider.model_options)
         nowhere = painted is not None and not bool(painted.any())
+        too_few = too_few_steps(sampler, settings.preset, len(sigmas) - 1)
         make = partial(
             Run,
             settings.analyzer,
@@ -158,9 +159,8 @@ def start(
             corrects=repairs(settings.scheduler, sampler) and not nowhere,
             painted=None if nowhere else painted,
             parts=parts,
-            refreshing=refreshing(settings, guider, noise.shape[0], active.report),
+            refreshing=refreshing(settings, guider, noise.shape[0], active.report, forecasts=not too_few),
         )
-        too_few = too_few_steps(sampler, settings.preset, len(sigmas) - 1)
         active.run = _forecasting(make, too_few, active.report)
         active.blocks = engine.blocks_of(network)
     except Unaccelerated as reason:

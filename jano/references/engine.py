@@ -6,8 +6,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 from ..account import Account
-from ..clock import Moment
-from .control import Once
+from ..clock import Clock, Moment
+from .control import ByDrift, Once
 from .kv_cache import ReferenceCache
 from .storage import after
 
@@ -27,9 +27,10 @@ class Call:
 
 @dataclass(frozen=True)
 class Refreshing:
-    """When references are computed anew, whether they see only themselves, and where they are kept."""
+    """How references are treated: computed anew so that their drift stays within `tolerance`, None: never; whether they
+    see only themselves; where they are kept."""
 
-    control: Once
+    tolerance: float | None = None
     isolated: bool = False
     storage: str = "device"
 
@@ -37,9 +38,11 @@ class Refreshing:
 class References:
     """Of one run."""
 
-    def __init__(self, refreshing: Refreshing, account: Account) -> None:
-        self._control, self._isolated, self._account = refreshing.control, refreshing.isolated, account
-        self.cache = ReferenceCache(refreshing.control.refreshes, refreshing.storage)
+    def __init__(self, refreshing: Refreshing, clock: Clock, account: Account) -> None:
+        tolerance = refreshing.tolerance
+        self._control = Once() if tolerance is None else ByDrift(clock, tolerance)
+        self._isolated, self._account = refreshing.isolated, account
+        self.cache = ReferenceCache(self._control.refreshes, refreshing.storage)
         self._stored: dict[Hashable, int] = {}
         self._asked: dict[Hashable, int] = {}
         self._step, self._due, self._latest = -1, True, -1
@@ -66,8 +69,6 @@ class References:
             self._forget([chunk for chunk, asked in self._asked.items() if asked < self._latest])
         self._drifts = []
         self._step, self._due = step, self._control.due(step)
-        if not self._due:
-            self._control.passed(step)
 
     def _is_due(self, chunk: Hashable) -> bool:
         """Not yet kept, or kept before the others were computed anew, or to be computed anew in this step."""

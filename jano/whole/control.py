@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ..clock import ODDS_FLOOR, Clock, Moment
+from ..clock import Clock
 
 ORDER = 1.5
 """Power of time with which a forecast's error grows; a damped line lies between hold (1) and a full line (2)."""
@@ -47,14 +47,6 @@ def first_full_steps(num_steps: int, budget: int = 0) -> int:
 def budget_of(target_speedup: float, num_steps: int) -> int:
     """Steps that a target leaves to compute; 0 for no target."""
     return round(num_steps / target_speedup) if target_speedup > 0 else 0
-
-
-def picture_weight(moment: Moment) -> float:
-    """How far an error of the denoised prediction in one step moves the finished picture.
-
-    The step moves x by (1 - end / start) of the error, and x holds the picture scaled by (1 - end).
-    """
-    return moment.share_moved / max(1.0 - moment.end, ODDS_FLOOR)
 
 
 @dataclass
@@ -128,7 +120,7 @@ class ErrorControl:
 
     def _extended(self, bridge: Bridge, last: int, step: int) -> Bridge:
         """`bridge` with one more forecast step."""
-        return bridge.over(self.rate * self._growth(last, step) * picture_weight(self.clock.moment(step)))
+        return bridge.over(self.rate * self._growth(last, step) * self.clock.moment(step).picture_weight)
 
     def _growth(self, last: int, step: int) -> float:
         """Error of a forecast at `step`, from predictions up to `last`, where the error rate is one."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from ...references.control import Once
+from comfy.model_patcher import ModelPatcher
+
+from ...config import ReferenceConfig
+from ...references.control import TOLERANCE
 from ...references.engine import Refreshing
 from ...show.references import ReferenceAccount
 from ...show.report import RunReport
@@ -11,21 +14,33 @@ from ..settings import JanoSettings
 from .families import can_isolate, family_of, supported
 from .memory import cache_bytes, references_of, storage_of
 
-EVERY_STEP, ISOLATED = "every step", "isolated"
+AUTO, EVERY_STEP, ISOLATED = "auto", "every step", "isolated"
 
 
-def refreshing(settings: JanoSettings, guider: object, batch: int, report: RunReport) -> Refreshing | None:
-    """How references are treated; None where there are none, or all are computed at every step: the report says why."""
+def refreshing(
+    settings: JanoSettings, guider: object, batch: int, report: RunReport, forecasts: bool
+) -> Refreshing | None:
+    """How references are treated; None where there are none, or all are computed at every step: the report says why.
+
+    `forecasts` tells that whole steps are left out too.
+    """
     chosen, model = settings.references, guider.model_patcher
     if settings.scheduler is None or chosen.references == EVERY_STEP or not any(references_of(guider.conds)):
         return None
-    if reason := _refused(settings, guider):
+    if reason := _refused(settings, guider) or _not_worth_it(chosen, model, guider.conds, forecasts):
         report.notes.append(f"references are computed at every step: {reason}")
         return None
     report.references = ReferenceAccount(chosen.references)
-    control = Once()
-    storage = storage_of(chosen, model, cache_bytes(model, guider.conds, batch, 2 if control.refreshes else 1))
-    return Refreshing(control, chosen.references == ISOLATED, storage)
+    tolerance = TOLERANCE if chosen.references == AUTO else None
+    storage = storage_of(chosen, model, cache_bytes(model, guider.conds, batch, 1 if tolerance is None else 2))
+    return Refreshing(tolerance, chosen.references == ISOLATED, storage)
+
+
+def _not_worth_it(chosen: ReferenceConfig, model: ModelPatcher, conds: dict, forecasts: bool) -> str:
+    """Why "auto" does not leave references out."""
+    if chosen.references != AUTO or not forecasts:
+        return ""
+    return ""
 
 
 def _refused(settings: JanoSettings, guider: object) -> str:

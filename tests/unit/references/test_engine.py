@@ -1,6 +1,5 @@
 from comfyui_jano.jano.account import Account
 from comfyui_jano.jano.clock import Clock
-from comfyui_jano.jano.references.control import At
 from comfyui_jano.jano.references.engine import References, Refreshing
 from comfyui_jano.jano.show.references import ReferenceAccount
 from comfyui_jano.jano.show.report import RunReport
@@ -10,9 +9,26 @@ CLOCK = Clock((1.0, 0.8, 0.6, 0.4, 0.2, 0.0))
 TOKENS = 3
 
 
+class At:
+    """A control that is due at these steps."""
+
+    refreshes = True
+
+    def __init__(self, steps: frozenset[int]) -> None:
+        self.steps = steps
+
+    def due(self, step: int) -> bool:
+        return step in self.steps
+
+    def stored(self, step: int, drift: float | None) -> None:
+        """Measures nothing."""
+
+
 def references(*refreshed: int) -> tuple[References, RunReport]:
     report = RunReport("toy", 5, references=ReferenceAccount("auto"))
-    return References(Refreshing(At(frozenset(refreshed))), Account(report, GRID)), report
+    kept = References(Refreshing(tolerance=1.0), CLOCK, Account(report, GRID))
+    kept._control = At(frozenset(refreshed))
+    return kept, report
 
 
 def called(kept: References, step: int, *chunks: str) -> bool:

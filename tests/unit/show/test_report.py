@@ -124,6 +124,7 @@ def test_the_dictionary_is_json_and_complete() -> None:
         "speedup_measured": 1.333,
         "cache_bytes_peak": 7,
         "forecast_error_spread": 2.35,
+        "references": None,
         "fallbacks": [],
         "notes": [],
     }

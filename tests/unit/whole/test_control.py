@@ -8,7 +8,6 @@ from comfyui_jano.jano.whole.control import (
     Bridge,
     ErrorControl,
     first_full_steps,
-    picture_weight,
 )
 
 SIGMAS = [1 - step / 24 for step in range(25)]
@@ -36,13 +35,13 @@ def test_time_falls_with_sigma_and_ends_finite() -> None:
 
 
 def test_an_error_in_the_last_step_is_an_error_of_the_picture() -> None:
-    assert picture_weight(Moment(0, 0.3, 0.3, 0.0)) == 1.0
+    assert Moment(0, 0.3, 0.3, 0.0).picture_weight == 1.0
 
 
 def test_an_euler_step_moves_x_by_its_share_of_the_error_and_x_shows_the_picture_scaled() -> None:
     sigma, following = 0.8, 0.6
     moved = (sigma - following) / sigma
-    assert picture_weight(Moment(0, sigma, sigma, following)) == pytest.approx(moved / (1 - following))
+    assert Moment(0, sigma, sigma, following).picture_weight == pytest.approx(moved / (1 - following))
 
 
 def test_urgency_counts_the_steps_waited() -> None:
