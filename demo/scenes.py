@@ -6,6 +6,8 @@ is drawn; places, sizes, phases, angles and colour jitter come from the random g
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from backdrops import draw_background, draw_ground
 from canvas import Array, Rng, new_canvas
@@ -36,18 +38,33 @@ def leave_unsaid(code: list[int], rng: Rng) -> list[int]:
     return said
 
 
+@dataclass(frozen=True)
+class Streams:
+    """The random numbers of a scene's parts; one and the same generator for all, or one each, so that a part can change
+    and the rest stay. `layout` also draws the things."""
+
+    layout: Rng
+    background: Rng
+    ground: Rng
+
+
 def render(code: list[int], rng: Rng, side: int) -> Array:
     """A full scene code -> picture (side, side, 3), float32 in 0..1."""
-    canvas = new_canvas(side)
+    return draw(code, Streams(rng, rng, rng), side)
+
+
+def draw(code: list[int], streams: Streams, side: int) -> Array:
+    """The same from random numbers of each part's own."""
+    canvas, rng = new_canvas(side), streams.layout
     horizon = float(rng.uniform(0.54, 0.64))
-    draw_background(canvas, BACKGROUNDS[code[0] - 1], horizon, rng)
+    draw_background(canvas, BACKGROUNDS[code[0] - 1], horizon, streams.background)
     things = [code[start : start + 3] for start in range(2, CODE_LEN, 3) if code[start]]
     columns = rng.permutation(len(things))
     placed = [
         place_thing(thing, int(column), len(things), horizon, rng)
         for thing, column in zip(things, columns, strict=True)
     ]
-    draw_ground(canvas, GROUNDS[code[1] - 1], horizon, rng)
+    draw_ground(canvas, GROUNDS[code[1] - 1], horizon, streams.ground)
     for thing in sorted(placed, key=lambda t: t.base):
         draw_thing(canvas, thing, rng)
     return np.clip(canvas.rgb, 0.0, 1.0)
