@@ -159,7 +159,7 @@ def start(
             corrects=repairs(settings.scheduler, sampler) and not nowhere,
             painted=None if nowhere else painted,
             parts=parts,
-            refreshing=refreshing(settings, guider, noise.shape[0], active.report, forecasts=not too_few),
+            refreshing=refreshing(settings, guider, noise.shape, active.report, forecasts=not too_few),
         )
         active.run = _forecasting(make, too_few, active.report)
         active.blocks = engine.blocks_of(network)
