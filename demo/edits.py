@@ -139,7 +139,8 @@ def write_held_out(folder: Path, count: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     basis = load_basis()
     pairs = [pair_of(HELD_OUT, number) for number in range(count)]
-    latents = np.stack([latents_of(pictures, basis) for _, pictures, _ in pairs]).astype(np.float32)
+    # contiguous: safetensors writes the memory as it lies
+    latents = np.ascontiguousarray([latents_of(pictures, basis) for _, pictures, _ in pairs], np.float32)
     codes, places = np.array([said for *_, said in pairs]), np.array([edit.place for edit, *_ in pairs])
     save_file({"latents": latents, "codes": codes, "places": places}, str(folder / HELD_OUT_FILE))
 
