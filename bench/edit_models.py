@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ..demo.nodes.text import encode, load_table
+from ..demo.nodes.vocabulary import prompt_of
 from ..host.location import ROOT
 
 KINDS = ("step", "tz", "isolated")
@@ -26,6 +27,8 @@ METHODS = {"step": "offset", "tz": "index_timestep_zero", "isolated": "index_tim
 ISOLATED = "jano_isolated_references"
 """Attachment of a loaded model: whether its references see references only."""
 GUIDANCE = 3.5
+PLACES = {0: "background", 1: "ground"}
+"""What changes, by its place in a scene's code; anywhere else it is a thing's colour."""
 HELD_OUT = ROOT / "build" / "train" / "demo" / "edits.held_out.safetensors"
 
 # As the tiny Flux, but one modulation for all blocks, no guidance, no pooled text.
@@ -96,13 +99,16 @@ def isolating(model: ModelPatcher) -> ModelPatcher:
 @dataclass(frozen=True)
 class Pair:
     """What one edit is sampled from, latents (1, 16, 16, 16) as a VAE gives them; the first reference is the picture
-    before the edit. `unsaid`: the prompt does not say what changes, only the other references show it."""
+    before the edit. `changes` is background, ground or colour; `unsaid`: the prompt does not say it, only the other
+    references show it."""
 
     number: int
     references: list[Tensor]
     positive: list
     negative: list
     target: Tensor
+    prompt: str
+    changes: str
     unsaid: bool
 
 
@@ -130,7 +136,8 @@ def _pair(held_out: dict[str, Tensor], number: int, kind: str, num_references: i
         said[held_out["places"][number]] = 0
     references = [before, *carriers][:num_references]
     sides = (conditioning(code, references, kind) for code in (said, torch.zeros_like(said)))
-    return Pair(number, references, *sides, after, unsaid)
+    changes = PLACES.get(int(held_out["places"][number]), "colour")
+    return Pair(number, references, *sides, after, prompt_of(said.tolist()), changes, unsaid)
 
 
 def conditioning(code: Tensor, references: list[Tensor], kind: str) -> list:
