@@ -9,6 +9,7 @@ from . import (
     report_decoders,
     report_masks,
     report_quality,
+    report_references,
     report_samplers,
     report_scores,
     report_short_runs,
@@ -35,6 +36,7 @@ def write(out: Path) -> Path:
         *report_samplers.samplers(out),
         *report_short_runs.short_runs(out),
         *report_masks.masks(out),
+        *report_references.references(out),
         *report_decoders.decoders(out),
         *report_vae.ablation(out),
     ]
