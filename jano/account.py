@@ -62,8 +62,8 @@ class Account:
         record.all_tokens += tokens
 
     def note(self, sentence: str) -> None:
-        """Something that the user should know of an accelerated run."""
-        self._report.notes.append(sentence)
+        """Something that the user should know of an accelerated run; empty for nothing."""
+        self._report.notes += [sentence] if sentence else []
 
     def fall_back(self, reason: str) -> None:
         """Why something is computed natively; each reason once."""

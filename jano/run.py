@@ -30,9 +30,9 @@ class Run:
     """The clock, the account, one engine and the map of a run; what both engines have in common.
 
     `latent_shape` is (batch, channels, [frames,] height, width), or that of several `parts` packed into one, of which
-    `grid` lays out the one that is looked at; `scheduler` None only analyses; `corrects` tells that
-    forecasts are repaired afterwards. Unaccelerated when the steps leave no room for a forecast, or the map that was
-    handed over is not of this latent.
+    `grid` lays out the one that is looked at; `scheduler` None only analyses; `corrects` tells that forecasts are
+    repaired afterwards, `adds_noise` that the sampler adds some at every step. Unaccelerated when the steps leave no
+    room for a forecast, or the map that was handed over is not of this latent.
     """
 
     def __init__(
@@ -47,8 +47,9 @@ class Run:
         corrects: bool = False,
         painted: Tensor | None = None,
         parts: Parts = ONE_PART,
+        adds_noise: bool = False,
     ) -> None:
-        self._parts = parts
+        self._parts, self._adds_noise = parts, adds_noise
         self.grid, self.latent_shape, self.report = grid, tuple(latent_shape), report
         self.clock = Clock(tuple(sigmas))
         self.account = Account(report, grid, sigmas[0])
@@ -74,7 +75,7 @@ class Run:
             from .whole.engine import WholeSteps
 
             common = scheduler, self.clock, self.grid, self.account
-            engine = WholeSteps(*common, corrects, error_rate, painted, self._parts)
+            engine = WholeSteps(*common, corrects, error_rate, painted, self._parts, self._adds_noise)
             self.drawing.steps = max(self.drawing.steps, engine.full_steps)
             return engine
         from .by_level.engine import ByLevel
@@ -140,8 +141,16 @@ class Run:
 
     # --- where it ends
 
+    def conclude(self) -> None:
+        """After the last step: say why nothing was saved, or little."""
+        share = self.report.computed_token_fraction
+        if reason := self.why_native():
+            self.account.fall_back(reason)
+        elif self.engine is not None and share < 1.0 and not self.report.fallbacks:
+            self.account.note(self.engine.why_little(share))
+
     def why_native(self) -> str:
-        """After the last step: why nothing was saved; empty when something was, or the reason is known."""
+        """Why nothing was saved; empty when something was, or the reason is known."""
         told = self._gave_up or self.report.fallbacks or self.report.computed_token_fraction < 1.0
         if self.engine is None or told:
             return ""

@@ -182,6 +182,10 @@ class ByLevel:
         """After a run in which nothing was saved, and no other reason is known."""
         return NOTHING_FROZEN
 
+    def why_little(self, share: float) -> str:
+        """Intervals leave out what was asked for."""
+        return ""
+
     def drop(self) -> None:
         """Let go of every tensor."""
         self.give_up()

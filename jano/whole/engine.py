@@ -28,12 +28,20 @@ UNDER_A_MASK = 2.0
 and then paints something else. Half the tolerance costs 5 to 10 % less than a third without repair and is 4 to 6 dB
 closer on 16 pictures of the tiny Flux (masks of 6, 25 and 60 %, CFG 1 and 4)."""
 NOTHING_SAVED = "no step could be forecast within this quality's tolerance (fast and draft tolerate more)"
+OWN_NOISE = "the sampler adds noise of its own at every step, so that {} (try euler or uni_pc{})"
+NOTHING_SAVED_OF_NOISE = OWN_NOISE.format(
+    "no step could be forecast within this quality's tolerance", "; fast and draft tolerate more"
+)
+LITTLE_SAVED_OF_NOISE = OWN_NOISE.format("few steps could be forecast", "")
+LITTLE = 0.75
+"""Share of the steps from which a run counts as computed nearly whole: euler's are 0.4 to 0.6 with *balanced*."""
 NOTHING_ASKED = "a target_speedup this close to 1 leaves no step out"
 
 
 class WholeSteps:
     """The first engine, for one run. `corrects` tells that its forecasts are repaired afterwards, `painted` (bool,
-    broadcast) in which cells alone, whose error then counts alone; `error_rate` is that of the run before, where this
+    broadcast) in which cells alone, whose error then counts alone; `adds_noise` that the sampler does at every step;
+    `error_rate` is that of the run before, where this
     one goes on; `grid` is of the part of the latent that is looked at. Unaccelerated where the steps leave no room for
     a forecast."""
 
@@ -49,8 +57,10 @@ class WholeSteps:
         error_rate: float | None = None,
         painted: Tensor | None = None,
         parts: Parts = ONE_PART,
+        adds_noise: bool = False,
     ) -> None:
         self._config, self._grid, self._parts, self._account = config, grid, parts, account
+        self._adds_noise = adds_noise
         num_steps, cooldown = clock.num_steps, share_of_steps(config.cooldown, clock.num_steps)
         self.full_steps = full_steps(config, num_steps, error_rate)
         require_room(num_steps, self.full_steps, cooldown)
@@ -179,7 +189,14 @@ class WholeSteps:
 
     def why_native(self) -> str:
         """After a run in which nothing was saved, and no other reason is known."""
-        return NOTHING_ASKED if self._config.target_speedup else NOTHING_SAVED
+        if self._config.target_speedup:
+            return NOTHING_ASKED
+        return NOTHING_SAVED_OF_NOISE if self._adds_noise else NOTHING_SAVED
+
+    def why_little(self, share: float) -> str:
+        """After a run that computed this share; empty where that is what was asked for, or not much."""
+        asked = self._config.target_speedup or share < LITTLE
+        return LITTLE_SAVED_OF_NOISE if self._adds_noise and not asked else ""
 
     def drop(self) -> None:
         """Let go of every tensor."""

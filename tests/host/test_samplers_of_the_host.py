@@ -9,12 +9,13 @@ import comfy.samplers
 import pytest
 import torch
 from comfy.model_patcher import ModelPatcher
+from comfyui_jano.jano.adapters.samplers import adds_noise
 from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.jano.run import WENT_BACK
 from comfyui_jano.jano.show.report import RunReport
-from comfyui_jano.jano.whole.engine import NOTHING_SAVED
+from comfyui_jano.jano.whole.engine import LITTLE_SAVED_OF_NOISE, NOTHING_SAVED, NOTHING_SAVED_OF_NOISE
 from comfyui_jano.tests.host.test_trained_flux import distance, said
-from comfyui_jano.tests.host.tiny import empty_latent, sample, with_scheduler
+from comfyui_jano.tests.host.tiny import conditioning, empty_latent, sample, with_scheduler
 from torch import Tensor
 
 STEPS, SIZE = 12, (16, 16)  # the smallest pictures that the model was trained on
@@ -50,6 +51,75 @@ def test_a_sampler_that_looks_ahead_and_comes_back_is_as_without_the_node(
     assert caplog.text.count(WENT_BACK) == 1
     steps = [record.step for record in report.steps]
     assert steps == sorted(set(steps))
+
+
+# --- samplers that add noise of their own
+
+
+@pytest.mark.parametrize("name", comfy.samplers.SAMPLER_NAMES)
+def test_of_every_sampler_it_is_known_whether_it_adds_noise(flux: ModelPatcher, name: str) -> None:
+    """Another seed then makes another picture of the same noise."""
+    latent = torch.zeros(1, 16, 8, 8)
+    start = comfy.sample.prepare_noise(latent, 1)
+    sampler = comfy.samplers.sampler_object(name)
+    with torch.inference_mode():
+        one, other = (
+            comfy.sample.sample_custom(
+                flux, start, 1.0, sampler, SHORT, conditioning(), conditioning(), latent, disable_pbar=True, seed=seed
+            )
+            for seed in (1, 2)
+        )
+    assert adds_noise(sampler) == (not torch.equal(one, other))
+
+
+SHORT = torch.linspace(0.9, 0.0, 5)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "adds"),
+    [
+        ("euler_ancestral", {"eta": 0.0}, False),
+        ("dpmpp_2m_sde", {"s_noise": 0.0}, False),
+        ("heun", {"s_churn": 1.0}, True),
+    ],
+)
+def test_a_sampler_may_be_told_how_much(name: str, options: dict, adds: bool) -> None:
+    assert adds_noise(comfy.samplers.ksampler(name, options)) == adds
+
+
+def test_a_sampler_that_is_no_function_adds_none() -> None:
+    assert not adds_noise(object())
+
+
+def said_of(
+    trained: ModelPatcher, sampler: str, quality: str, custom: dict | None = None, steps: int = 28
+) -> RunReport:
+    model = with_scheduler(trained, quality, custom)
+    return report_of(model, sample(model, 28, sampler=sampler, **settings()))
+
+
+def test_a_run_that_noise_leaves_nothing_of_says_what_to_try(trained: ModelPatcher, caplog) -> None:
+    report = said_of(trained, "lcm", "balanced")
+    assert (report.verdict, report.fallbacks) == ("native", [NOTHING_SAVED_OF_NOISE])
+    assert "try euler or uni_pc" in report.summary()
+    assert caplog.text.count(NOTHING_SAVED_OF_NOISE) == 1
+
+
+def test_a_run_that_noise_leaves_little_of_says_so_too(trained: ModelPatcher) -> None:
+    report = said_of(trained, "dpmpp_2m_sde", "balanced")
+    assert 0.75 <= report.computed_token_fraction < 1.0
+    assert (report.verdict, report.fallbacks, report.notes) == ("accelerated", [], [LITTLE_SAVED_OF_NOISE])
+    assert "try euler or uni_pc" in report.summary()
+
+
+@pytest.mark.parametrize(
+    ("sampler", "quality", "custom"),
+    [("euler", "balanced", {}), ("dpmpp_2m_sde", "draft", {}), ("dpmpp_2m_sde", "custom", {"target_speedup": 1.2})],
+    ids=["without noise", "much was left out", "as much as was asked for"],
+)
+def test_otherwise_there_is_nothing_to_say(trained: ModelPatcher, sampler: str, quality: str, custom: dict) -> None:
+    report = said_of(trained, sampler, quality, custom)
+    assert (report.verdict, report.fallbacks, report.notes) == ("accelerated", [], [])
 
 
 # --- sigmas and samplers of custom nodes
@@ -88,7 +158,7 @@ def test_sigmas_that_repeat(trained: ModelPatcher, quality: str, sampler: str, s
     picture, report = custom_sample(model, levels, comfy.samplers.sampler_object(sampler))
     assert full.isfinite().all()
     assert picture.isfinite().all()
-    assert report.verdict == "accelerated" or report.fallbacks == [NOTHING_SAVED]
+    assert report.verdict == "accelerated" or report.fallbacks in ([NOTHING_SAVED], [NOTHING_SAVED_OF_NOISE])
     if sampler != "lcm":  # whose own noise makes another picture of every difference
         assert distance(picture, full) < 0.1 * full.std()
 
