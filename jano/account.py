@@ -58,8 +58,9 @@ class Account:
     def spare(self, tokens: int) -> None:
         """A forecast in place of calls that would have computed this many tokens."""
         record = self.record
-        record.step_class, record.computed = StepClass.SKIPPED, self._mask(torch.empty(0, dtype=torch.long))
         record.all_tokens += tokens
+        if record.computed_tokens == 0:
+            record.step_class, record.computed = StepClass.SKIPPED, self._mask(torch.empty(0, dtype=torch.long))
 
     def note(self, sentence: str) -> None:
         """Something that the user should know of an accelerated run; empty for nothing."""

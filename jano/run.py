@@ -18,6 +18,7 @@ from .levels.grid import TokenGrid
 from .levels.map import LevelMap
 from .levels.parts import ONE_PART, Parts
 from .refusal import Unaccelerated, require_room
+from .sampler import PLAIN, SamplerTraits
 from .show.report import RunReport
 
 WENT_BACK = "the sampler goes back to earlier noise levels, and nothing can be forecast across such a jump"
@@ -30,8 +31,7 @@ class Run:
     """The clock, the account, one engine and the map of a run; what both engines have in common.
 
     `latent_shape` is (batch, channels, [frames,] height, width), or that of several `parts` packed into one, of which
-    `grid` lays out the one that is looked at; `scheduler` None only analyses; `corrects` tells that forecasts are
-    repaired afterwards, `adds_noise` that the sampler adds some at every step. Unaccelerated when the steps leave no
+    `grid` lays out the one that is looked at; `scheduler` None only analyses. Unaccelerated when the steps leave no
     room for a forecast, or the map that was handed over is not of this latent.
     """
 
@@ -44,19 +44,19 @@ class Run:
         sigmas: list[float],
         report: RunReport,
         level_map: LevelMap | None = None,
-        corrects: bool = False,
+        sampler: SamplerTraits = PLAIN,
         painted: Tensor | None = None,
         parts: Parts = ONE_PART,
-        adds_noise: bool = False,
     ) -> None:
-        self._parts, self._adds_noise = parts, adds_noise
+        self._parts, self._sampler = parts, sampler
         self.grid, self.latent_shape, self.report = grid, tuple(latent_shape), report
         self.clock = Clock(tuple(sigmas))
         self.account = Account(report, grid, sigmas[0])
         self.drawing = Drawing(analyzer, scheduler, grid, self.clock.num_steps, fitting(level_map, grid, scheduler))
         self.questions = Questions()
-        self.engine = self._engine(scheduler, corrects, level_map and level_map.error_rate, painted)
-        self.moment = self.clock.at(sigmas[0])
+        self.engine = self._engine(scheduler, level_map and level_map.error_rate, painted)
+        self.moment = self._step = self.clock.at(sigmas[0])
+        self._looks = False
         self._resumes = 0
         self._gave_up = False
         report.level_map = self.drawing.level_map and self.drawing.level_map.to(torch.device("cpu"))
@@ -64,7 +64,7 @@ class Run:
         report.accelerates = scheduler is not None
 
     def _engine(
-        self, scheduler: SchedulerConfig | None, corrects: bool, error_rate: float | None, painted: Tensor | None
+        self, scheduler: SchedulerConfig | None, error_rate: float | None, painted: Tensor | None
     ) -> object | None:
         """The one engine of the run, None to analyse. Imported here: either can do without the other's folder."""
         if scheduler is None:
@@ -75,26 +75,46 @@ class Run:
             from .whole.engine import WholeSteps
 
             common = scheduler, self.clock, self.grid, self.account
-            engine = WholeSteps(*common, corrects, error_rate, painted, self._parts, self._adds_noise)
+            engine = WholeSteps(*common, self._sampler, error_rate, painted, self._parts)
             self.drawing.steps = max(self.drawing.steps, engine.full_steps)
             return engine
         from .by_level.engine import ByLevel
 
-        return ByLevel(scheduler, self.clock, self.account, self.drawing, self.latent_shape, corrects, painted)
+        common = scheduler, self.clock, self.account, self.drawing, self.latent_shape
+        return ByLevel(*common, self._sampler.corrects, painted)
 
     # --- once per model evaluation
 
     def begin(self, sigma: float) -> None:
         """A model evaluation at `sigma`, told as a flow model's, starts."""
-        previous, self.moment = self.moment, self.clock.at(sigma)
+        self._looks = self._is_ahead(sigma)
+        if self._looks:
+            self._look(sigma)
+        else:
+            self._enter(sigma)
+        self.questions.begin()
+        is_first = self.account.begin(self.moment.step, sigma)
+        if self.engine is not None and not self._looks:
+            self.engine.begin(self.moment, is_first, self._resumes)
+
+    def _enter(self, sigma: float) -> None:
+        """The step itself is evaluated, not what lies ahead of it."""
+        previous, self._step = self._step, self.clock.at(sigma)
+        self.moment = self._step
         if self.engine is not None and self.moment.is_before(previous):
             self._go_back()
         if self.drawing.is_due(self.moment):
             self._draw()
-        self.questions.begin()
-        is_first = self.account.begin(self.moment.step, sigma)
-        if self.engine is not None:
-            self.engine.begin(self.moment, is_first, self._resumes)
+
+    def _is_ahead(self, sigma: float) -> bool:
+        """Whether this evaluation is for the step that is under way, where the engine knows what to do then."""
+        may = self.engine is not None and self.engine.MAY_LOOK
+        return may and self._sampler.is_ahead(sigma, self.moment.sigma)
+
+    def _look(self, sigma: float) -> None:
+        """An evaluation at a later noise level, which belongs to the step that it is made for."""
+        self.moment = self.clock.moment(self._step.step, sigma)
+        self.engine.look(self.moment)
 
     def _go_back(self) -> None:
         """The sampler takes up an earlier x: nothing that was kept, and nothing that was asked, is a past of it."""
@@ -121,6 +141,8 @@ class Run:
 
         `cfg` is the guider's own word for the strength of its guidance.
         """
+        if self._looks:
+            return self.engine.seen(denoised)
         if self.engine is None or self.engine.computed:
             self.drawing.observe(self._parts.seen(x), self._parts.seen(denoised), self.moment)
         if self.engine is None:

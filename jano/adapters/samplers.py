@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 
 from ..config import SchedulerConfig
+from ..sampler import SamplerTraits
 
 # Samplers whose pictures are closer with forecasts repaired than without, as `bench/run.py samplers` measures.
 REPAIRED_SAMPLERS = frozenset(
@@ -12,8 +13,11 @@ REPAIRED_SAMPLERS = frozenset(
     for name in (
         *("euler", "heun", "exp_heun_2_x0", "dpm_2", "dpmpp_2m"),
         *("res_multistep", "unipc", "unipc_bh2"),
+        *("ddpm", "res_multistep_ancestral"),
     )
 )
+# They look ahead in a step, and come back: each evaluation below the one before, until the next step begins.
+LOOKING_AHEAD = ("sample_heunpp2",)
 # They share a function with ancestral ones, and ask it for no noise.
 WITHOUT_NOISE = ("sample_res_multistep", "sample_res_multistep_cfg_pp")
 # How much noise a step adds: by their arguments, where they have them.
@@ -29,7 +33,8 @@ def repairs(scheduler: SchedulerConfig | None, sampler: object) -> bool:
     """Whether forecasts are repaired afterwards: as the user set it, or where this sampler gains by it."""
     if scheduler is None or scheduler.correct is not None:
         return scheduler is not None and scheduler.correct
-    return sampler_name(sampler) in REPAIRED_SAMPLERS and not adds_noise(sampler)
+    options = getattr(sampler, "extra_options", {})
+    return sampler_name(sampler) in REPAIRED_SAMPLERS and not options.get("s_churn")
 
 
 def adds_noise(sampler: object) -> bool:
@@ -42,3 +47,9 @@ def adds_noise(sampler: object) -> bool:
     if "noise_sampler" not in parameters or name in WITHOUT_NOISE:
         return False
     return all(options.get(strength, parameters[strength].default) for strength in STRENGTHS if strength in parameters)
+
+
+def traits_of(scheduler: SchedulerConfig | None, sampler: object, is_held: bool = False) -> SamplerTraits:
+    """What a run must know of `sampler`. `is_held` tells that a mask lets it go its own way nowhere."""
+    corrects = repairs(scheduler, sampler) and not is_held
+    return SamplerTraits(corrects, adds_noise(sampler), sampler_name(sampler) in LOOKING_AHEAD)

@@ -30,7 +30,7 @@ from .refusals import (
     unsupported_sampling,
     unsupported_sigmas,
 )
-from .samplers import adds_noise, repairs
+from .samplers import traits_of
 from .settings import KEY, JanoSettings, RunHistory, fingerprint, settings_of
 from .shown_on import node_to_show
 
@@ -130,10 +130,9 @@ def start(
             flow_sigmas,
             active.report,
             level_map,
-            corrects=repairs(settings.scheduler, sampler) and not nowhere,
+            traits_of(settings.scheduler, sampler, nowhere),
             painted=None if nowhere else painted,
             parts=parts,
-            adds_noise=adds_noise(sampler),
         )
         active.blocks = engine.blocks_of(network)
     except Unaccelerated as reason:

@@ -37,6 +37,7 @@ class ByLevel:
     which tokens have which level. Unaccelerated where the steps leave no room between warm-up and cool-down."""
 
     NEEDS_MAP = True
+    MAY_LOOK = False
 
     def __init__(
         self,

@@ -12,6 +12,7 @@ from comfyui_jano.jano.levels.grid import TokenGrid
 from comfyui_jano.jano.levels.map import Level
 from comfyui_jano.jano.refusal import Unaccelerated
 from comfyui_jano.jano.run import Run
+from comfyui_jano.jano.sampler import SamplerTraits
 from comfyui_jano.tests.unit.toy import SHAPE, level_map, make
 from torch import Tensor
 
@@ -198,7 +199,7 @@ def test_dropping_lets_go_of_every_tensor_but_the_maps_copy() -> None:
 
 def test_what_is_repaired_of_a_frozen_cell_is_handed_back_to_the_model_alone() -> None:
     """The sampler's x and predictions lack the shift; predictions stay as the model gave them."""
-    run = make(chosen=level_map(), corrects=True)
+    run = make(chosen=level_map(), sampler=SamplerTraits(corrects=True))
     for step in range(4):
         evaluate(run, step)
     run.begin(run.clock.sigmas[4])

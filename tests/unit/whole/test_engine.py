@@ -14,8 +14,9 @@ from comfyui_jano.jano.forecast.repair import followed
 from comfyui_jano.jano.levels.grid import TokenGrid
 from comfyui_jano.jano.levels.map import LevelMap
 from comfyui_jano.jano.run import WENT_BACK, Run
+from comfyui_jano.jano.sampler import SamplerTraits
 from comfyui_jano.jano.show.report import RunReport
-from comfyui_jano.jano.whole.engine import WholeSteps, control_of
+from comfyui_jano.jano.whole.engine import WholeSteps, caution_of, control_of
 from comfyui_jano.tests.unit.toy import GRID, HOLD, OWN_MAP, SHAPE, make
 from torch import Tensor
 
@@ -106,7 +107,7 @@ def test_giving_up_keeps_what_was_repaired() -> None:
         SHAPE,
         torch.linspace(1, 0, 21).tolist(),
         RunReport("toy", 20),
-        corrects=True,
+        sampler=SamplerTraits(corrects=True),
     )
     for step in range(10):
         evaluate_whole(run, step)
@@ -198,7 +199,7 @@ def picture(left: float, right: float) -> Tensor:
 def feedback(corrects: bool = True, **config: object) -> WholeSteps:
     chosen = SchedulerConfig(**{"tolerance": 0.1, "forecast": "hold", **config})
     report = RunReport("toy", STEPS)
-    return WholeSteps(chosen, CLOCK, GRID, Account(report, GRID), corrects)
+    return WholeSteps(chosen, CLOCK, GRID, Account(report, GRID), SamplerTraits(corrects))
 
 
 def settle(learner: WholeSteps, step: int, value: Tensor, skipped: bool = False, changed: bool = False) -> Tensor:
@@ -277,6 +278,40 @@ def test_less_is_tolerated_where_nothing_can_be_repaired() -> None:
         for step in range(4):
             settle(learner, step, picture(1 + step, 1))
         assert learner._control.due(4) is due
+
+
+def test_where_the_sampler_adds_noise_the_repair_is_no_reason_to_tolerate_more() -> None:
+    traits = [SamplerTraits(corrects=True), SamplerTraits(corrects=True, adds_noise=True), SamplerTraits()]
+    plain, noisy, unrepaired = (caution_of(each, is_masked=False) for each in traits)
+    assert plain < noisy == unrepaired
+
+
+# --- samplers that look ahead
+
+
+def looking(tolerance: float) -> str:
+    """Every step evaluates itself and the start of the next one, as long as there is one: letters as above."""
+    run = make(steps=20, tolerance=tolerance, sampler=SamplerTraits(looks_ahead=True))
+    return "".join(evaluate_whole(run, at) for step in range(19) for at in (step, step + 1))
+
+
+def test_looks_ahead_are_forecast_where_errors_are_tolerated_and_taught_nothing() -> None:
+    letters = looking(100.0)
+    assert letters[1:8:2] == "FFFF"  # in the first steps
+    assert letters[9:-4:2] == "-" * len(letters[9:-4:2])
+    assert letters[::2] == "FFFF-----F-----F--F"  # steps as without any look
+    assert looking(1e-12) == "F" * 38
+
+
+def test_a_step_whose_looks_are_forecast_is_a_computed_one() -> None:
+    run = make(steps=20, tolerance=100.0, sampler=SamplerTraits(looks_ahead=True))
+    for step in range(12):
+        for at in (step, step + 1):
+            evaluate_whole(run, at)
+    classes = [str(record.step_class) for record in run.report.steps]
+    assert classes == ["full"] * 4 + ["skipped"] * 5 + ["full"] + ["skipped"] * 2
+    assert [record.computed_share for record in run.report.steps[8:10]] == [0.0, 0.5]
+    assert run.report.fallbacks == []
 
 
 def test_the_second_evaluation_of_a_step_is_not_measured_again() -> None:
