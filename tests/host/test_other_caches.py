@@ -45,7 +45,7 @@ def lazycache(model: ModelPatcher) -> ModelPatcher:
 
 
 def with_forward(model: ModelPatcher) -> Callable[[Callable, dict], Tensor]:
-    """TeaCache's and MagCache's way: while the model is called, its `forward_orig` is one that repeats."""
+    """TeaCache's, MagCache's and TaylorSeer's way: while the model is called, its `forward_orig` is one that repeats."""
     network = model.model.diffusion_model
     context = patch.multiple(network, forward_orig=Repeating(network.forward_orig))
 
@@ -56,20 +56,28 @@ def with_forward(model: ModelPatcher) -> Callable[[Callable, dict], Tensor]:
     return unet_wrapper_function
 
 
-class TeaCache:
-    def apply_teacache(self, model: ModelPatcher) -> ModelPatcher:
+def called(qualname: str) -> Cache:
+    """What a node's method of this name would put on a model."""
+
+    def apply(model: ModelPatcher) -> ModelPatcher:
         clone, inner = model.clone(), with_forward(model)
 
         def unet_wrapper_function(apply: Callable, call: dict) -> Tensor:
             return inner(apply, call)
 
+        unet_wrapper_function.__qualname__ = f"{qualname}.<locals>.unet_wrapper_function"
         clone.set_model_unet_function_wrapper(unet_wrapper_function)
         return clone
+
+    return apply
+
+
+teacache = called("TeaCache.apply_teacache")
 
 
 def under_another_wrapper(model: ModelPatcher) -> ModelPatcher:
     """One more pack, which calls what it found."""
-    clone = TeaCache().apply_teacache(model)
+    clone = teacache(model)
     found = clone.model_options["model_function_wrapper"]
 
     def another(factor: float, apply: Callable, call: dict) -> Tensor:
@@ -110,8 +118,10 @@ def cache_dit(model: ModelPatcher) -> ModelPatcher:
 CACHES = {
     "EasyCache": easycache,
     "LazyCache": lazycache,
-    "TeaCache": TeaCache().apply_teacache,
+    "TeaCache": teacache,
     "TeaCache, wrapped": under_another_wrapper,
+    "MagCache": called("MagCache.apply_magcache"),
+    "TaylorSeer": called("TaylorSeerLite.apply_taylorseer_lite"),
     "First Block Cache": ApplyFBCacheOnModel().patch,
     "CacheDiT": cache_dit,
 }
