@@ -45,7 +45,7 @@ def lazycache(model: ModelPatcher) -> ModelPatcher:
 
 
 def with_forward(model: ModelPatcher) -> Callable[[Callable, dict], Tensor]:
-    """TeaCache's, MagCache's and TaylorSeer's way: while the model is called, its `forward_orig` is one that repeats."""
+    """TeaCache's, MagCache's and TaylorSeer's way: while the model is called, its `forward_orig` repeats."""
     network = model.model.diffusion_model
     context = patch.multiple(network, forward_orig=Repeating(network.forward_orig))
 

@@ -1,4 +1,4 @@
-"""Runs under a mask, or whose predictions the host takes apart below us: interrupted, broken, repeated, copied, bypassed."""
+"""Under a mask, or with predictions taken apart below us: runs interrupted, broken, repeated, copied, bypassed."""
 
 from __future__ import annotations
 
