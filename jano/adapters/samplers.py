@@ -13,7 +13,7 @@ REPAIRED_SAMPLERS = frozenset(
     for name in (
         *("euler", "heun", "exp_heun_2_x0", "dpm_2", "dpmpp_2m"),
         *("res_multistep", "unipc", "unipc_bh2"),
-        *("ddpm", "res_multistep_ancestral"),
+        *("ddpm", "res_multistep_ancestral", "heunpp2"),
     )
 )
 # They look ahead in a step, and come back: each evaluation below the one before, until the next step begins.

@@ -72,6 +72,11 @@ def test_what_lies_ahead_is_forecast_and_belongs_to_its_step(trained: ModelPatch
         assert distance(picture, full) < 0.5 * distance(ahead(trained, round(20 * share) + 1), full)
 
 
+def test_a_target_is_met_looks_and_all(trained: ModelPatcher) -> None:
+    model = with_scheduler(trained, "custom", {"target_speedup": 2.0})
+    assert report_of(model, ahead(model)).computed_token_fraction == pytest.approx(0.5, abs=0.03)
+
+
 # --- samplers that add noise of their own
 
 

@@ -289,9 +289,9 @@ def test_where_the_sampler_adds_noise_the_repair_is_no_reason_to_tolerate_more()
 # --- samplers that look ahead
 
 
-def looking(tolerance: float) -> str:
+def looking(tolerance: float, **config: object) -> str:
     """Every step evaluates itself and the start of the next one, as long as there is one: letters as above."""
-    run = make(steps=20, tolerance=tolerance, sampler=SamplerTraits(looks_ahead=True))
+    run = make(steps=20, tolerance=tolerance, sampler=SamplerTraits(looks_ahead=True), **config)
     return "".join(evaluate_whole(run, at) for step in range(19) for at in (step, step + 1))
 
 
@@ -301,6 +301,12 @@ def test_looks_ahead_are_forecast_where_errors_are_tolerated_and_taught_nothing(
     assert letters[9:-4:2] == "-" * len(letters[9:-4:2])
     assert letters[::2] == "FFFF-----F-----F--F"  # steps as without any look
     assert looking(1e-12) == "F" * 38
+
+
+def test_a_target_counts_steps_and_their_looks_go_with_them() -> None:
+    letters = looking(0.0, target_speedup=2.0)
+    assert letters[::2] == letters[1::2]
+    assert letters.count("F") == 2 * 9  # of ten steps, the last one of all is not evaluated here
 
 
 def test_a_step_whose_looks_are_forecast_is_a_computed_one() -> None:
