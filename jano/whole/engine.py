@@ -26,8 +26,8 @@ UNREPAIRED = 3.0
 the picture, and samplers that add noise amplify the rest."""
 AHEAD = 4.0
 """The same where the sampler looks ahead (heunpp2), whose looks are forecast too. *balanced* then is as close as with
-euler: 45 dB of the latent at 34 % on the tiny Flux (3: 37 at 31; 5: 40 at 35), 40 at 53 on Wan with 5 (3: 39 at 40); 42
-at 40 and 36 at 53 on prompts that it was not chosen on. All that without the repair, which takes away 2 to 40 %."""
+euler: 45 dB of the latent at 34 % on the tiny Flux (3: 37 at 31; 5: 40 at 35), 40 at 53 on Wan with 5 (3: 39 at 40).
+Chosen without the repair; with it, on prompts that it was not chosen on, 44 at 40 and 39 at 53."""
 UNDER_A_MASK = 2.0
 """The same where a noise mask holds a part of the picture: the model sees what was painted beside what was not, and now
 and then paints something else. Half the tolerance costs 5 to 10 % less than a third without repair and is 4 to 6 dB
