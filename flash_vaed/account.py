@@ -64,6 +64,8 @@ def costs(teacher: StreamedDecoder, student: StreamedDecoder) -> dict[str, float
 def markdown(report: dict) -> str:
     """The report of `make.make_student` to read."""
     close, cost, width = report["against_teacher"], report["costs"], report["widths"]
+    window = report["window"]
+    motion = "" if window[0] > 1 else "; a clip or more is a single picture, so nothing was learnt of motion"
     held = "clips it was not trained on" if report["held_out"] else "the clips it was trained on: there were no others"
     rows = [
         (
@@ -78,7 +80,9 @@ def markdown(report: dict) -> str:
         ),
         ("Channels", f"{width['fine']} and {width['finest']} at 4 and 8 times the latent's size"),
         ("Least of their variance kept", f"{min(report['explained'].values()):.1%}"),
+        ("Windows", f"{' x '.join(map(str, window))} latents (time, height, width){motion}"),
         ("Trained", f"{sum(report['steps'])} steps ({', '.join(map(str, report['steps']))})"),
     ]
     lines = [f"Small decoder {report['name']}, measured on {held}", "", "| | |", "|---|---|"]
-    return "\n".join([*lines, *(f"| {name} | {value} |" for name, value in rows)]) + "\n"
+    told = [*lines, *(f"| {name} | {value} |" for name, value in rows)]
+    return "\n".join([*told, *(["", report["missing"]] if "missing" in report else [])]) + "\n"

@@ -11,6 +11,7 @@ from comfy_api.latest import io, ui
 from ..flash_vaed.account import markdown
 from ..flash_vaed.compress import Recipe
 from ..flash_vaed.distill import Plan, phase_steps
+from ..flash_vaed.files import check_name
 from ..flash_vaed.host_make import make_from_vae
 from ..flash_vaed.host_vae import load_vae
 from ..flash_vaed.lessons import Size
@@ -96,7 +97,9 @@ def file_name(name: str) -> str:
     """ValueError with a sentence unless this names a file in the folder itself."""
     if not re.fullmatch(r"\w[\w .-]*", name):
         raise ValueError(f"{name!r} cannot be the name of a file: use letters, digits, spaces, dots, - and _ only.")
-    return name.removesuffix(".safetensors") + ".safetensors"
+    stem = name.removesuffix(".safetensors")
+    check_name(stem)
+    return f"{stem}.safetensors"
 
 
 def _width_inputs() -> list[io.Input]:
