@@ -157,5 +157,14 @@ def _training_inputs() -> list[io.Input]:
             advanced=True,
             tooltip="Length of the windows in latents: 4 are 13 frames with Wan, 25 with LTX-Video.",
         ),
-        io.Int.Input("seed", default=0, min=0, max=2**31 - 1, advanced=True, tooltip="Of the windows and their order."),
+        io.Int.Input(
+            "seed",
+            default=0,
+            min=0,
+            max=2**31 - 1,
+            # The page would put another one in after every run, and a stopped run goes on with its own alone.
+            control_after_generate=False,
+            advanced=True,
+            tooltip="Of the windows and their order.",
+        ),
     ]
