@@ -4,7 +4,8 @@
 
 Its latents are a fixed projection (PCA) of 32 x 32 RGB patches of every eighth frame to 128 channels; what lies between
 is left to the decoder, which sees both. The clips are soft and slow, so that so few numbers can say what is in them:
-128 components keep 33.7 dB of their key frames, and 24.0 dB of clips drawn sharp (32 x 32 of 3072 numbers).
+128 components keep 33.7 dB of held-out key frames, 24.0 dB of those of sharp clips. The decoder begins at 22.3 dB on
+held-out clips and 18 minutes of one core bring it to 22.5; from random weights it came to 15.2.
 Nothing is shipped: the decoder and the clips to judge it by go to build/.
 """
 

@@ -68,6 +68,7 @@ def markdown(report: dict) -> str:
     motion = "" if window[0] > 1 else "; a clip or more is a single picture, so nothing was learnt of motion"
     held = "clips it was not trained on" if report["held_out"] else "the clips it was trained on: there were no others"
     rows = [
+        ("Measured on", held),
         (
             "PSNR to the teacher",
             f"{close['psnr_db']:.2f} dB, worst frame {close['psnr_worst_frame_db']:.2f} dB",
@@ -83,6 +84,6 @@ def markdown(report: dict) -> str:
         ("Windows", f"{' x '.join(map(str, window))} latents (time, height, width){motion}"),
         ("Trained", f"{sum(report['steps'])} steps ({', '.join(map(str, report['steps']))})"),
     ]
-    lines = [f"Small decoder {report['name']}, measured on {held}", "", "| | |", "|---|---|"]
-    told = [*lines, *(f"| {name} | {value} |" for name, value in rows)]
-    return "\n".join([*told, *(["", report["missing"]] if "missing" in report else [])]) + "\n"
+    lines = [f"Small decoder {report['name']}", "", "| | |", "|---|---|"]
+    rows += [("Not written", report["missing"])] if "missing" in report else []
+    return "\n".join([*lines, *(f"| {name} | {value} |" for name, value in rows)]) + "\n"

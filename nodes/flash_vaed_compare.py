@@ -55,7 +55,9 @@ class FlashVAEDCompare(io.ComfyNode):
         rows = [f"| {name} | {text} |" for name, text in savings(reference, fast).items()]
         markdown = "\n".join([closeness.markdown(), *rows])
         faster = reference.seconds / fast.seconds
-        told = f"Left: the reference. Right: the fast decoder, {closeness.psnr.mean():.1f} dB, {faster:.1f} times as fast."
+        told = (
+            f"Left: the reference. Right: the fast decoder, {closeness.psnr.mean():.1f} dB, {faster:.1f} times as fast."
+        )
         pairs = side_by_side(reference.frames, fast.frames)
         shown = {
             **ui.PreviewImage(notice(told, contact_sheet(pairs, most=4)), cls=cls).as_dict(),
