@@ -55,6 +55,7 @@ class FlashVAEDCompress(io.ComfyNode):
                     "only chooses and solves, which leaves pictures far too coarse to use.",
                 ),
                 *_training_inputs(),
+                _seed_input(),
                 io.Latent.Input(
                     "latent", optional=True, tooltip="Clips to learn from; one of eight is kept to measure on."
                 ),
@@ -157,14 +158,17 @@ def _training_inputs() -> list[io.Input]:
             advanced=True,
             tooltip="Length of the windows in latents: 4 are 13 frames with Wan, 25 with LTX-Video.",
         ),
-        io.Int.Input(
-            "seed",
-            default=0,
-            min=0,
-            max=2**31 - 1,
-            # The page would put another one in after every run, and a stopped run goes on with its own alone.
-            control_after_generate=False,
-            advanced=True,
-            tooltip="Of the windows and their order.",
-        ),
     ]
+
+
+def _seed_input() -> io.Input:
+    return io.Int.Input(
+        "seed",
+        default=0,
+        min=0,
+        max=2**31 - 1,
+        # The page would put another one in after every run, and a stopped run goes on with its own alone.
+        control_after_generate=False,
+        advanced=True,
+        tooltip="Of the windows and their order.",
+    )
