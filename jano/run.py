@@ -13,6 +13,7 @@ from .account import Account
 from .clock import Clock, share_of_steps
 from .config import AnalyzerConfig, SchedulerConfig
 from .forecast.questions import Questions
+from .forecast.repair import Repair
 from .levels.drawing import Drawing
 from .levels.grid import TokenGrid
 from .levels.map import LevelMap
@@ -30,8 +31,8 @@ class Run:
     """The clock, the account, one engine and the map of a run; what both engines have in common.
 
     `latent_shape` is (batch, channels, [frames,] height, width), or that of several `parts` packed into one, of which
-    `grid` lays out the one that is looked at; `scheduler` None only analyses; `corrects` tells that
-    forecasts are repaired afterwards. Unaccelerated when the steps leave no room for a forecast, or the map that was
+    `grid` lays out the one that is looked at; `scheduler` None only analyses; `repair` tells what
+    is done about wrong forecasts. Unaccelerated when the steps leave no room for a forecast, or the map that was
     handed over is not of this latent.
     """
 
@@ -44,7 +45,7 @@ class Run:
         sigmas: list[float],
         report: RunReport,
         level_map: LevelMap | None = None,
-        corrects: bool = False,
+        repair: Repair = Repair.NONE,
         painted: Tensor | None = None,
         parts: Parts = ONE_PART,
     ) -> None:
@@ -54,7 +55,7 @@ class Run:
         self.account = Account(report, grid, sigmas[0])
         self.drawing = Drawing(analyzer, scheduler, grid, self.clock.num_steps, fitting(level_map, grid, scheduler))
         self.questions = Questions()
-        self.engine = self._engine(scheduler, corrects, level_map and level_map.error_rate, painted)
+        self.engine = self._engine(scheduler, repair, level_map and level_map.error_rate, painted)
         self.moment = self.clock.at(sigmas[0])
         self._resumes = 0
         self._gave_up = False
@@ -63,7 +64,7 @@ class Run:
         report.accelerates = scheduler is not None
 
     def _engine(
-        self, scheduler: SchedulerConfig | None, corrects: bool, error_rate: float | None, painted: Tensor | None
+        self, scheduler: SchedulerConfig | None, repair: Repair, error_rate: float | None, painted: Tensor | None
     ) -> object | None:
         """The one engine of the run, None to analyse. Imported here: either can do without the other's folder."""
         if scheduler is None:
@@ -74,12 +75,12 @@ class Run:
             from .whole.engine import WholeSteps
 
             common = scheduler, self.clock, self.grid, self.account
-            engine = WholeSteps(*common, corrects, error_rate, painted, self._parts)
+            engine = WholeSteps(*common, repair, error_rate, painted, self._parts)
             self.drawing.steps = max(self.drawing.steps, engine.full_steps)
             return engine
         from .by_level.engine import ByLevel
 
-        return ByLevel(scheduler, self.clock, self.account, self.drawing, self.latent_shape, corrects, painted)
+        return ByLevel(scheduler, self.clock, self.account, self.drawing, self.latent_shape, repair.corrects, painted)
 
     # --- once per model evaluation
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..account import now
 from ..config import SchedulerConfig
+from ..forecast.repair import Repair
 from ..levels.parts import Parts
 from ..refusal import Unaccelerated
 from ..run import Run
@@ -25,26 +26,16 @@ from .noise import noise_of
 from .progress import tell_end, tell_step
 from .refusals import (
     conflicting_node,
-    sampler_name,
     unsupported_latent,
     unsupported_model,
     unsupported_sampling,
     unsupported_sigmas,
 )
+from .repaired import repair_for
 from .settings import KEY, JanoSettings, RunHistory, fingerprint, settings_of
 from .shown_on import node_to_show
 
 log = logging.getLogger(__name__)
-
-# Samplers whose pictures are closer with forecasts repaired than without, as `bench/run.py samplers` measures.
-REPAIRED_SAMPLERS = frozenset(
-    f"sample_{name}"
-    for name in (
-        *("euler", "heun", "exp_heun_2_x0", "dpm_2", "dpmpp_2m"),
-        *("res_multistep", "unipc", "unipc_bh2"),
-    )
-)
-
 
 # Where any engine has wrappers.
 KINDS = (
@@ -75,14 +66,6 @@ def install(model: ModelPatcher) -> None:
         model.remove_wrappers_with_key(kind, KEY)
     for kind, wrapper in wrappers.items():
         model.add_wrapper_with_key(kind, KEY, wrapper)
-
-
-def repairs(scheduler: SchedulerConfig | None, sampler: object) -> bool:
-    """Whether forecasts are repaired afterwards: as the user set it, or where this sampler gains by it."""
-    if scheduler is None or scheduler.correct is not None:
-        return scheduler is not None and scheduler.correct
-    options = getattr(sampler, "extra_options", {})
-    return sampler_name(sampler) in REPAIRED_SAMPLERS and not options.get("s_churn")
 
 
 def told_strength(guider: object) -> float | None:
@@ -148,7 +131,7 @@ def start(
             flow_sigmas,
             active.report,
             level_map,
-            corrects=repairs(settings.scheduler, sampler) and not nowhere,
+            repair=Repair.NONE if nowhere else repair_for(settings.scheduler, sampler, flow_sigmas),
             painted=None if nowhere else painted,
             parts=parts,
         )

@@ -13,7 +13,7 @@ from ..config import SchedulerConfig
 from ..forecast.guided import Guided, everywhere
 from ..forecast.history import PredictionHistory
 from ..forecast.memory import Memory
-from ..forecast.repair import followed
+from ..forecast.repair import Repair, followed
 from ..levels.grid import TokenGrid
 from ..levels.parts import ONE_PART, Parts
 from ..refusal import require_room
@@ -22,7 +22,9 @@ from .errors import median, worst_share_of
 
 UNREPAIRED = 3.0
 """How many times smaller a tolerance is where forecasts cannot be repaired: a repair takes away half of what they do to
-the picture, and samplers that add noise amplify the rest."""
+the picture, and samplers that add noise amplify the rest. Not where a repair is needless: there balanced would compute
+98 % in place of 82 % (six clips of the tiny Wan, 20 steps of uni_pc) of what it computes equally close with a repair
+(64.8 dB against 66.2)."""
 UNDER_A_MASK = 2.0
 """The same where a noise mask holds a part of the picture: the model sees what was painted beside what was not, and now
 and then paints something else. Half the tolerance costs 5 to 10 % less than a third without repair and is 4 to 6 dB
@@ -32,7 +34,7 @@ NOTHING_ASKED = "a target_speedup this close to 1 leaves no step out"
 
 
 class WholeSteps:
-    """The first engine, for one run. `corrects` tells that its forecasts are repaired afterwards, `painted` (bool,
+    """The first engine, for one run. `repair` tells what is done about wrong forecasts, `painted` (bool,
     broadcast) in which cells alone, whose error then counts alone; `error_rate` is that of the run before, where this
     one goes on; `grid` is of the part of the latent that is looked at. Unaccelerated where the steps leave no room for
     a forecast."""
@@ -45,7 +47,7 @@ class WholeSteps:
         clock: Clock,
         grid: TokenGrid,
         account: Account,
-        corrects: bool,
+        repair: Repair,
         error_rate: float | None = None,
         painted: Tensor | None = None,
         parts: Parts = ONE_PART,
@@ -55,12 +57,12 @@ class WholeSteps:
         self.full_steps = full_steps(config, num_steps, error_rate)
         require_room(num_steps, self.full_steps, cooldown)
         note_unreachable(config, num_steps, self.full_steps + cooldown, account)
-        self._guided, self._painted = Guided(config, corrects, painted), painted
-        tolerance = config.tolerance / caution_of(corrects, painted is not None)
+        self._guided, self._painted = Guided(config, repair.corrects, painted), painted
+        tolerance = config.tolerance / caution_of(repair, painted is not None)
         self._control = control_of(config, clock, self.full_steps, tolerance, error_rate)
         self._memory = Memory(config)
         self._tokens: dict[Hashable, int] = {}
-        self._response, self._repaired = PredictionHistory(config), False
+        self._repair, self._response, self._repaired = repair, PredictionHistory(config), False
         self._spreads: list[float] = []
         self._measured_step = -1
         self._may_skip = self._skipped = self._gave_up = False
@@ -124,10 +126,13 @@ class WholeSteps:
     def _followed(self, denoised: Tensor, repair: Tensor | None, moment: Moment) -> Tensor:
         """The prediction of the repaired x, which the model did not see; forecasts from it follow the repair too."""
         if self.computed:
-            response = torch.zeros_like(denoised) if repair is None else followed(repair, moment.sigma).to(denoised)
-            self._response.record(response, moment)
+            response = torch.zeros_like(denoised) if repair is None else self._response_to(repair, moment)
+            self._response.record(response.to(denoised), moment)
             self._repaired |= repair is not None
         return denoised + self._response.forecast(moment) if self._repaired else denoised
+
+    def _response_to(self, repair: Tensor, moment: Moment) -> Tensor:
+        return repair if self._repair is Repair.STEADY else followed(repair, moment.sigma)
 
     # --- once per group of conditionings that the guidance asks for
 
@@ -204,9 +209,9 @@ def note_unreachable(config: SchedulerConfig, num_steps: int, always: int, accou
         )
 
 
-def caution_of(corrects: bool, is_masked: bool) -> float:
+def caution_of(repair: Repair, is_masked: bool) -> float:
     """How many times smaller a tolerance is than where all forecasts are repaired."""
-    if not corrects:
+    if repair is Repair.NONE:
         return UNREPAIRED
     return UNDER_A_MASK if is_masked else 1.0
 

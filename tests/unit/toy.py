@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from comfyui_jano.jano.config import AnalyzerConfig, SchedulerConfig
+from comfyui_jano.jano.forecast.repair import Repair
 from comfyui_jano.jano.levels.grid import TokenGrid
 from comfyui_jano.jano.levels.map import Level, LevelMap
 from comfyui_jano.jano.run import Run
@@ -20,9 +21,13 @@ def level_map(left: Level = Level.STATIC, right: Level = Level.ACTIVE, grid: Tok
 
 
 def make(
-    steps: int = 10, chosen: LevelMap | None = None, accelerate: bool = True, corrects: bool = False, **config: object
+    steps: int = 10,
+    chosen: LevelMap | None = None,
+    accelerate: bool = True,
+    repair: Repair = Repair.NONE,
+    **config: object,
 ) -> Run:
     """A run with equal steps from 1 to 0; without `chosen` it draws its own map."""
     scheduler = SchedulerConfig(**{**HOLD, **config}) if accelerate else None
     sigmas = torch.linspace(1, 0, steps + 1).tolist()
-    return Run(OWN_MAP, scheduler, GRID, SHAPE, sigmas, RunReport("toy", steps), chosen, corrects)
+    return Run(OWN_MAP, scheduler, GRID, SHAPE, sigmas, RunReport("toy", steps), chosen, repair)
