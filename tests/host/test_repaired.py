@@ -57,14 +57,22 @@ def test_what_gains_wherever_it_would_be_repaired_is_repaired(name: str) -> None
     assert (measured and all(map(gains, kept))) is (chosen in REPAIRED)
 
 
-@pytest.mark.parametrize("name", ["dpmpp_2m", "res_multistep", "uni_pc", "uni_pc_bh2"])
-def test_a_multistep_sampler_is_repaired_where_its_last_step_is_short(name: str) -> None:
+MULTISTEP_REPAIR = {
+    "dpmpp_2m": Repair.STEADY,
+    "res_multistep": Repair.STEADY,
+    "uni_pc": Repair.FULL,
+    "uni_pc_bh2": Repair.FULL,
+}
+
+
+@pytest.mark.parametrize(("name", "gains"), MULTISTEP_REPAIR.items())
+def test_a_multistep_sampler_is_repaired_where_its_last_step_is_short(name: str, gains: Repair) -> None:
     chosen = comfy.samplers.sampler_object(name)
-    assert repair_for(HALF, chosen, FINE) is Repair.STEADY
+    assert repair_for(HALF, chosen, FINE) is gains
     assert repair_for(HALF, chosen, COARSE) is Repair.NEEDLESS
     assert repair_for(HALF, chosen, [*COARSE, 0.0]) is Repair.NEEDLESS
-    assert repair_for(HALF, chosen, COARSE[:-1]) is Repair.STEADY
-    assert repair_for(SchedulerConfig(target_speedup=2.0, correct=True), chosen, COARSE) is Repair.STEADY
+    assert repair_for(HALF, chosen, COARSE[:-1]) is gains
+    assert repair_for(SchedulerConfig(target_speedup=2.0, correct=True), chosen, COARSE) is gains
 
 
 def test_one_step_samplers_are_repaired_at_any_steps_and_unknown_ones_never() -> None:

@@ -290,6 +290,18 @@ def test_less_is_tolerated_where_nothing_can_be_repaired() -> None:
         assert learner._control.due(4) is due
 
 
+def test_half_is_tolerated_where_a_mask_holds_a_part() -> None:
+    """Errors between the tolerance, half of it and a third."""
+    painted = torch.ones(1, 1, 1, 2, dtype=torch.bool)
+    for mask, tolerance, due in ((None, 0.04, False), (painted, 0.04, True), (painted, 0.08, False)):
+        chosen = SchedulerConfig(tolerance=tolerance, forecast="hold")
+        account = Account(RunReport("toy", STEPS), GRID)
+        learner = WholeSteps(chosen, CLOCK, GRID, account, Repair.FULL, painted=mask)
+        for step in range(4):
+            settle(learner, step, picture(1 + step, 1))
+        assert learner._control.due(4) is due, (mask, tolerance)
+
+
 def test_the_second_evaluation_of_a_step_is_not_measured_again() -> None:
     learner = feedback()
     for step in range(3):
