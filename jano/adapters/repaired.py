@@ -7,15 +7,14 @@ from ..forecast.repair import Repair
 from .refusals import sampler_name
 
 # Deterministic samplers that are closer with the repair than without on both tiny models, to the picture and with the
-# noise left in, on the prompts that they were chosen on and on others (tests/unit/test_bench_samplers.py).
+# noise left in, on the prompts that they were chosen on and on others (tests/host/test_repaired.py).
 REPAIRED = frozenset(
     f"sample_{name}"
     for name in ("euler", "heun", "exp_heun_2_x0", "dpm_2", "dpmpp_2m", "res_multistep", "unipc", "unipc_bh2")
 )
 # They go on from predictions of earlier steps as they were given them, a jump included.
 REMEMBERING = frozenset(
-    f"sample_{name}"
-    for name in ("dpmpp_2m", "res_multistep", "gradient_estimation", "ipndm", "ipndm_v", "deis", "lms")
+    f"sample_{name}" for name in ("dpmpp_2m", "res_multistep", "gradient_estimation", "ipndm", "ipndm_v", "deis", "lms")
 )
 # These too, but they take every step again once they know the prediction behind it.
 MULTISTEP = REMEMBERING | {"sample_unipc", "sample_unipc_bh2"}
