@@ -81,7 +81,7 @@ class Run:
         from .by_level.engine import ByLevel
 
         common = scheduler, self.clock, self.account, self.drawing, self.latent_shape
-        return ByLevel(*common, self._sampler.corrects, painted)
+        return ByLevel(*common, self._sampler.repair.corrects, painted)
 
     # --- once per model evaluation
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .clock import SAME_STEP
+from .forecast.repair import Repair
 
 
 @dataclass(frozen=True)
 class SamplerTraits:
-    """`corrects` tells that forecasts are repaired in its x, `adds_noise` that it adds some at every step,
+    """`repair` is what is done about wrong forecasts in its x, `adds_noise` tells that it adds some at every step,
     `looks_ahead` that in a step it also evaluates at lower noise levels, each below the one before, and comes back."""
 
-    corrects: bool = False
+    repair: Repair = Repair.NONE
     adds_noise: bool = False
     looks_ahead: bool = False
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..clock import SAME_STEP
 from .noise import Noise, noise_of
 from .other_caches import other_cache
-from .samplers import sampler_name
+from .sampler_name import sampler_name
 
 # They evaluate the model at sigmas of their own, so that a level's interval in steps means nothing.
 ADAPTIVE_SAMPLERS = ("dpm_adaptive", "dpm_fast")

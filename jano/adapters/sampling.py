@@ -130,7 +130,7 @@ def start(
             flow_sigmas,
             active.report,
             level_map,
-            traits_of(settings.scheduler, sampler, nowhere),
+            traits_of(settings.scheduler, sampler, flow_sigmas, nowhere),
             painted=None if nowhere else painted,
             parts=parts,
         )
