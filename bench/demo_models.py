@@ -118,14 +118,26 @@ class Demo:
         return [lines[number % len(lines)] for number in range(count)]
 
     def sample(
-        self, text: str, seed: int, how: Sampling, on_step: OnStep | None = None, model: ModelPatcher | None = None
+        self,
+        text: str,
+        seed: int,
+        how: Sampling,
+        on_step: OnStep | None = None,
+        model: ModelPatcher | None = None,
+        drawn: int | None = None,
     ) -> Tensor:
-        """KSampler's work with the scheduler "simple", from pure noise; `model` in place of the plain one."""
+        """KSampler's work with the scheduler "simple", from pure noise; `model` in place of the plain one, and `drawn`
+        the seed of what the sampler draws."""
         empty = torch.zeros(self.kind.latent)
         noise = comfy.sample.prepare_noise(empty, seed)
         sides = self.kind.conditioning(text), self.kind.conditioning("")
         settings = (how.steps, how.cfg, how.sampler, "simple")
-        options = {"disable_pbar": True, "seed": seed, "callback": on_step, "last_step": how.last_step}
+        options = {
+            "disable_pbar": True,
+            "seed": seed if drawn is None else drawn,
+            "callback": on_step,
+            "last_step": how.last_step,
+        }
         return comfy.sample.sample(model or self.model, noise, *settings, *sides, empty, **options)
 
 

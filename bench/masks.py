@@ -26,6 +26,8 @@ from .records import Lines, Row, save
 from .stats import mean
 
 PROMPTS, STEPS, SIDE = 16, 28, 192
+PAINTED_INTO = 24  # line of the prompt whose pictures, of other seeds, are painted into
+HELD_OUT = 24  # lines from which on no prompt was seen when the tolerance under a mask was chosen
 # Share of the picture, whether it fades out, strength of DifferentialDiffusion (0: without).
 MASKS = (
     (0.06, False, 0.0),
@@ -41,15 +43,17 @@ KEY = ("model", "share_painted", "soft", "differential", "cfg", "repaired", "pro
 
 def measure(args: argparse.Namespace) -> None:
     demo, lines = demo_models.load("flux", side=SIDE), Lines(args.out / "flux_masks.jsonl", KEY)
-    count = args.prompts or PROMPTS
+    count, into = args.prompts or PROMPTS, demo.prompts(PAINTED_INTO + 1)[-1]
     for number, text in enumerate(demo.prompts(count)):
         with torch.inference_mode():
-            start = demo.sample(demo.prompts(count + 1)[-1], 1000 + number, Sampling(20, "euler", demo.kind.cfg))
+            start = demo.sample(into, 1000 + number, Sampling(20, "euler", demo.kind.cfg))
             for kind in MASKS:
                 for cfg in (1.0, 4.0):
                     compare(demo, kind, cfg, number, text, start, lines)
     about = {**describe(args.device), "model": demo.digest, "prompts": count, "steps": STEPS}
-    save(args.out / "flux_masks.json", {**about, "rows": told(list(lines))})
+    rows = [row for row in lines if row["prompt"] < count]
+    held_out = [row for row in rows if row["prompt"] >= HELD_OUT]
+    save(args.out / "flux_masks.json", {**about, "rows": told(rows), "held_out": told(held_out)})
 
 
 def mask_of(share: float, soft: bool) -> Tensor:

@@ -14,18 +14,25 @@ PSNR in dB over the painted cells of the latent against the run in full, mean (w
 was computed; with the repair where the mask is 1, at half of the tolerance, and without it at a third. Outside of the
 mask the latent stayed that of the input to {outside:.0e}. `python bench/run.py masks --prompts {prompts}`
 """
+HELD_OUT = """Of those, the {prompts} prompts that were not looked at when the tolerance under a mask was chosen:
+"""
 
 
 def masks(out: Path) -> list[str]:
     about = load(out / "flux_masks.json")
     if about is None:
         return []
-    rows = about["rows"]
+    introduction = MASKS.format(**about, outside=max(row["outside"] for row in about["rows"]))
+    sections = [f"{introduction}\n{_table(about['rows'])}"]
+    if held_out := about.get("held_out"):
+        sections.append(f"{HELD_OUT.format(**held_out[0])}\n{_table(held_out)}")
+    return sections
+
+
+def _table(rows: list[Row]) -> str:
     cases = dict.fromkeys((row["soft"], row["differential"], row["share_painted"], row["cfg"]) for row in rows)
     head = ["mask", "CFG", "repaired", "computed", "not repaired", "computed"]
-    lines = [[_name(*case[:3]), f"{case[3]:g}", *_sides(case, rows)] for case in sorted(cases)]
-    introduction = MASKS.format(**about, outside=max(row["outside"] for row in rows))
-    return [f"{introduction}\n{table(head, lines)}"]
+    return table(head, [[_name(*case[:3]), f"{case[3]:g}", *_sides(case, rows)] for case in sorted(cases)])
 
 
 def _name(soft: bool, differential: float, share: float) -> str:

@@ -84,38 +84,62 @@ def read_clips(paths: list[Path], vae: Path, device: str) -> list[Tensor]:
     clips = [clip for path in latents for clip in read_latents(path)]
     if pictures:
         encode = host_encoder(vae, device)
-        clips += [encode(read_frames(path))[0].float().cpu() for path in pictures]
+        clips += [encoded(path, encode) for path in pictures]
     return clips
 
 
 def read_latents(path: Path) -> list[Tensor]:
-    """The clips of one file."""
+    """The clips of one file. ValueError with a sentence where it does not hold one latent of clips."""
     tensors = read_weights(path)
     old = "latent_tensor" in tensors and "latent_format_version_0" not in tensors
     found = [value.float() for name, value in tensors.items() if name != "latent_format_version_0"]
-    if len(found) != 1 or found[0].ndim not in (4, 5):
+    if len(found) != 1:
+        raise ValueError(f"{path} holds {len(found)} tensors, not one latent: write it with Save Latent.")
+    if found[0].ndim != 5:
         raise ValueError(
-            f"{path} holds no single latent (batch, channels, time, height, width): write it with Save Latent."
+            f"The latent in {path} has the shape {tuple(found[0].shape)}, and whether that is a clip or a batch of "
+            "pictures is not known: write it as (batch, channels, time, height, width), with a time of 1 for pictures."
         )
-    samples = found[0] * (OLD_LATENT_SCALE if old else 1.0)
-    return list(samples) if samples.ndim == 5 else [samples]
+    return list(found[0] * (OLD_LATENT_SCALE if old else 1.0))
+
+
+def encoded(path: Path, encode: Callable[[Tensor], Tensor]) -> Tensor:
+    """The latent (C, T, h, w) of a picture or an animation. ValueError with a sentence where there is none."""
+    frames = read_frames(path)
+    try:
+        return encode(frames)[0].float().cpu()
+    except Exception as error:  # whatever the host's encoder does with pictures of unforeseen sizes
+        size = f"{frames.shape[2]} x {frames.shape[1]}"
+        raise ValueError(f"The VAE cannot encode {path} ({size} pixels): {in_one_line(error)}") from error
 
 
 def read_frames(path: Path) -> Tensor:
-    """A picture or an animation as frames (F, H, W, 3) in 0 to 1."""
+    """A picture or an animation as frames (F, H, W, 3) in 0 to 1. ValueError with a sentence if it is none."""
     from PIL import Image, ImageSequence
 
-    with Image.open(path) as picture:
-        frames = [frame.convert("RGB") for frame in ImageSequence.Iterator(picture)]
+    try:
+        with Image.open(path) as picture:
+            frames = [frame.convert("RGB") for frame in ImageSequence.Iterator(picture)]
+    except Exception as error:  # PIL raises errors of many kinds at what is no picture
+        raise ValueError(f"{path} is neither a latent nor a picture: {in_one_line(error)}") from error
     data = torch.stack([torch.frombuffer(bytearray(frame.tobytes()), dtype=torch.uint8) for frame in frames])
     return data.reshape(len(frames), frames[0].height, frames[0].width, 3).float() / 255
 
 
+def in_one_line(error: Exception) -> str:
+    lines = str(error).splitlines() or [type(error).__name__]
+    return lines[0] if isinstance(error, (OSError, ValueError)) else f"{type(error).__name__}, {lines[0]}"
+
+
 def host_encoder(vae: Path, device: str) -> Callable[[Tensor], Tensor]:
-    """ComfyUI's encoder of the VAE. ValueError where there is no ComfyUI."""
+    """ComfyUI's encoder of the VAE. ValueError with a sentence where there is no ComfyUI, or no encoder."""
     folder = Path(os.environ.get("COMFYUI_PATH") or PACK.parents[1])
     if not (folder / "comfy" / "sd.py").is_file():
         raise ValueError(f"There is no ComfyUI in {folder} to encode pictures with: set COMFYUI_PATH, or give latents.")
+    weights = dict(vae_in(read_weights(vae)))
+    # The host would make an encoder of random weights in LTX-Video's layout.
+    if not any(name.startswith("encoder.") for name in weights):
+        raise ValueError(f"{vae} has no encoder, so it cannot encode pictures: give latents, or the whole VAE.")
     # In front of this pack, whose folder `nodes` must not hide the host's module of that name.
     sys.path.insert(0, str(folder))
     from comfy.cli_args import args
@@ -123,14 +147,24 @@ def host_encoder(vae: Path, device: str) -> Callable[[Tensor], Tensor]:
     args.cpu = device == "cpu"
     from comfy.sd import VAE
 
-    loaded = VAE(sd=dict(vae_in(read_weights(vae))), metadata=read_metadata(vae))
+    try:
+        loaded = VAE(sd=weights, metadata=read_metadata(vae))
+        loaded.throw_exception_if_invalid()
+    except Exception as error:  # the host has no errors of its own for files that it does not know
+        raise ValueError(
+            f"ComfyUI cannot load {vae} to encode pictures with ({in_one_line(error)}): give latents."
+        ) from error
     return torch.inference_mode()(loaded.encode)
 
 
 def read_teacher(path: Path) -> StreamedDecoder:
     """The decoder to learn from, by its file."""
-    config = json.loads(read_metadata(path).get("config", "{}")).get("vae")
-    return teacher_from(vae_in(read_weights(path)), config)
+    weights = vae_in(read_weights(path))
+    try:
+        config = json.loads(read_metadata(path).get("config", "{}")).get("vae")
+    except (json.JSONDecodeError, AttributeError) as error:
+        raise ValueError(f"{path} has a configuration in its metadata that cannot be read.") from error
+    return teacher_from(weights, config)
 
 
 @dataclass

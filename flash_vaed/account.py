@@ -64,8 +64,11 @@ def costs(teacher: StreamedDecoder, student: StreamedDecoder) -> dict[str, float
 def markdown(report: dict) -> str:
     """The report of `make.make_student` to read."""
     close, cost, width = report["against_teacher"], report["costs"], report["widths"]
+    window = report["window"]
+    motion = "" if window[0] > 1 else "; a clip or more is a single picture, so nothing was learnt of motion"
     held = "clips it was not trained on" if report["held_out"] else "the clips it was trained on: there were no others"
     rows = [
+        ("Measured on", held),
         (
             "PSNR to the teacher",
             f"{close['psnr_db']:.2f} dB, worst frame {close['psnr_worst_frame_db']:.2f} dB",
@@ -78,7 +81,9 @@ def markdown(report: dict) -> str:
         ),
         ("Channels", f"{width['fine']} and {width['finest']} at 4 and 8 times the latent's size"),
         ("Least of their variance kept", f"{min(report['explained'].values()):.1%}"),
+        ("Windows", f"{' x '.join(map(str, window))} latents (time, height, width){motion}"),
         ("Trained", f"{sum(report['steps'])} steps ({', '.join(map(str, report['steps']))})"),
     ]
-    lines = [f"Small decoder {report['name']}, measured on {held}", "", "| | |", "|---|---|"]
+    lines = [f"Small decoder {report['name']}", "", "| | |", "|---|---|"]
+    rows += [("Not written", report["missing"])] if "missing" in report else []
     return "\n".join([*lines, *(f"| {name} | {value} |" for name, value in rows)]) + "\n"

@@ -37,8 +37,10 @@ def student_of(weights: Mapping[str, Tensor], file: str, operations: Any = nn) -
     try:
         with torch.device("meta"):
             student = make(shapes, operations)
-    except (KeyError, IndexError) as error:
+    except KeyError as error:
         raise ValueError(f"{file} lacks weights of a Flash-VAED decoder ({error}); {SOURCE}.") from error
+    except ValueError as error:
+        raise ValueError(f"{file} looks like a Flash-VAED decoder, but {error}; {SOURCE}.") from error
     if difference := unlike(shapes, {name: tensor.shape for name, tensor in student.state_dict().items()}):
         raise ValueError(f"{file} looks like a Flash-VAED decoder, but {difference}; {SOURCE}.")
     return student, kept
@@ -77,26 +79,35 @@ def take(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
     model.load_state_dict({name: tensor.detach() for name, tensor in weights.items()})
 
 
+def channels(shapes: Shapes, name: str, axis: int = 0) -> int:
+    """A width that a weight's shape tells. KeyError where there is no such weight, ValueError with what is wrong with
+    it."""
+    shape = shapes[name]
+    if len(shape) <= axis or not shape[axis]:
+        raise ValueError(f"{name} has the shape {tuple(shape)}, which tells no number of channels")
+    return shape[axis]
+
+
 def wan_student(shapes: Shapes, operations: Any) -> WanStudent:
     widths = WanWidths(
-        latent=shapes["conv2.weight"][0],
-        deep=shapes["decoder.conv1.weight"][0],
-        entry=shapes["decoder.upsamples.3.resample.1.weight"][0],
-        middle=shapes["decoder.upsamples.4.residual.3.gamma"][0],
-        fine=shapes["decoder.upsamples.7.resample.1.weight"][0],
-        finest=shapes["decoder.upsamples.11.resample.1.weight"][0],
-        colours=shapes["decoder.head.2.weight"][0],
+        latent=channels(shapes, "conv2.weight"),
+        deep=channels(shapes, "decoder.conv1.weight"),
+        entry=channels(shapes, "decoder.upsamples.3.resample.1.weight"),
+        middle=channels(shapes, "decoder.upsamples.4.residual.3.gamma"),
+        fine=channels(shapes, "decoder.upsamples.7.resample.1.weight"),
+        finest=channels(shapes, "decoder.upsamples.11.resample.1.weight"),
+        colours=channels(shapes, "decoder.head.2.weight"),
     )
     return WanStudent(widths, operations)
 
 
 def ltx_student(shapes: Shapes, operations: Any) -> LTXStudent:
     widths = LTXWidths(
-        latent=shapes["decoder.conv_in.conv.weight"][1],
-        deep=shapes["decoder.conv_in.conv.weight"][0],
-        fine=shapes["decoder.up_blocks.2.conv_in.conv1.conv.weight"][0],
-        finest=shapes["decoder.up_blocks.3.conv_in.conv1.conv.weight"][0],
-        colours=shapes["decoder.conv_out.conv.weight"][0] // PATCH**2,
+        latent=channels(shapes, "decoder.conv_in.conv.weight", 1),
+        deep=channels(shapes, "decoder.conv_in.conv.weight"),
+        fine=channels(shapes, "decoder.up_blocks.2.conv_in.conv1.conv.weight"),
+        finest=channels(shapes, "decoder.up_blocks.3.conv_in.conv1.conv.weight"),
+        colours=channels(shapes, "decoder.conv_out.conv.weight") // PATCH**2,
     )
     return LTXStudent(widths, operations)
 
@@ -106,7 +117,8 @@ def decoder_and_statistics(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     kept = {name: tensor for name, tensor in weights.items() if not name.startswith("encoder.")}
     pairs = [[kept.pop(name, None) for name in names] for names in (STATISTICS, OTHER_STATISTICS)]
     pairs = [[values.reshape(-1) for values in pair] for pair in pairs if all(values is not None for values in pair)]
-    width = kept["decoder.conv_in.conv.weight"].shape[1] if "decoder.conv_in.conv.weight" in kept else 0
+    entry = kept.get("decoder.conv_in.conv.weight")
+    width = entry.shape[1] if entry is not None and entry.ndim > 1 else 0
     told = [pair for pair in pairs if are_told(*pair)] or [[torch.zeros(width), torch.ones(width)]]
     return kept | dict(zip(STATISTICS, told[0], strict=True))
 

@@ -37,13 +37,18 @@ class Lessons:
         return Lessons(self.latents[chosen].to(device), features, frames)
 
 
+def fitting(clips: list[Tensor], size: Size) -> tuple[int, int, int]:
+    """Time, height and width of windows that every clip (C, T, h, w) has, of `size` at most."""
+    sides = (size.frames, size.side, size.side)
+    return tuple(min(side, *(clip.shape[1 + axis] for clip in clips)) for axis, side in enumerate(sides))
+
+
 def cut_windows(clips: list[Tensor], count: int, size: Size, generator: torch.Generator) -> Tensor:
     """Random windows (count, C, T, side, side) of clips (C, T, h, w); smaller where the smallest clip is.
 
     A window may begin inside a clip: teacher and student both take it for a clip of its own.
     """
-    frames = min(size.frames, *(clip.shape[1] for clip in clips))
-    height, width = (min(size.side, *(clip.shape[axis] for clip in clips)) for axis in (2, 3))
+    frames, height, width = fitting(clips, size)
     windows = []
     for _ in range(count):
         clip = clips[int(torch.randint(len(clips), (1,), generator=generator))]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from .family import Family, Stretch, block
-from .layout import STATISTICS, take
+from .layout import STATISTICS, channels, take
 from .ltx import PATCH, LTXDecoder, LTXStudent, LTXWidths, PlainConv, ResBlock
 
 HOST_MARK = "decoder.up_blocks.9.res_blocks.3.conv2.conv.weight"
@@ -101,9 +101,10 @@ def renamed(name: str) -> str:
 
 def widths_of(state: Mapping[str, Tensor]) -> LTXWidths:
     """Channels by stage, from a teacher's shapes."""
-    deep, latent = state["decoder.conv_in.conv.weight"].shape[:2]
-    fine, finest = (len(state[f"decoder.up_blocks.{place}.conv_in.conv1.conv.weight"]) for place in (2, 3))
-    return LTXWidths(latent, deep, fine, finest, len(state["decoder.conv_out.conv.weight"]) // PATCH**2)
+    shapes = {name: value.shape for name, value in state.items()}
+    deep, latent = (channels(shapes, "decoder.conv_in.conv.weight", axis) for axis in (0, 1))
+    fine, finest = (channels(shapes, f"decoder.up_blocks.{place}.conv_in.conv1.conv.weight") for place in (2, 3))
+    return LTXWidths(latent, deep, fine, finest, channels(shapes, "decoder.conv_out.conv.weight") // PATCH**2)
 
 
 def blocks_in_full(decoder: LTXDecoder, w: LTXWidths) -> None:

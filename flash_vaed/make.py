@@ -6,22 +6,22 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryFile
 
 import torch
 from torch import Tensor, nn
 
-from .account import closeness, costs, frames_of, markdown
-from .checkpoint import load_about
+from .account import closeness, costs, frames_of
+from .checkpoint import differences, load_about
 from .compress import Made, Recipe, compress, pruned
 from .distill import Plan, School, distill
-from .lessons import cut_windows
+from .files import check_path, write, write_reports
+from .lessons import cut_windows, fitting
 from .losses import Perceptual
 from .streaming import StreamedDecoder
 from .teachers import family_of
-from .weights import write_safetensors
 
 CALIBRATION = 24
 """Windows from which channels are chosen and layers solved."""
@@ -55,8 +55,9 @@ def make_student(
     perceptual: Perceptual | None = None,
     tell: Tell = lambda step, steps, what, loss: None,
 ) -> dict:
-    """Makes the file and returns its report. teacher: teachers.teacher_from's; clips: latents (C, T, h, w) as the host
-    has them. ValueError with a sentence for the user where something does not fit."""
+    """Makes the file and returns its report, with a sentence as "missing" where no report lies beside the file.
+    teacher: teachers.teacher_from's; clips: latents (C, T, h, w) as the host has them. ValueError with a sentence for
+    the user where something does not fit."""
     check_settings(order)
     check_path(order.path)
     check_clips(clips, teacher.widths.latent)
@@ -75,10 +76,13 @@ def make_student(
     if steps:
         distill(made.student, school, order.checkpoint, tell)
     tell(steps, steps, "measuring", None)
-    report = report_of(order, made, teacher, held or learnt, about) | {"held_out": bool(held)}
-    report = write(order.path, made.student, report)
-    order.checkpoint.unlink(missing_ok=True)
-    return report
+    report = report_of(order, made, teacher, held or learnt, about)
+    report |= {"held_out": bool(held), "window": list(fitting(learnt, order.plan.size))}
+    write(order.path, made.student, report)
+    missing = write_reports(order.path, report)
+    with suppress(OSError):  # what was asked for is made, and a checkpoint that stays does no harm
+        order.checkpoint.unlink(missing_ok=True)
+    return report | {"missing": missing} if missing else report
 
 
 def check_settings(order: Order) -> None:
@@ -96,23 +100,6 @@ def check_settings(order: Order) -> None:
     wrong = [demand for demand, met in demands.items() if not met]
     if wrong:
         raise ValueError(f"A small decoder's making must {wrong[0]}.")
-
-
-def check_path(path: Path) -> None:
-    """ValueError if there is something already, for nothing is ever overwritten, or if no file can be written there."""
-    try:
-        for taken in (path, report_path(path, ".json"), report_path(path, ".md")):
-            if taken.exists():
-                raise ValueError(f"{taken} is there already and is not overwritten: choose another name.")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        raise ValueError(f"{path} cannot be written ({error.strerror}): choose another name or folder.") from error
-
-
-def report_path(path: Path, suffix: str) -> Path:
-    return path.with_name(f"{path.stem}_report{suffix}")
 
 
 def check_clips(clips: list[Tensor], channels: int) -> None:
@@ -169,11 +156,10 @@ def continued(checkpoint: Path, about: dict, teacher: StreamedDecoder, device: t
     if not checkpoint.exists():
         return None
     notes = load_about(checkpoint)
-    differing = [name for name, value in about.items() if notes.get(name) != value]
-    if differing:
+    if different := differences(notes, about):
         raise ValueError(
-            f"{checkpoint} is left from a run that had another {differing[0].removesuffix('s')}: go on with what that "
-            "run had, choose another name, or delete the file."
+            f"{checkpoint} is left from a run with another {' and another '.join(different)}: go on with what that run "
+            "had, choose another name, or delete the file."
         )
     student = pruned(teacher, notes["kept"]).to(device)
     return Made(student, notes["kept"], notes["explained"], notes["rank_one"])
@@ -196,18 +182,3 @@ def report_of(order: Order, made: Made, teacher: StreamedDecoder, clips: list[Te
         "separable_energy": {name: round(share, 4) for name, share in made.rank_one.items()},
         **about,
     }
-
-
-def write(path: Path, student: StreamedDecoder, report: dict) -> dict:
-    """The decoder in float16 (the latents' statistics in float32), and its report as JSON and to read; half a file is
-    never left."""
-    statistics = {name for name, _ in student.named_buffers()}
-    weights = {
-        name: value.detach().to("cpu", torch.float32 if name in statistics else torch.float16)
-        for name, value in student.state_dict().items()
-    }
-    if not write_safetensors(path, weights, {"flash_vaed": json.dumps(report)}):
-        raise ValueError(f"{path} has appeared in the meantime and is not overwritten: choose another name.")
-    report_path(path, ".json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    report_path(path, ".md").write_text(markdown(report), encoding="utf-8")
-    return report

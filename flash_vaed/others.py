@@ -39,7 +39,7 @@ def wan(weights: Mapping[str, Tensor]) -> str:
         return f"is a Wan 2.2 VAE, which has no fast decoder here; {STOCK}"
     if "decoder.middle.0.residual.2.weight" not in weights or "decoder.head.0.gamma" not in weights:
         return ""
-    width = len(weights["decoder.head.0.gamma"])
+    width = weights["decoder.head.0.gamma"].shape[:1].numel()
     if width == ORIGINAL_WAN_WIDTH:
         return f"is the original Wan 2.1 VAE, or Qwen-Image's of the same layout; {STOCK}, or connect it as base_vae"
     if width < ORIGINAL_WAN_WIDTH:
@@ -55,7 +55,7 @@ def ltx(weights: Mapping[str, Tensor]) -> str:
     layouts = (("up_blocks.0.res_blocks", "its own", STOCK), ("mid_block.resnets", "diffusers'", UNREAD))
     for name, whose, advice in layouts:
         kernel = weights.get(f"decoder.{name}.0.conv1.conv.weight")
-        if kernel is not None and len(kernel) == EARLY_LTX_WIDTH:
+        if kernel is not None and kernel.shape[:1] == (EARLY_LTX_WIDTH,):
             connected = ", or connect it as base_vae" if advice == STOCK else ""
             return f"is the original LTX-Video 0.9 VAE in {whose} layout; {advice}{connected}"
         if kernel is not None:

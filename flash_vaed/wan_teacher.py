@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from .family import Family, Stretch, block
 from .layers import Cache, RMSNorm, causal_conv
-from .layout import take
+from .layout import channels, take
 from .wan import CAUSAL, Block, WanDecoder, WanStudent, WanWidths
 
 MARKS = ("decoder.middle.0.residual.2.weight", "decoder.upsamples.14.residual.6.weight")
@@ -65,10 +65,12 @@ def wan_teacher(state: Mapping[str, Tensor]) -> WanStudent:
 
 def widths_of(state: Mapping[str, Tensor]) -> WanWidths:
     """Channels by stage, from a teacher's shapes."""
-    out = {name: value.shape[0] for name, value in state.items() if name.endswith("weight")}
-    resampled = [out[f"decoder.upsamples.{place}.resample.1.weight"] for place in (3, 7, 11)]
-    deep, middle = (out[f"decoder.{name}.residual.6.weight"] for name in ("middle.0", "upsamples.6"))
-    return WanWidths(out["conv2.weight"], deep, resampled[0], middle, *resampled[1:], out["decoder.head.2.weight"])
+    shapes = {name: value.shape for name, value in state.items()}
+    places = ("middle.0.residual.6", "upsamples.3.resample.1", "upsamples.6.residual.6")
+    places += ("upsamples.7.resample.1", "upsamples.11.resample.1", "head.2")
+    return WanWidths(
+        channels(shapes, "conv2.weight"), *(channels(shapes, f"decoder.{place}.weight") for place in places)
+    )
 
 
 def blocks_in_full(decoder: WanDecoder, w: WanWidths) -> None:

@@ -15,8 +15,15 @@ SOURCE = "https://github.com/Aoko955/Flash-VAED links the released decoders for 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
     """The tensors by name of a safetensors or PyTorch file, whatever its ending; ValueError with a sentence if not."""
-    with path.open("rb") as file:
-        head = file.read(16)
+    try:
+        with path.open("rb") as file:
+            head = file.read(16)
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read ({error.strerror}).") from error
+    if not head:
+        raise ValueError(
+            f"{path.name} is empty: it was not downloaded, or there was no room for it; download it again."
+        )
     if head[8:9] == b"{":
         return read_safetensors(path)
     if head[:1] == b"\x80" or head[:2] == b"PK":

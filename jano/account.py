@@ -58,8 +58,9 @@ class Account:
     def spare(self, tokens: int) -> None:
         """A forecast in place of calls that would have computed this many tokens."""
         record = self.record
-        record.step_class, record.computed = StepClass.SKIPPED, self._mask(torch.empty(0, dtype=torch.long))
         record.all_tokens += tokens
+        if record.computed_tokens == 0:
+            record.step_class, record.computed = StepClass.SKIPPED, self._mask(torch.empty(0, dtype=torch.long))
 
     def count_references(self, tokens: int, computed: bool, stores: bool = False) -> None:
         """Reference tokens of one call, over all its pictures: computed, kept too if it `stores`, or left out."""
@@ -84,8 +85,8 @@ class Account:
         references.storage = storage
 
     def note(self, sentence: str) -> None:
-        """Something that the user should know of an accelerated run, once."""
-        if sentence not in self._report.notes:
+        """Something that the user should know of an accelerated run, once; empty for nothing."""
+        if sentence and sentence not in self._report.notes:
             self._report.notes.append(sentence)
 
     def fall_back(self, reason: str) -> None:

@@ -13,6 +13,7 @@ class EveryStep:
     """What `whole.engine.WholeSteps` says of a step that is computed, for every step."""
 
     NEEDS_MAP = False
+    MAY_LOOK = False
     shift = None
     error_rate = None
     computed = True
@@ -40,6 +41,9 @@ class EveryStep:
         """There is nothing to give up."""
 
     def why_native(self) -> str:
+        return ""
+
+    def why_little(self, share: float) -> str:
         return ""
 
     def drop(self) -> None:

@@ -20,6 +20,7 @@ from .levels.map import LevelMap
 from .levels.parts import ONE_PART, Parts
 from .references.engine import References, Refreshing
 from .refusal import Unaccelerated, require_room
+from .sampler import PLAIN, SamplerTraits
 from .show.report import RunReport
 
 WENT_BACK = "the sampler goes back to earlier noise levels, and nothing can be forecast across such a jump"
@@ -32,8 +33,8 @@ class Run:
     """The clock, the account, one engine and the map of a run; what both engines have in common.
 
     `latent_shape` is (batch, channels, [frames,] height, width), or that of several `parts` packed into one, of which
-    `grid` lays out the one that is looked at; `scheduler` None only analyses; `corrects` tells that
-    forecasts are repaired afterwards; where it `forecasts` nothing, every step is computed; `refreshing` says when
+    `grid` lays out the one that is looked at; `scheduler` None only analyses; where it
+    `forecasts` nothing, every step is computed; `refreshing` says when
     references are. Unaccelerated when the steps leave no room for a forecast, or the map that was handed over is not of
     this latent.
     """
@@ -47,22 +48,23 @@ class Run:
         sigmas: list[float],
         report: RunReport,
         level_map: LevelMap | None = None,
-        corrects: bool = False,
+        sampler: SamplerTraits = PLAIN,
         painted: Tensor | None = None,
         parts: Parts = ONE_PART,
         refreshing: Refreshing | None = None,
         forecasts: bool = True,
     ) -> None:
-        self._parts = parts
+        self._parts, self._sampler = parts, sampler
         self.grid, self.latent_shape, self.report = grid, tuple(latent_shape), report
         self.clock = Clock(tuple(sigmas))
         self.account = Account(report, grid, sigmas[0])
         self.drawing = Drawing(analyzer, scheduler, grid, self.clock.num_steps, fitting(level_map, grid, scheduler))
         self.questions = Questions()
         rate = level_map and level_map.error_rate
-        self.engine = self._engine(scheduler, corrects, rate, painted) if forecasts else EveryStep()
+        self.engine = self._engine(scheduler, rate, painted) if forecasts else EveryStep()
         self.references = refreshing and References(refreshing, self.clock, self.account)
-        self.moment = self.clock.at(sigmas[0])
+        self.moment = self._step = self.clock.at(sigmas[0])
+        self._looks = False
         self._resumes = 0
         self._gave_up = False
         report.level_map = self.drawing.level_map and self.drawing.level_map.to(torch.device("cpu"))
@@ -70,7 +72,7 @@ class Run:
         report.accelerates = scheduler is not None
 
     def _engine(
-        self, scheduler: SchedulerConfig | None, corrects: bool, error_rate: float | None, painted: Tensor | None
+        self, scheduler: SchedulerConfig | None, error_rate: float | None, painted: Tensor | None
     ) -> object | None:
         """The one engine of the run, None to analyse. Imported here: either can do without the other's folder."""
         if scheduler is None:
@@ -81,26 +83,46 @@ class Run:
             from .whole.engine import WholeSteps
 
             common = scheduler, self.clock, self.grid, self.account
-            engine = WholeSteps(*common, corrects, error_rate, painted, self._parts)
+            engine = WholeSteps(*common, self._sampler, error_rate, painted, self._parts)
             self.drawing.steps = max(self.drawing.steps, engine.full_steps)
             return engine
         from .by_level.engine import ByLevel
 
-        return ByLevel(scheduler, self.clock, self.account, self.drawing, self.latent_shape, corrects, painted)
+        common = scheduler, self.clock, self.account, self.drawing, self.latent_shape
+        return ByLevel(*common, self._sampler.repair.corrects, painted)
 
     # --- once per model evaluation
 
     def begin(self, sigma: float) -> None:
         """A model evaluation at `sigma`, told as a flow model's, starts."""
-        previous, self.moment = self.moment, self.clock.at(sigma)
+        self._looks = self._is_ahead(sigma)
+        if self._looks:
+            self._look(sigma)
+        else:
+            self._enter(sigma)
+        self.questions.begin()
+        is_first = self.account.begin(self.moment.step, sigma)
+        if self.engine is not None and not self._looks:
+            self.engine.begin(self.moment, is_first, self._resumes)
+
+    def _enter(self, sigma: float) -> None:
+        """The step itself is evaluated, not what lies ahead of it."""
+        previous, self._step = self._step, self.clock.at(sigma)
+        self.moment = self._step
         if self.engine is not None and self.moment.is_before(previous):
             self._go_back()
         if self.drawing.is_due(self.moment):
             self._draw()
-        self.questions.begin()
-        is_first = self.account.begin(self.moment.step, sigma)
-        if self.engine is not None:
-            self.engine.begin(self.moment, is_first, self._resumes)
+
+    def _is_ahead(self, sigma: float) -> bool:
+        """Whether this evaluation is for the step that is under way, where the engine knows what to do then."""
+        may = self.engine is not None and self.engine.MAY_LOOK
+        return may and self._sampler.is_ahead(sigma, self.moment.sigma)
+
+    def _look(self, sigma: float) -> None:
+        """An evaluation at a later noise level, which belongs to the step that it is made for."""
+        self.moment = self.clock.moment(self._step.step, sigma)
+        self.engine.look(self.moment)
 
     def _go_back(self) -> None:
         """The sampler takes up an earlier x: nothing that was kept, and nothing that was asked, is a past of it."""
@@ -129,6 +151,8 @@ class Run:
 
         `cfg` is the guider's own word for the strength of its guidance.
         """
+        if self._looks:
+            return self.engine.seen(denoised)
         if self.engine is None or self.engine.computed:
             self.drawing.observe(self._parts.seen(x), self._parts.seen(denoised), self.moment)
         if self.engine is None:
@@ -149,8 +173,16 @@ class Run:
 
     # --- where it ends
 
+    def conclude(self) -> None:
+        """After the last step: say why nothing was saved, or little."""
+        share = self.report.computed_token_fraction
+        if reason := self.why_native():
+            self.account.fall_back(reason)
+        elif self.engine is not None and share < 1.0 and not self.report.fallbacks:
+            self.account.note(self.engine.why_little(share))
+
     def why_native(self) -> str:
-        """After the last step: why nothing was saved; empty when something was, or the reason is known."""
+        """Why nothing was saved; empty when something was, or the reason is known."""
         told = self._gave_up or self.report.fallbacks or self.report.computed_token_fraction < 1.0
         if self.engine is None or told:
             return ""

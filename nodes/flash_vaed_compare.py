@@ -54,7 +54,10 @@ class FlashVAEDCompare(io.ComfyNode):
         closeness = compare(reference.frames, fast.frames, *lpips_weights(Path(folder_paths.models_dir)))
         rows = [f"| {name} | {text} |" for name, text in savings(reference, fast).items()]
         markdown = "\n".join([closeness.markdown(), *rows])
-        told = f"Left: the reference. Right: the fast decoder, {float(closeness.psnr.mean()):.1f} dB."
+        faster = reference.seconds / fast.seconds
+        told = (
+            f"Left: the reference. Right: the fast decoder, {closeness.psnr.mean():.1f} dB, {faster:.1f} times as fast."
+        )
         pairs = side_by_side(reference.frames, fast.frames)
         shown = {
             **ui.PreviewImage(notice(told, contact_sheet(pairs, most=4)), cls=cls).as_dict(),

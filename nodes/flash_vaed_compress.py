@@ -11,6 +11,7 @@ from comfy_api.latest import io, ui
 from ..flash_vaed.account import markdown
 from ..flash_vaed.compress import Recipe
 from ..flash_vaed.distill import Plan, phase_steps
+from ..flash_vaed.files import check_name
 from ..flash_vaed.host_make import make_from_vae
 from ..flash_vaed.host_vae import load_vae
 from ..flash_vaed.lessons import Size
@@ -54,6 +55,7 @@ class FlashVAEDCompress(io.ComfyNode):
                     "only chooses and solves, which leaves pictures far too coarse to use.",
                 ),
                 *_training_inputs(),
+                _seed_input(),
                 io.Latent.Input(
                     "latent", optional=True, tooltip="Clips to learn from; one of eight is kept to measure on."
                 ),
@@ -96,7 +98,9 @@ def file_name(name: str) -> str:
     """ValueError with a sentence unless this names a file in the folder itself."""
     if not re.fullmatch(r"\w[\w .-]*", name):
         raise ValueError(f"{name!r} cannot be the name of a file: use letters, digits, spaces, dots, - and _ only.")
-    return name.removesuffix(".safetensors") + ".safetensors"
+    stem = name.removesuffix(".safetensors")
+    check_name(stem)
+    return f"{stem}.safetensors"
 
 
 def _width_inputs() -> list[io.Input]:
@@ -154,5 +158,17 @@ def _training_inputs() -> list[io.Input]:
             advanced=True,
             tooltip="Length of the windows in latents: 4 are 13 frames with Wan, 25 with LTX-Video.",
         ),
-        io.Int.Input("seed", default=0, min=0, max=2**31 - 1, advanced=True, tooltip="Of the windows and their order."),
     ]
+
+
+def _seed_input() -> io.Input:
+    return io.Int.Input(
+        "seed",
+        default=0,
+        min=0,
+        max=2**31 - 1,
+        # The page would put another one in after every run, and a stopped run goes on with its own alone.
+        control_after_generate=False,
+        advanced=True,
+        tooltip="Of the windows and their order.",
+    )

@@ -24,7 +24,8 @@ CHOOSES_AN_ENGINE = ("jano/run.py", "jano/adapters/sampling.py")  # inside a fun
 STANDARD = sys.stdlib_module_names
 
 # Outside of the standard library; "..jano" and "." are our own.
-OF_AN_ENGINE = {"torch", ".", "..account", "..clock", "..config", "..forecast", "..levels", "..refusal", "..show"}
+OF_AN_ENGINE = {"torch", *(f".{name}" for name in (".account", ".clock", ".config", ".forecast", ".levels"))}
+OF_AN_ENGINE |= {".", "..refusal", "..sampler", "..show"}
 MAY_IMPORT = {
     "jano": {"torch", "."},
     "jano/levels": {"torch", ".", "..clock", "..config"},

@@ -10,9 +10,15 @@ import { wordsFor } from "./words.js";
 import { isOnCanvas, loaded, nodeOf, openWorkflow, rewrite, watchQueue, workflowOf } from "./workflows.js";
 
 const RUNS = new Set(["JanoScheduler", "JanoModelLoader", "JanoAnalyzer"]);
-const TABLES = new Set(["JanoReport", "JanoCompare"]);
+const TABLES = new Set(["JanoReport", "JanoCompare", "FlashVAEDCompare", "FlashVAEDCompress"]);
 // Pixels that a new node has at least: a line of the run's text, two columns of a table, a map and its outputs.
-const WIDTHS = { JanoReport: 360, JanoCompare: 320, JanoConvergenceMap: 300 };
+const WIDTHS = {
+  JanoReport: 360,
+  JanoCompare: 320,
+  JanoConvergenceMap: 300,
+  FlashVAEDCompare: 360,
+  FlashVAEDCompress: 360,
+};
 const RUN_WIDTH = 300;
 
 const views = new WeakMap(); // node -> RunView or TableView

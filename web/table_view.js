@@ -1,4 +1,4 @@
-// The table of Jano Report and Jano Compare on their nodes: two columns of a markdown table, as text.
+// The table of Jano Report, Jano Compare and what decoders cost on their nodes: two columns of a markdown table, as text.
 
 const ROW = 16; // pixels, until the rows are drawn
 const MARGIN = 28; // what lies above and below them
@@ -16,8 +16,9 @@ export class TableView {
 
   /** Show the rows "| name | value |" of a markdown table; anything else in it is left out. */
   update(markdown) {
-    const lines = String(markdown).split("\n").slice(2);
-    const rows = lines.map((line) => line.replace(/^\| | \|$/g, "").split(" | "));
+    const lines = String(markdown).split("\n");
+    const first = lines.findIndex((line) => line.startsWith("|---")) + 1;
+    const rows = lines.slice(first).filter((line) => line.startsWith("| ")).map((line) => line.replace(/^\| | \|$/g, "").split(" | "));
     this.rows.replaceChildren();
     for (const [name, ...value] of rows) {
       const row = this.rows.appendChild(document.createElement("div"));

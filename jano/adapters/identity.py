@@ -55,8 +55,13 @@ def _parts(function: FunctionType | partial) -> tuple:
     """What a function is made of."""
     if isinstance(function, partial):
         return function.func, function.args, tuple(function.keywords.items())
-    enclosed = tuple(_content(cell) for cell in function.__closure__ or ())
-    return function.__code__, enclosed, function.__defaults__, tuple((function.__kwdefaults__ or {}).items())
+    kept = function.__defaults__, tuple((function.__kwdefaults__ or {}).items())
+    return function.__code__, enclosed(function), *kept
+
+
+def enclosed(function: object) -> tuple:
+    """What a function closes over; nothing for other objects."""
+    return tuple(_content(cell) for cell in getattr(function, "__closure__", None) or ())
 
 
 def _content(cell: object) -> object:

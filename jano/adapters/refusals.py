@@ -12,6 +12,8 @@ from ..clock import SAME_STEP
 from ..run import Run
 from .keys import QUESTION, Question
 from .noise import Noise, noise_of
+from .other_caches import other_cache
+from .sampler_name import sampler_name
 
 # They evaluate the model at sigmas of their own, so that a level's interval in steps means nothing.
 ADAPTIVE_SAMPLERS = ("dpm_adaptive", "dpm_fast")
@@ -23,11 +25,6 @@ FEWEST_STEPS = {"sample_euler": 6, "sample_heun": 6, "sample_unipc": 8, "sample_
 FEWEST_WITH_OTHERS = 9
 # By which a schedule's first sigma may miss 1.
 ROUNDING = 1e-4
-
-
-def sampler_name(sampler: object) -> str:
-    """Name of a sampler's function, such as "sample_euler"; empty when it has none."""
-    return getattr(getattr(sampler, "sampler_function", None), "__name__", "")
 
 
 def unsupported_model(model: ModelPatcher) -> str:
@@ -76,12 +73,10 @@ def unsupported_sigmas(model: ModelPatcher, sigmas: Tensor) -> str:
     return ""
 
 
-def conflicting_node(model_options: dict) -> str:
+def conflicting_node(model: ModelPatcher, model_options: dict) -> str:
     """Which other node on the same model makes the run native."""
-    wrappers = model_options["transformer_options"].get("wrappers", {})
-    if "easycache" in wrappers.get(WrappersMP.DIFFUSION_MODEL, {}):
-        return "EasyCache is on the same model (remove one of the two)"
-    return ""
+    name = other_cache(model.model.diffusion_model, model_options)
+    return f"{name} is on the same model (remove one of the two)" if name else ""
 
 
 def is_split(model: ModelPatcher, model_options: dict) -> str:

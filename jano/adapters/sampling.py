@@ -28,27 +28,17 @@ from .references.calls import WRAPPERS as OF_REFERENCES
 from .references.policy import refreshing
 from .refusals import (
     conflicting_node,
-    sampler_name,
     too_few_steps,
     unsupported_latent,
     unsupported_model,
     unsupported_sampling,
     unsupported_sigmas,
 )
+from .samplers import traits_of
 from .settings import KEY, JanoSettings, RunHistory, fingerprint, settings_of
 from .shown_on import node_to_show
 
 log = logging.getLogger(__name__)
-
-# Samplers whose pictures are closer with forecasts repaired than without, as `bench/run.py samplers` measures.
-REPAIRED_SAMPLERS = frozenset(
-    f"sample_{name}"
-    for name in (
-        *("euler", "heun", "exp_heun_2_x0", "dpm_2", "dpmpp_2m"),
-        *("res_multistep", "unipc", "unipc_bh2"),
-    )
-)
-
 
 # Where any engine has wrappers.
 KINDS = (
@@ -83,14 +73,6 @@ def install(model: ModelPatcher) -> None:
         model.add_wrapper_with_key(kind, KEY, wrapper)
 
 
-def repairs(scheduler: SchedulerConfig | None, sampler: object) -> bool:
-    """Whether forecasts are repaired afterwards: as the user set it, or where this sampler gains by it."""
-    if scheduler is None or scheduler.correct is not None:
-        return scheduler is not None and scheduler.correct
-    options = getattr(sampler, "extra_options", {})
-    return sampler_name(sampler) in REPAIRED_SAMPLERS and not options.get("s_churn")
-
-
 def told_strength(guider: object) -> float | None:
     """The scale of CFG in the guider's own word, where it has a single one."""
     cfg = getattr(guider, "cfg", None)
@@ -111,8 +93,8 @@ def outer_sample(executor: Callable, noise: Tensor, latent_image: Tensor, sample
     guider.model_options["transformer_options"][KEY] = active
     try:
         samples = executor(noise, latent_image, sampler, sigmas, *args, **kw)
-        if active.run is not None and (reason := active.run.why_native()):
-            active.report.add_fallback(reason)
+        if active.run is not None:
+            active.run.conclude()
     finally:
         active.x = None
         if active.run is not None:
@@ -156,7 +138,7 @@ def start(
             flow_sigmas,
             active.report,
             level_map,
-            corrects=repairs(settings.scheduler, sampler) and not nowhere,
+            traits_of(settings.scheduler, sampler, flow_sigmas, nowhere),
             painted=None if nowhere else painted,
             parts=parts,
             refreshing=refreshing(settings, guider, noise.shape, active.report, forecasts=not too_few),
@@ -189,7 +171,7 @@ def _refused(settings: JanoSettings, guider: object, shape: tuple[int, ...], sam
         or unsupported_latent(shape)
         or unsupported_sampling(sampler, len(sigmas) - 1)
         or unsupported_sigmas(guider.model_patcher, sigmas)
-        or conflicting_node(guider.model_options)
+        or conflicting_node(guider.model_patcher, guider.model_options)
     )
 
 

@@ -37,6 +37,7 @@ class ByLevel:
     which tokens have which level. Unaccelerated where the steps leave no room between warm-up and cool-down."""
 
     NEEDS_MAP = True
+    MAY_LOOK = False
 
     def __init__(
         self,
@@ -181,6 +182,10 @@ class ByLevel:
     def why_native(self) -> str:
         """After a run in which nothing was saved, and no other reason is known."""
         return NOTHING_FROZEN
+
+    def why_little(self, share: float) -> str:
+        """Intervals leave out what was asked for."""
+        return ""
 
     def drop(self) -> None:
         """Let go of every tensor."""

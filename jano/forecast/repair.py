@@ -8,10 +8,13 @@ back, once. The weights of a step are exact for Euler; samplers of higher order 
 less, some nothing: `bench/run.py samplers` measures which.
 
 The model saw x before the repair. Its picture would have followed the repaired x; `followed` tells by how much, which
-saves asking it again.
+saves asking it again. Multistep samplers go on from what they were given before, so a jump in it would be carried on:
+there the prediction follows by as much as the shift takes away.
 """
 
 from __future__ import annotations
+
+from enum import Enum
 
 import torch
 from torch import Tensor
@@ -21,6 +24,19 @@ from ..clock import ODDS_FLOOR, Moment
 RESPONSE = 0.6
 """Share of a repair, in picture units, that the model's prediction follows. Asked again, the tiny Flux follows by 0.1
 to 0.9 of it. 0.6 is worth about 1 dB at half of the steps, 0.35 and 1 a little less."""
+
+
+class Repair(Enum):
+    """What is done about forecasts that turn out wrong: what the sampler lets one do."""
+
+    NONE = "nothing, and they count more: the sampler adds noise, or is not known"
+    NEEDLESS = "nothing: the sampler's own extrapolation takes back as much"
+    STEADY = "they are repaired, and nothing that the sampler is given jumps"
+    FULL = "they are repaired, and the prediction follows as far as the model's would"
+
+    @property
+    def corrects(self) -> bool:
+        return self in (Repair.STEADY, Repair.FULL)
 
 
 def followed(repair: Tensor, sigma: float) -> Tensor:

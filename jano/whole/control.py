@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ..clock import Clock
+from ..clock import Clock, Moment
 
 ORDER = 1.5
 """Power of time with which a forecast's error grows; a damped line lies between hold (1) and a full line (2)."""
@@ -35,6 +35,8 @@ CAUTION = 2.0
 """Factor on an error rate that another run measured, until this one has its own: its first line is short, and its
 model may be another one. Of five clips handed to a second tiny Wan, at equal compute, four are then as close as
 after their own warm-up (within 0.2 %), without it two; the mean error is level."""
+LOOK = 1.0 / 3.0
+"""Most that heunpp2 gives a look ahead to say of a step: a third at the first one, less and less after it."""
 BISECTIONS = 40
 
 
@@ -90,6 +92,13 @@ class ErrorControl:
         bridge = self._extended(self._bridge, self._last, step)
         return bridge.urgency > self.tolerance or bridge.gap >= self._longest_gap
 
+    def sees(self, moment: Moment) -> bool:
+        """Whether a look ahead, to the sigma of `moment` in its step, may be forecast."""
+        if not self.full_steps <= moment.step < self._end or self.rate is None:
+            return False
+        growth = self._grown(self.clock.moment(self._last).time, moment.time)
+        return LOOK * self.rate * growth * moment.picture_weight <= self.tolerance
+
     def computed(self, step: int, error: float | None) -> None:
         """The model was computed at `step`; `error` is its forecast's, as a share of the prediction, if it had one.
 
@@ -124,7 +133,10 @@ class ErrorControl:
 
     def _growth(self, last: int, step: int) -> float:
         """Error of a forecast at `step`, from predictions up to `last`, where the error rate is one."""
-        return max(self._span(last, step), 0.0) ** ORDER * math.exp(FADING * self.clock.moment(step).time)
+        return self._grown(self.clock.moment(last).time, self.clock.moment(step).time)
+
+    def _grown(self, known: float, time: float) -> float:
+        return max(known - time, 0.0) ** ORDER * math.exp(FADING * time)
 
     def _span(self, last: int, step: int) -> float:
         """Time between the starts of two steps."""

@@ -184,6 +184,12 @@ def test_names_stay_in_their_folder(name: str) -> None:
         file_name(name)
 
 
+@pytest.mark.parametrize("name", ["CON", "nul", "aux.safetensors", "Com1.v2", "mine.", "mine "])
+def test_names_that_windows_does_not_take_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="device on Windows|cannot be the name"):
+        file_name(name)
+
+
 def test_names_end_as_they_should() -> None:
     assert file_name("mine") == file_name("mine.safetensors") == "mine.safetensors"
     assert file_name("v1.5 wan") == "v1.5 wan.safetensors"

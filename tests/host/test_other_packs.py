@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
 import comfy.sample
@@ -14,7 +13,6 @@ from comfy.ldm.wan.model_multitalk import InfiniteTalkOuterSampleWrapper
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from comfy_api.torch_helpers import set_torch_compile_wrapper
-from comfy_extras.nodes_easycache import EasyCacheNode, LazyCacheNode
 from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.jano.levels.map import Level
 from comfyui_jano.tests.host.passes import assert_exact, same_input
@@ -110,39 +108,7 @@ def test_a_partial_step_with_a_lora_is_exact(flux: ModelPatcher) -> None:
     assert_exact(same_input(with_lora(flux)))
 
 
-# --- other caches
-
-
-@pytest.mark.parametrize("jano_first", [True, False])
-def test_easycache_makes_jano_stand_aside(flux: ModelPatcher, jano_first: bool, caplog) -> None:
-    def easycache(model: ModelPatcher) -> ModelPatcher:
-        return EasyCacheNode.execute(model, 1.0, 0.15, 0.95, False).args[0]
-
-    alone = easycache(flux)
-    both = easycache(with_scheduler(flux, "custom")) if jano_first else with_scheduler(alone, "custom")
-    caplog.set_level(logging.WARNING)
-    picture = sample(both)
-    assert torch.equal(picture, sample(alone))
-    assert not torch.equal(picture, sample(flux))  # EasyCache did skip steps
-    reason = "EasyCache is on the same model (remove one of the two)"
-    assert report_of(both, picture).fallbacks == [reason]
-    assert caplog.text.count(reason) == 1
-
-
-@pytest.mark.parametrize("jano_first", [True, False])
-def test_lazycache_and_jano_share_a_model(flux: ModelPatcher, jano_first: bool) -> None:
-    def lazycache(model: ModelPatcher) -> ModelPatcher:
-        return LazyCacheNode.execute(model, 1.0, 0.15, 0.95, False).args[0]
-
-    def both(quality: str, custom: dict) -> ModelPatcher:
-        if jano_first:
-            return lazycache(with_scheduler(flux, quality, custom))
-        return with_scheduler(lazycache(flux), quality, custom)
-
-    expected = sample(lazycache(flux))
-    assert not torch.equal(expected, sample(flux))  # LazyCache did skip steps
-    assert torch.equal(sample(both("custom", EVERY_STEP)), expected)
-    assert sample(both("balanced", {})).isfinite().all()
+# --- what runs inside the blocks, or in their place
 
 
 @pytest.mark.parametrize("patch", ["attn1_patch", "attn1_output_patch", "post_input"])

@@ -9,12 +9,13 @@ import comfy.samplers
 import pytest
 import torch
 from comfy.model_patcher import ModelPatcher
+from comfyui_jano.jano.adapters.samplers import adds_noise
 from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.jano.run import WENT_BACK
 from comfyui_jano.jano.show.report import RunReport
-from comfyui_jano.jano.whole.engine import NOTHING_SAVED
+from comfyui_jano.jano.whole.engine import LITTLE_SAVED_OF_NOISE, NOTHING_SAVED, NOTHING_SAVED_OF_NOISE
 from comfyui_jano.tests.host.test_trained_flux import distance, said
-from comfyui_jano.tests.host.tiny import empty_latent, sample, with_scheduler
+from comfyui_jano.tests.host.tiny import conditioning, empty_latent, sample, with_scheduler
 from torch import Tensor
 
 STEPS, SIZE = 12, (16, 16)  # the smallest pictures that the model was trained on
@@ -38,18 +39,111 @@ def test_every_sampler_gives_a_picture(trained: ModelPatcher, name: str, quality
     assert report.verdict == "accelerated" or report.fallbacks
 
 
+# --- a sampler that looks ahead and comes back
+
+
+def ahead(model: ModelPatcher, steps: int = 20, **run: object) -> Tensor:
+    return sample(model, steps, sampler="heunpp2", **settings(), **run)
+
+
+@pytest.mark.parametrize("end", [{}, STOPPED], ids=["to the picture", "noise left in"])
+def test_where_no_error_is_tolerated_looking_ahead_is_as_without_the_node(trained: ModelPatcher, end: dict) -> None:
+    model = with_scheduler(trained, "custom", {"tolerance": 1e-9})
+    picture = ahead(model, STEPS, **end)
+    assert torch.equal(picture, ahead(trained, STEPS, **end))
+    assert report_of(model, picture).fallbacks == [NOTHING_SAVED]
+
+
 @pytest.mark.parametrize("quality", ["fidelity", "balanced", "fast", "draft"])
-def test_a_sampler_that_looks_ahead_and_comes_back_is_as_without_the_node(
-    trained: ModelPatcher, quality: str, caplog
-) -> None:
-    model = with_scheduler(trained, quality)
-    picture = sample(model, STEPS, sampler="heunpp2", **settings())
+def test_what_lies_ahead_is_forecast_and_belongs_to_its_step(trained: ModelPatcher, quality: str) -> None:
+    """Three evaluations a step; as many steps as spend as much stay far behind."""
+    full, model = ahead(trained), with_scheduler(trained, quality)
+    picture = ahead(model)
     report = report_of(model, picture)
-    assert torch.equal(picture, sample(trained, STEPS, sampler="heunpp2", **settings()))
-    assert (report.verdict, report.fallbacks) == ("native", [WENT_BACK])
-    assert caplog.text.count(WENT_BACK) == 1
-    steps = [record.step for record in report.steps]
-    assert steps == sorted(set(steps))
+    assert (report.verdict, report.fallbacks) == ("accelerated", [])
+    assert [record.step for record in report.steps] == list(range(20))
+    assert [record.evaluations for record in report.steps] == [3] * 18 + [2, 1]
+    shares = {round(record.computed_share, 3) for record in report.steps}
+    assert 0.333 in shares
+    assert all(str(record.step_class) != "skipped" for record in report.steps[:4])
+    share = report.computed_token_fraction
+    assert share < 0.6
+    if quality in ("fidelity", "balanced"):
+        assert distance(picture, full) < 0.5 * distance(ahead(trained, round(20 * share) + 1), full)
+
+
+def test_a_target_is_met_looks_and_all(trained: ModelPatcher) -> None:
+    model = with_scheduler(trained, "custom", {"target_speedup": 2.0})
+    assert report_of(model, ahead(model)).computed_token_fraction == pytest.approx(0.5, abs=0.03)
+
+
+# --- samplers that add noise of their own
+
+
+@pytest.mark.parametrize("name", comfy.samplers.SAMPLER_NAMES)
+def test_of_every_sampler_it_is_known_whether_it_adds_noise(flux: ModelPatcher, name: str) -> None:
+    """Another seed then makes another picture of the same noise."""
+    latent = torch.zeros(1, 16, 8, 8)
+    start = comfy.sample.prepare_noise(latent, 1)
+    sampler = comfy.samplers.sampler_object(name)
+    with torch.inference_mode():
+        one, other = (
+            comfy.sample.sample_custom(
+                flux, start, 1.0, sampler, SHORT, conditioning(), conditioning(), latent, disable_pbar=True, seed=seed
+            )
+            for seed in (1, 2)
+        )
+    assert adds_noise(sampler) == (not torch.equal(one, other))
+
+
+SHORT = torch.linspace(0.9, 0.0, 5)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "adds"),
+    [
+        ("euler_ancestral", {"eta": 0.0}, False),
+        ("dpmpp_2m_sde", {"s_noise": 0.0}, False),
+        ("heun", {"s_churn": 1.0}, True),
+    ],
+)
+def test_a_sampler_may_be_told_how_much(name: str, options: dict, adds: bool) -> None:
+    assert adds_noise(comfy.samplers.ksampler(name, options)) == adds
+
+
+def test_a_sampler_that_is_no_function_adds_none() -> None:
+    assert not adds_noise(object())
+
+
+def said_of(
+    trained: ModelPatcher, sampler: str, quality: str, custom: dict | None = None, steps: int = 28
+) -> RunReport:
+    model = with_scheduler(trained, quality, custom)
+    return report_of(model, sample(model, 28, sampler=sampler, **settings()))
+
+
+def test_a_run_that_noise_leaves_nothing_of_says_what_to_try(trained: ModelPatcher, caplog) -> None:
+    report = said_of(trained, "lcm", "balanced")
+    assert (report.verdict, report.fallbacks) == ("native", [NOTHING_SAVED_OF_NOISE])
+    assert "try euler or uni_pc" in report.summary()
+    assert caplog.text.count(NOTHING_SAVED_OF_NOISE) == 1
+
+
+def test_a_run_that_noise_leaves_little_of_says_so_too(trained: ModelPatcher) -> None:
+    report = said_of(trained, "dpmpp_2m_sde", "balanced")
+    assert 0.75 <= report.computed_token_fraction < 1.0
+    assert (report.verdict, report.fallbacks, report.notes) == ("accelerated", [], [LITTLE_SAVED_OF_NOISE])
+    assert "try euler or uni_pc" in report.summary()
+
+
+@pytest.mark.parametrize(
+    ("sampler", "quality", "custom"),
+    [("euler", "balanced", {}), ("dpmpp_2m_sde", "draft", {}), ("dpmpp_2m_sde", "custom", {"target_speedup": 1.2})],
+    ids=["without noise", "much was left out", "as much as was asked for"],
+)
+def test_otherwise_there_is_nothing_to_say(trained: ModelPatcher, sampler: str, quality: str, custom: dict) -> None:
+    report = said_of(trained, sampler, quality, custom)
+    assert (report.verdict, report.fallbacks, report.notes) == ("accelerated", [], [])
 
 
 # --- sigmas and samplers of custom nodes
@@ -88,7 +182,7 @@ def test_sigmas_that_repeat(trained: ModelPatcher, quality: str, sampler: str, s
     picture, report = custom_sample(model, levels, comfy.samplers.sampler_object(sampler))
     assert full.isfinite().all()
     assert picture.isfinite().all()
-    assert report.verdict == "accelerated" or report.fallbacks == [NOTHING_SAVED]
+    assert report.verdict == "accelerated" or report.fallbacks in ([NOTHING_SAVED], [NOTHING_SAVED_OF_NOISE])
     if sampler != "lcm":  # whose own noise makes another picture of every difference
         assert distance(picture, full) < 0.1 * full.std()
 

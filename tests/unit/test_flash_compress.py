@@ -200,6 +200,17 @@ def test_a_vae_with_more_or_less_than_the_layout_is_refused(layout: str, lost: s
 
 
 @pytest.mark.parametrize(
+    ("layout", "name"),
+    [("wan", "conv2.weight"), ("wan", "decoder.head.2.weight"), ("ltx", "decoder.conv_in.conv.weight")],
+)
+def test_a_vae_with_a_single_number_in_place_of_a_weight_is_told_so(layout: str, name: str) -> None:
+    with pytest.raises(
+        ValueError, match=rf"resembles that of .*, but {name} has the shape \(\), which tells no number"
+    ):
+        teacher_from(small_state(layout) | {name: torch.zeros(())})
+
+
+@pytest.mark.parametrize(
     ("config", "words"),
     [
         ({"causal_decoder": True}, "is causal or takes a noise level"),

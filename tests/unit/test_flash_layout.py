@@ -143,6 +143,30 @@ def test_weights_too_many_are_named() -> None:
     )
 
 
+WIDTH_TELLING = (
+    "conv2.weight",
+    "decoder.conv1.weight",
+    "decoder.upsamples.4.residual.3.gamma",
+    "decoder.head.2.weight",
+)
+WIDTH_TELLING_LTX = ("decoder.conv_in.conv.weight", "decoder.up_blocks.3.conv_in.conv1.conv.weight")
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (0, 3, 3)])
+@pytest.mark.parametrize("name", WIDTH_TELLING + WIDTH_TELLING_LTX)
+def test_weights_that_tell_no_width_are_named_with_their_shape(name: str, shape: tuple[int, ...]) -> None:
+    weights = narrow() if name in WIDTH_TELLING else filled(shapes_in(LTXStudent(NARROW_LTX)))
+    assert f"{name} has the shape {shape}, which tells no number of channels" in sentence(
+        weights | {name: torch.zeros(shape)}
+    )
+
+
+@pytest.mark.parametrize("name", ["decoder.head.0.gamma", "decoder.up_blocks.0.res_blocks.0.conv1.conv.weight"])
+def test_other_files_with_single_numbers_in_place_of_weights_get_a_sentence(name: str) -> None:
+    others = empty(shapes_of("teacher_wan")) | empty({"decoder.conv_in.conv.weight": [512, 128, 3, 3, 3]})
+    assert sentence(others | empty({name: []}))
+
+
 @pytest.mark.parametrize("shape", [(8,), (), (8, 8, 3, 3, 3)])
 def test_other_shapes_are_named(shape: tuple[int, ...]) -> None:
     name = "decoder.upsamples.9.residual.2.weight"
@@ -211,11 +235,23 @@ def test_files_cut_short_are_named(tmp_path: Path, kind: str, share: float) -> N
         read_weights(path)
 
 
-@pytest.mark.parametrize("content", [b"", b"<!DOCTYPE html><html>", b"version https://git-lfs.github.com/spec/v1\n"])
+@pytest.mark.parametrize("content", [b"\0", b"<!DOCTYPE html><html>", b"version https://git-lfs.github.com/spec/v1\n"])
 def test_what_is_no_file_of_weights_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "some.pth").write_bytes(content)
     with pytest.raises(ValueError, match="^some.pth is no file of weights: it begins with"):
         read_weights(tmp_path / "some.pth")
+
+
+def test_an_empty_file_is_called_empty(tmp_path: Path) -> None:
+    (tmp_path / "some.pth").touch()
+    with pytest.raises(ValueError, match="^some.pth is empty: .* download it again"):
+        read_weights(tmp_path / "some.pth")
+
+
+def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "gone.pth"):
+        with pytest.raises(ValueError, match=f"^{path} cannot be read"):
+            read_weights(path)
 
 
 def test_a_file_is_written_once(tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ import dataclasses
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,7 @@ from comfyui_jano.flash_vaed.layout import student_of
 from comfyui_jano.flash_vaed.lessons import Size
 from comfyui_jano.flash_vaed.ltx import LTXStudent, LTXWidths
 from comfyui_jano.flash_vaed.make import Order, digest, make_student, split
+from comfyui_jano.flash_vaed.streaming import StreamedDecoder
 from comfyui_jano.flash_vaed.teachers import teacher_from
 from comfyui_jano.flash_vaed.wan import WanStudent, WanWidths
 from comfyui_jano.flash_vaed.wan_teacher import blocks_in_full
@@ -86,6 +89,24 @@ def test_nothing_is_overwritten(made: tuple[Path, dict]) -> None:
     assert made[0].read_bytes() == before
 
 
+OTHER_PLANS = (
+    ({"rate": 1e-5}, "learning rate (0.0005, now 1e-05)"),
+    ({"seed": 7}, "seed (0, now 7)"),
+    ({"steps": (1, 1, 2)}, "number of steps (1 + 1 + 1, now 1 + 1 + 2)"),
+    (
+        {"size": Size(3, 1), "batch": 1},
+        "batch (2, now 1) and another side of windows (2, now 3) and another length of windows (2, now 1)",
+    ),
+)
+
+
+def double_headed(layout: str) -> StreamedDecoder:
+    teacher = small_teacher(layout)
+    for value in list(teacher.parameters())[-1:]:
+        value.mul_(2)
+    return teacher
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_stopped_run_goes_on_with_its_channels_and_settings(layout: str, tmp_path: Path) -> None:
     order = Order(tmp_path / "small.safetensors", RECIPE, PLAN)
@@ -96,9 +117,17 @@ def test_a_stopped_run_goes_on_with_its_channels_and_settings(layout: str, tmp_p
 
     with pytest.raises(InterruptedError):
         make_student(small_teacher(layout), small_clips(3), order, CPU, tell=stopping)
-    with pytest.raises(ValueError, match="another plan"):
-        make(order.path, layout, rate=1e-5)
-    with pytest.raises(ValueError, match="had another clip"):  # some may be held out now that were learnt from
+    for changes, words in OTHER_PLANS:
+        with pytest.raises(ValueError, match=f"a run with another {re.escape(words)}: go on"):
+            make(order.path, layout, **changes)
+    other = dataclasses.replace(order, recipe=dataclasses.replace(RECIPE, seed=1, ratio=(0.5, 0.25)))
+    with pytest.raises(ValueError, match=r"kept \(0.5 \+ 0.5, now 0.5 \+ 0.25\) and another seed \(0, now 1\): go on"):
+        make_student(small_teacher(layout), small_clips(3), other, CPU)
+    with pytest.raises(ValueError, match="another VAE: go on"):
+        make_student(double_headed(layout), small_clips(3), order, CPU)
+    with pytest.raises(
+        ValueError, match="another set of clips: go on"
+    ):  # some may be held out now that were learnt from
         make_student(small_teacher(layout), small_clips(4), order, CPU)
     told = []
     make_student(small_teacher(layout), small_clips(3), order, CPU, tell=lambda *progress: told.append(progress[:3]))
@@ -249,7 +278,12 @@ def test_pictures_without_comfyui_are_refused_in_words(
         ("--lpips", "nowhere.safetensors", "there is no file"),
         ("--device", "gpu", "--device: "),
         ("--out", "vae.safetensors/out.safetensors", "cannot be written"),
-        ("--clips", "text.png", "cannot identify image file"),
+        ("--out", "NUL.safetensors", "'NUL' is the name of a device on Windows"),
+        ("--clips", "text.png", "text.png is neither a latent nor a picture"),
+        ("--clips", "picture.latent", "(2, 16, 4, 4), and whether that is a clip or a batch of pictures is not known"),
+        ("--clips", "two.latent", "two.latent holds 2 tensors, not one latent"),
+        ("--clips", "empty.latent", "empty.latent is empty"),
+        ("--clips", "small.png", "The VAE cannot encode"),
     ],
 )
 def test_the_command_line_says_in_a_line_what_does_not_fit(option: str, value: str, words: str, tmp_path: Path) -> None:
@@ -257,6 +291,10 @@ def test_the_command_line_says_in_a_line_what_does_not_fit(option: str, value: s
     save_file(small_state(), str(tmp_path / "vae.safetensors"))
     save_file({"latent_tensor": torch.zeros(1, 4, 2, 4, 4)}, str(tmp_path / "a.latent"))
     (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "empty.latent").touch()
+    Image.new("RGB", (3, 2)).save(tmp_path / "small.png")
+    save_file({"latent_tensor": torch.zeros(2, 16, 4, 4)}, str(tmp_path / "picture.latent"))
+    save_file({"a": torch.zeros(1, 4, 2, 4, 4), "b": torch.zeros(1)}, str(tmp_path / "two.latent"))
     vae = str(DEMO_MODELS / "jano_tiny_wan_vae.safetensors") if option == "--clips" else "vae.safetensors"
     given = {"--vae": vae, "--clips": "a.latent", "--out": "out.safetensors"} | {option: value}
     paths = [part for name, file in given.items() for part in (name, file if file == "gpu" else str(tmp_path / file))]
@@ -273,3 +311,49 @@ def test_a_folder_that_takes_no_file_is_told_before_anything_is_trained(tmp_path
     for path in (tmp_path / "file" / "a.safetensors", tmp_path / f"{'x' * 300}.safetensors"):
         with pytest.raises(ValueError, match="cannot be written"):
             make(path)
+
+
+def without_encoder(path: Path) -> Path:
+    """The demo's VAE without the half that encodes."""
+    weights = load_file(DEMO_MODELS / "jano_tiny_wan_vae.safetensors")
+    save_file({name: value for name, value in weights.items() if not name.startswith("encoder.")}, str(path))
+    return path
+
+
+def unreadable(path: Path) -> Path:
+    """A VAE that the host does not know, whatever its encoder."""
+    save_file(small_state("ltx") | {"encoder.conv_in.conv.weight": torch.zeros(1)}, str(path))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("vae", "words"),
+    [(without_encoder, "has no encoder, so it cannot encode pictures"), (unreadable, "ComfyUI cannot load")],
+)
+def test_pictures_for_a_vae_that_cannot_encode_get_a_sentence(
+    vae: Callable[[Path], Path], words: str, tmp_path: Path
+) -> None:
+    path = vae(tmp_path / "vae.safetensors")
+    Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
+    environ = os.environ | {"COMFYUI_PATH": str(chosen_host().folder)}
+    paths = ["--vae", str(path), "--clips", str(tmp_path / "a.png"), "--out", str(tmp_path / "out.safetensors")]
+    command = [sys.executable, "-m", "flash_vaed", "--device", "cpu", *paths]
+    ended = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert words in ended.stderr.splitlines()[-1]
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("content", ["[]", "nothing", '{"step": "3"}'])
+def test_a_checkpoint_that_is_none_is_told(content: str, tmp_path: Path) -> None:
+    save_file({"a": torch.zeros(1)}, str(tmp_path / "small.training"), {"training": content})
+    with pytest.raises(ValueError, match="small.training is no checkpoint of a training"):
+        make(tmp_path / "small.safetensors")
+
+
+def test_a_report_says_when_nothing_was_learnt_of_motion(tmp_path: Path) -> None:
+    clips = [*small_clips(3), small_clips(1)[0][:, :1]]
+    order = Order(tmp_path / "small.safetensors", RECIPE, PLAN)
+    make_student(small_teacher(), clips, order, CPU)
+    told = (tmp_path / "small_report.md").read_text()
+    assert "| Windows | 1 x 2 x 2 latents (time, height, width); a clip or more is a single picture" in told

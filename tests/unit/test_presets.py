@@ -4,6 +4,7 @@ import re
 
 import pytest
 from comfyui_jano.jano.config import SchedulerConfig
+from comfyui_jano.jano.forecast.repair import RESPONSE
 from comfyui_jano.jano.presets import QUALITIES, schedule_complaint, schedule_of
 
 NAMED = [quality for quality in QUALITIES if quality != "custom"]
@@ -43,3 +44,9 @@ def test_the_tolerances_are_those_that_were_measured() -> None:
     """The README's table of the presets holds for these and no others."""
     measured = {"fidelity": 0.02, "balanced": 0.06, "fast": 0.2, "draft": 0.8}
     assert {name: schedule_of(name, {}).tolerance for name in NAMED} == measured
+
+
+def test_forecasts_and_their_repair_are_those_that_were_measured() -> None:
+    """So do all tables of the bench."""
+    chosen = SchedulerConfig()
+    assert (chosen.cooldown, chosen.settling, chosen.forecast, RESPONSE) == (0.03, 1.0, "linear", 0.6)

@@ -1,4 +1,4 @@
-"""Runs whose predictions the host takes apart below us, interrupted, broken, repeated, copied and bypassed."""
+"""Under a mask, or with predictions taken apart below us: runs interrupted, broken, repeated, copied, bypassed."""
 
 from __future__ import annotations
 
@@ -55,7 +55,18 @@ def over_devices() -> Case:
     return Case(split(tiny.flux), copies=("the clone", "outer"))
 
 
-CASES = {"context windows": in_windows, "audio with video": audio_with_video, "two devices": over_devices}
+def under_a_mask() -> Case:
+    latent, mask = torch.randn(1, 16, 8, 8, generator=torch.Generator().manual_seed(4)), torch.zeros(1, 1, 64, 64)
+    mask[..., 16:48, 16:48] = 1.0
+    return Case(tiny.flux(), {"latent": latent, "noise_mask": mask})
+
+
+CASES = {
+    "noise mask": under_a_mask,
+    "context windows": in_windows,
+    "audio with video": audio_with_video,
+    "two devices": over_devices,
+}
 
 
 @pytest.fixture(params=CASES)
@@ -75,15 +86,15 @@ class Broken:
     """Another pack's APPLY_MODEL wrapper: fails at one call. Weak references to the runs that it saw, and to what the
     transformer said."""
 
-    def __init__(self, call: int | None = None) -> None:
-        self.left, self.seen = call, []
+    def __init__(self, call: int | None = None, error: type[Exception] = ValueError) -> None:
+        self.left, self.error, self.seen = call, error, []
 
     def __call__(self, executor: Callable, x: Tensor, *args: object, **kwargs: object) -> Tensor:
         active = args[4]["jano"]
         if self.left is not None:
             self.left -= 1
             if self.left < 0:
-                raise RuntimeError("out of memory")
+                raise self.error("broken")
         output = executor(x, *args, **kwargs)
         self.seen += map(weakref.ref, (active.run, active.run.engine, output))
         return output
@@ -93,8 +104,10 @@ class Broken:
         return [type(ref()) for ref in self.seen if ref() is not None]
 
 
-def watched(model: ModelPatcher, call: int | None = None) -> tuple[ModelPatcher, Broken]:
-    clone, broken = model.clone(), Broken(call)
+def watched(
+    model: ModelPatcher, call: int | None = None, error: type[Exception] = ValueError
+) -> tuple[ModelPatcher, Broken]:
+    clone, broken = model.clone(), Broken(call, error)
     clone.add_wrapper_with_key(WrappersMP.APPLY_MODEL, "watch", broken)
     return clone, broken
 
@@ -119,13 +132,17 @@ def test_everything_tolerated_leaves_steps_out(case: Case) -> None:
     assert [record.computed_tokens > 0 for record in report.steps].count(False) == STEPS - 6
 
 
-@pytest.mark.parametrize("end", ["complete", "interrupted", "broken"])
+ERRORS = {"broken": ValueError, "out of memory": comfy.model_management.OOM_EXCEPTION}
+ENDS = ("complete", "interrupted", *ERRORS)
+
+
+@pytest.mark.parametrize("end", ENDS)
 def test_however_a_run_ends_nothing_of_it_stays(case: Case, end: str) -> None:
-    model, broken = watched(case.accelerated(), 5 if end == "broken" else None)
+    model, broken = watched(case.accelerated(), 5 if end in ERRORS else None, ERRORS.get(end))
     if end == "interrupted":
         interrupted(case, model)
-    elif end == "broken":
-        with pytest.raises(RuntimeError, match="out of memory"):
+    elif end in ERRORS:
+        with pytest.raises(ERRORS[end], match="broken"):
             case.sampled(model)
     else:
         case.sampled(model)
@@ -134,15 +151,15 @@ def test_however_a_run_ends_nothing_of_it_stays(case: Case, end: str) -> None:
     assert isinstance(model.model_options["transformer_options"]["jano"], JanoSettings)
 
 
-@pytest.mark.parametrize("end", ["complete", "interrupted", "broken"])
+@pytest.mark.parametrize("end", ENDS)
 def test_the_next_prompt_is_as_if_it_were_the_first(case: Case, end: str) -> None:
     model = case.accelerated()
     expected = case.sampled(model)
     if end == "interrupted":
         interrupted(case, model)
-    elif end == "broken":
-        with pytest.raises(RuntimeError, match="out of memory"):
-            case.sampled(watched(model, 5)[0])
+    elif end in ERRORS:
+        with pytest.raises(ERRORS[end], match="broken"):
+            case.sampled(watched(model, 5, ERRORS[end])[0])
     else:
         case.sampled(model, seed=8)
     assert same(case.sampled(model), expected)

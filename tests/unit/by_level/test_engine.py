@@ -7,11 +7,13 @@ import pytest
 import torch
 from comfyui_jano.jano.by_level.engine import Call
 from comfyui_jano.jano.clock import log_odds
+from comfyui_jano.jano.forecast.repair import Repair
 from comfyui_jano.jano.levels.drawing import TOO_FEW
 from comfyui_jano.jano.levels.grid import TokenGrid
 from comfyui_jano.jano.levels.map import Level
 from comfyui_jano.jano.refusal import Unaccelerated
 from comfyui_jano.jano.run import Run
+from comfyui_jano.jano.sampler import SamplerTraits
 from comfyui_jano.tests.unit.toy import SHAPE, level_map, make
 from torch import Tensor
 
@@ -198,7 +200,7 @@ def test_dropping_lets_go_of_every_tensor_but_the_maps_copy() -> None:
 
 def test_what_is_repaired_of_a_frozen_cell_is_handed_back_to_the_model_alone() -> None:
     """The sampler's x and predictions lack the shift; predictions stay as the model gave them."""
-    run = make(chosen=level_map(), corrects=True)
+    run = make(chosen=level_map(), sampler=SamplerTraits(Repair.FULL))
     for step in range(4):
         evaluate(run, step)
     run.begin(run.clock.sigmas[4])

@@ -10,12 +10,13 @@ import torch
 from comfyui_jano.jano.account import Account
 from comfyui_jano.jano.clock import Clock, log_odds
 from comfyui_jano.jano.config import AnalyzerConfig, SchedulerConfig
-from comfyui_jano.jano.forecast.repair import followed
+from comfyui_jano.jano.forecast.repair import Repair, followed
 from comfyui_jano.jano.levels.grid import TokenGrid
 from comfyui_jano.jano.levels.map import LevelMap
 from comfyui_jano.jano.run import WENT_BACK, Run
+from comfyui_jano.jano.sampler import SamplerTraits
 from comfyui_jano.jano.show.report import RunReport
-from comfyui_jano.jano.whole.engine import WholeSteps, control_of
+from comfyui_jano.jano.whole.engine import WholeSteps, caution_of, control_of
 from comfyui_jano.tests.unit.toy import GRID, HOLD, OWN_MAP, SHAPE, make
 from torch import Tensor
 
@@ -106,7 +107,7 @@ def test_giving_up_keeps_what_was_repaired() -> None:
         SHAPE,
         torch.linspace(1, 0, 21).tolist(),
         RunReport("toy", 20),
-        corrects=True,
+        sampler=SamplerTraits(Repair.FULL),
     )
     for step in range(10):
         evaluate_whole(run, step)
@@ -195,10 +196,10 @@ def picture(left: float, right: float) -> Tensor:
     return torch.tensor([[[[left, right]]]], dtype=torch.float32)
 
 
-def feedback(corrects: bool = True, **config: object) -> WholeSteps:
+def feedback(repair: Repair = Repair.FULL, **config: object) -> WholeSteps:
     chosen = SchedulerConfig(**{"tolerance": 0.1, "forecast": "hold", **config})
     report = RunReport("toy", STEPS)
-    return WholeSteps(chosen, CLOCK, GRID, Account(report, GRID), corrects)
+    return WholeSteps(chosen, CLOCK, GRID, Account(report, GRID), SamplerTraits(repair))
 
 
 def settle(learner: WholeSteps, step: int, value: Tensor, skipped: bool = False, changed: bool = False) -> Tensor:
@@ -246,6 +247,17 @@ def test_the_prediction_follows_the_repair_that_the_model_did_not_see() -> None:
     assert expected[0, 0, 0, 1] > 3.0
 
 
+def test_what_a_multistep_sampler_is_given_does_not_jump() -> None:
+    """It goes on from what it was given before: the shift that is taken away is what the prediction follows by."""
+    learner = feedback(Repair.STEADY)
+    for step in range(5):
+        settle(learner, step, picture(1, 1))
+    settle(learner, 5, picture(1, 1), skipped=True)
+    given = settle(learner, 6, picture(1, 3))
+    assert shift_of(learner)[0, 0, 0, 1] > 0.05
+    assert torch.allclose(given, picture(1, 3))
+
+
 def test_a_second_evaluation_saw_the_repaired_x() -> None:
     learner = controlled_until(4)
     settle(learner, 5, picture(1, 1), skipped=True)
@@ -255,7 +267,7 @@ def test_a_second_evaluation_saw_the_repaired_x() -> None:
 
 
 def test_without_repair_the_sampler_gets_the_forecasts_as_they_are() -> None:
-    learner = feedback(corrects=False)
+    learner = feedback(Repair.NONE)
     for step in range(8):
         value, skipped = picture(step, step), step in (5, 6)
         assert settle(learner, step, value, skipped) is value
@@ -272,11 +284,63 @@ def test_large_errors_make_the_next_step_due_and_small_ones_do_not() -> None:
 
 def test_less_is_tolerated_where_nothing_can_be_repaired() -> None:
     """Errors between the tolerance and a third of it."""
-    for corrects, due in ((True, False), (False, True)):
-        learner = feedback(corrects, tolerance=0.05)
+    for repair, due in ((Repair.FULL, False), (Repair.NEEDLESS, False), (Repair.NONE, True)):
+        learner = feedback(repair, tolerance=0.05)
         for step in range(4):
             settle(learner, step, picture(1 + step, 1))
         assert learner._control.due(4) is due
+
+
+def test_where_the_sampler_adds_noise_the_repair_is_no_reason_to_tolerate_more() -> None:
+    traits = [SamplerTraits(Repair.FULL), SamplerTraits(Repair.FULL, adds_noise=True), SamplerTraits()]
+    plain, noisy, unrepaired = (caution_of(each, is_masked=False) for each in traits)
+    assert plain < noisy == unrepaired
+
+
+# --- samplers that look ahead
+
+
+def looking(tolerance: float, **config: object) -> str:
+    """Every step evaluates itself and the start of the next one, as long as there is one: letters as above."""
+    run = make(steps=20, tolerance=tolerance, sampler=SamplerTraits(looks_ahead=True), **config)
+    return "".join(evaluate_whole(run, at) for step in range(19) for at in (step, step + 1))
+
+
+def test_looks_ahead_are_forecast_where_errors_are_tolerated_and_taught_nothing() -> None:
+    letters = looking(100.0)
+    assert letters[1:8:2] == "FFFF"  # in the first steps
+    assert letters[9:-4:2] == "-" * len(letters[9:-4:2])
+    assert letters[::2] == "FFFF-----F-----F--F"  # steps as without any look
+    assert looking(1e-12) == "F" * 38
+
+
+def test_a_target_counts_steps_and_their_looks_go_with_them() -> None:
+    letters = looking(0.0, target_speedup=2.0)
+    assert letters[::2] == letters[1::2]
+    assert letters.count("F") == 2 * 9  # of ten steps, the last one of all is not evaluated here
+
+
+def test_a_step_whose_looks_are_forecast_is_a_computed_one() -> None:
+    run = make(steps=20, tolerance=100.0, sampler=SamplerTraits(looks_ahead=True))
+    for step in range(12):
+        for at in (step, step + 1):
+            evaluate_whole(run, at)
+    classes = [str(record.step_class) for record in run.report.steps]
+    assert classes == ["full"] * 4 + ["skipped"] * 5 + ["full"] + ["skipped"] * 2
+    assert [record.computed_share for record in run.report.steps[8:10]] == [0.0, 0.5]
+    assert run.report.fallbacks == []
+
+
+def test_half_is_tolerated_where_a_mask_holds_a_part() -> None:
+    """Errors between the tolerance, half of it and a third."""
+    painted = torch.ones(1, 1, 1, 2, dtype=torch.bool)
+    for mask, tolerance, due in ((None, 0.04, False), (painted, 0.04, True), (painted, 0.08, False)):
+        chosen = SchedulerConfig(tolerance=tolerance, forecast="hold")
+        account = Account(RunReport("toy", STEPS), GRID)
+        learner = WholeSteps(chosen, CLOCK, GRID, account, SamplerTraits(Repair.FULL), painted=mask)
+        for step in range(4):
+            settle(learner, step, picture(1 + step, 1))
+        assert learner._control.due(4) is due, (mask, tolerance)
 
 
 def test_the_second_evaluation_of_a_step_is_not_measured_again() -> None:
