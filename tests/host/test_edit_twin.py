@@ -82,6 +82,16 @@ def test_the_twin_is_the_hosts_class(twins: ModuleType, kind: str, sizes: list) 
 
 
 @torch.inference_mode()
+def test_so_is_the_one_without_references(twins: ModuleType) -> None:
+    import flux_twin
+
+    twin, given = filled(flux_twin.FluxTwin(flux_twin.Shape())), inputs([])
+    table = flux_twin.rope_table(twins.edit_places(twins.KINDS["step"], (4, 6), [], NUM_TEXT))
+    theirs = by_host(host_of("step", twin), "step", given)
+    torch.testing.assert_close(twin(*given[:4], table), theirs, rtol=1e-5, atol=1e-5)
+
+
+@torch.inference_mode()
 @pytest.mark.parametrize("sizes", [SIZES["one"], SIZES["three"]], ids=["one", "three"])
 def test_isolated_references_are_a_mask_in_the_hosts_class(twins: ModuleType, sizes: list) -> None:
     twin, given = filled(twins.EditTwin(twins.KINDS["isolated"])), inputs(sizes)
