@@ -11,7 +11,6 @@ import argparse
 import math
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import cache, partial
 from itertools import product
 
 import comfy.samplers
@@ -43,23 +42,15 @@ def measure(args: argparse.Namespace) -> None:
     for kind in ("flux", "wan"):
         lines = Lines(args.out / f"{kind}_samplers.jsonl", KEY)
         demo = small(kind)
-        draws = cache(partial(adds_noise, demo))
         for sampler, stopped in product(names, (False, True)):
             compare(demo, sampler, stopped, range(prompts), lines)
-            if gains(told(sampler, stopped, list(lines), prompts)) and not draws(sampler):
+            if gains(told(sampler, stopped, list(lines), prompts)):
                 compare(demo, sampler, stopped, range(prompts, 2 * prompts), lines)
         known = [name for name in comfy.samplers.SAMPLER_NAMES if any(line["sampler"] == name for line in lines)]
         rows = [told(sampler, stopped, list(lines), prompts) for sampler in known for stopped in (False, True)]
         about = {**describe(args.device), "model": demo.digest, "prompts": prompts, "steps": STEPS}
         levels = {"levels": levels_of(demo, False), "levels_stopped": levels_of(demo, True)}
         save(args.out / f"{kind}_samplers.json", {**about, "cfg": demo.kind.cfg, **levels, "rows": rows})
-
-
-def adds_noise(demo: Demo, sampler: str) -> bool:
-    """Whether it draws noise of its own. Then the repair, too, makes another picture: none of these is repaired."""
-    how, text = Sampling(FEW_STEPS, sampler, demo.kind.cfg), demo.prompts(1)[0]
-    with torch.inference_mode():
-        return not torch.equal(*(demo.sample(text, 0, how, drawn=drawn) for drawn in (0, 1)))
 
 
 def levels_of(demo: Demo, stopped: bool) -> list[float]:

@@ -12,7 +12,7 @@ REPAIRED = frozenset(
     f"sample_{name}"
     for name in (
         *("euler", "heun", "exp_heun_2_x0", "dpm_2", "dpmpp_2m", "res_multistep", "unipc", "unipc_bh2"),
-        *("heunpp2", "ddpm", "res_multistep_ancestral"),
+        *("heunpp2", "res_multistep_ancestral"),
     )
 )
 # They go on from predictions of earlier steps as they were given them, a jump included.

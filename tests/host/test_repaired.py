@@ -46,7 +46,8 @@ def test_what_is_repaired_gains_on_prompts_that_it_was_not_chosen_on(name: str) 
 
 @pytest.mark.parametrize("name", names())
 def test_what_gains_wherever_it_would_be_repaired_is_repaired(name: str) -> None:
-    """Those that add noise were not measured on other prompts. Elsewhere a step to 0 is too long for a repair."""
+    """Some that add noise gain on the first prompts and were not measured on others. Elsewhere a step to 0 is too long
+    for a repair."""
     chosen, needless = comfy.samplers.sampler_object(name).sampler_function.__name__, set()
     for table in TABLES:
         if chosen in MULTISTEP and table["levels"][-2] > LAST_LEVEL:
