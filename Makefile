@@ -19,8 +19,8 @@ demo:
 	@$(HOST_PYTHON) demo/run.py
 
 test:
-	@$(PROVISION) --needs pytest playwright vermin --browser
-	@$(HOST_PYTHON) -m pytest $(PYTEST_ARGS)
+	@$(PROVISION) --needs pytest xdist playwright vermin --browser
+	@$(HOST_PYTHON) -m pytest --numprocesses 2 --dist loadfile $(PYTEST_ARGS)
 
 # The unit tests and the pack's import on each Python from 3.10 to 3.13 that is found: 3 minutes and 6 GB for each.
 pythons:

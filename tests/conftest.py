@@ -33,7 +33,10 @@ def stage() -> None:
     if importlib.util.find_spec("torch") is None:
         sys.exit(f"jano: {sys.executable} has no torch: run `make test`, which uses the Python that has it.")
     load_comfyui(folder)
-    importlib.import_module("torch").set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
+    beside_another = "PYTEST_XDIST_WORKER" in os.environ
+    importlib.import_module("torch").set_num_threads(
+        int(os.environ.get("OMP_NUM_THREADS", "1" if beside_another else "2"))
+    )
 
 
 def alias_repository() -> None:
