@@ -99,13 +99,17 @@ def last_frame(server: Server, prompt: dict, frames: int) -> Tensor:
     return torch.from_numpy(numpy.array(pixels)).float()
 
 
+LEVEL = 1.01
+"""Of 255: a saved picture cuts off what is left of one, and two processes round in the fifth digit."""
+
+
 def expected(student: WanStudent, z: Tensor) -> Tensor:
     return student.decode(z)[0, :, -1].add(1).div(2).clamp(0, 1).mul(255).movedim(0, -1)
 
 
 def test_a_clip_of_301_frames_is_decoded(decoding_server: Server, student: WanStudent, latent: Tensor) -> None:
     frame = last_frame(decoding_server, load() | decode("long"), 301)
-    assert (frame - expected(student, latent)).abs().max() <= 1
+    assert (frame - expected(student, latent)).abs().max() <= LEVEL
 
 
 def test_a_compressed_ltx_decoder_is_decoded_by_the_stock_node(decoding_server: Server, compressed: Path) -> None:
@@ -115,14 +119,14 @@ def test_a_compressed_ltx_decoder_is_decoded_by_the_stock_node(decoding_server: 
     student.load_state_dict({name: value.float() for name, value in weights.items()}, assign=True)
     z = torch.randn(1, 128, 2, 2, 3, generator=torch.Generator().manual_seed(6))
     with torch.no_grad():
-        assert (last_frame(decoding_server, prompt, 9) - expected(student, z)).abs().max() <= 1
+        assert (last_frame(decoding_server, prompt, 9) - expected(student, z)).abs().max() <= LEVEL
 
 
 def test_tiles_are_decoded_over_the_whole_clip(decoding_server: Server, student: WanStudent, latent: Tensor) -> None:
     """With a tile larger than the picture only cuts in time could change it."""
     sizes = {"tile_size": 64, "overlap": 0, "temporal_size": 8, "temporal_overlap": 4}
     frame = last_frame(decoding_server, load() | decode("long", **sizes), 301)
-    assert (frame - expected(student, latent)).abs().max() <= 1
+    assert (frame - expected(student, latent)).abs().max() <= LEVEL
 
 
 def test_pictures_are_encoded_by_the_base_vae(decoding_server: Server) -> None:
