@@ -9,11 +9,11 @@ from .tables import table
 
 EDITS = """## Edits: references seen through cached keys and values
 
-Share of the FLOPs, PSNR in dB against the same model in full, and in brackets the mean of the worst tenth; over as many
-held-out edits as the row says, 128 pixels, euler. `step`: the tiny edit model laid out as Flux.1 Kontext; `tz`: as
-Flux.2, its references at time zero; `isolated`: the same, references seeing only themselves, which the host does not
-do. "fewer steps" are as many as fit into the FLOPs of "auto", "steps alone" is *balanced* with references computed at every step,
-"once" computes them in the first step and skips none. `python bench/run.py references`
+Share of the FLOPs, PSNR in dB against the same model in full, and in brackets the mean of the worst tenth; over as
+many held-out edits as the row says, 128 pixels, euler. `step`: the tiny edit model laid out as Flux.1 Kontext; `tz`:
+as Flux.2, its references at time zero; `isolated`: the same, references seeing only themselves, which the host does
+not do. "fewer steps" are as many as fit into the FLOPs of "auto", "steps alone" is *balanced* with references
+computed at every step, "once" computes them in the first step and skips none. `python bench/run.py references`
 """
 ARMS = (
     "auto",
