@@ -52,6 +52,9 @@ class Once:
     def stored(self, step: int, drift: float | None) -> None:
         """Never again."""
 
+    def go_back(self) -> None:
+        """It makes no plan."""
+
 
 def age(time: float) -> float:
     """How far references have aged at these log odds of sigma; grows while sampling."""
@@ -82,6 +85,11 @@ class ByDrift:
                 self.rate = MEMORY * self.rate + (1 - MEMORY) * drift / aged
         self._stored.append(step)
         self._next = self._planned()
+
+    def go_back(self) -> None:
+        """The run begins anew; what is known of the drift stays."""
+        self._stored.clear()
+        self._next = 0
 
     def _planned(self) -> int:
         """The next step of the shortest plan that keeps to the tolerance; past the end where none is needed."""

@@ -107,6 +107,7 @@ class References:
     def go_back(self) -> None:
         """The sampler takes up an earlier x: what was kept is no past of what follows."""
         self._forget(list(self._stored))
+        self._control.go_back()
 
     def give_up(self) -> None:
         """Compute the references at every step from now on."""

@@ -21,18 +21,20 @@ three times too flat (tiny edit model, 8 steps)."""
 
 @dataclass(frozen=True)
 class Kept:
-    """Keys and values of one block's references, batch first, and the log odds at which they were computed."""
+    """Keys and values of one block's references, batch first, the log odds at which they were computed, and how many
+    tokens the block attended to then."""
 
     keys: Packed
     values: Packed
     time: float
+    length: int = 0
 
     @property
     def num_bytes(self) -> int:
         return self.keys.num_bytes + self.values.num_bytes
 
     def narrow(self, dim: int, rows: int) -> Kept:
-        return Kept(self.keys.narrow(dim, rows), self.values.narrow(dim, rows), self.time)
+        return Kept(self.keys.narrow(dim, rows), self.values.narrow(dim, rows), self.time, self.length)
 
 
 @dataclass(frozen=True)
@@ -98,9 +100,11 @@ class ReferenceCache:
         """KeyError where nothing is kept."""
         return self._lines[chunk][layer]
 
-    def store(self, chunk: Hashable, layer: Hashable, keys: Tensor, values: Tensor, time: float, dim: int) -> None:
-        """Keep copies of keys and values, whose tokens lie along `dim`."""
-        kept = Kept(packed(keys, self.storage, dim), packed(values, self.storage, dim), time)
+    def store(
+        self, chunk: Hashable, layer: Hashable, keys: Tensor, values: Tensor, time: float, dim: int, length: int = 0
+    ) -> None:
+        """Keep copies of keys and values, whose tokens lie along `dim`, of a block that attended to `length` tokens."""
+        kept = Kept(packed(keys, self.storage, dim), packed(values, self.storage, dim), time, length)
         blocks = self._lines.setdefault(chunk, {})
         before = blocks[layer].last if self._extrapolates and layer in blocks else None
         fits = before is not None and before.keys.shape == kept.keys.shape and before.time > time

@@ -57,13 +57,14 @@ class ReferencePass(Live):
         drifted. Running out of memory ends the keeping, not the run."""
         if self.ran_out:
             return
+        rows = self.references(k.shape[dim])
         try:
-            rows = self.references(k.shape[dim])
             kept = {chunk: pair for chunk, *pair in self._by_chunk(k.narrow(dim, *rows), v.narrow(dim, *rows))}
             for chunk, (keys, values) in kept.items():  # both sides of the guidance may have one key
-                self._keep(chunk, layer, keys, values, dim)
+                self._keep(chunk, layer, keys, values, dim, k.shape[dim])
         except Exception as error:
-            comfy.model_management.raise_non_oom(error)
+            if self.cache.storage != "fp8":  # which some devices do not have at all
+                comfy.model_management.raise_non_oom(error)
             self.ran_out = True
 
     def references(self, length: int) -> tuple[int, int]:
@@ -76,11 +77,11 @@ class ReferencePass(Live):
     def _by_chunk(self, *tensors: Tensor) -> zip:
         return zip(self.call.chunks, *(tensor.chunk(len(self.call.chunks)) for tensor in tensors), strict=True)
 
-    def _keep(self, chunk: Hashable, layer: Hashable, keys: Tensor, values: Tensor, dim: int) -> None:
+    def _keep(self, chunk: Hashable, layer: Hashable, keys: Tensor, values: Tensor, dim: int, length: int) -> None:
         known = self.cache.layers(chunk)
         if layer in known and layer in metered(known):
             self.drifts.append(drift_of(self.cache.line(chunk, layer), keys, values, self.time, dim))
-        self.cache.store(chunk, layer, keys, values, self.time, dim)
+        self.cache.store(chunk, layer, keys, values, self.time, dim, length)
 
     def completed(self, layer: Hashable, k: Tensor, v: Tensor, dim: int) -> tuple[Tensor, Tensor]:
         """k and v of the computed tokens, with those that the references are expected to have now behind them."""
@@ -91,13 +92,14 @@ class ReferencePass(Live):
         values.narrow(dim, 0, length).copy_(v)
         behind = (tensor.narrow(dim, length, self.call.num_tokens) for tensor in (keys, values))
         for chunk, chunk_keys, chunk_values in self._by_chunk(*behind):
-            self._write(chunk, layer, chunk_keys, chunk_values)
+            self._write(chunk, layer, chunk_keys, chunk_values, wide[dim])
         return keys, values
 
-    def _write(self, chunk: Hashable, layer: Hashable, keys: Tensor, values: Tensor) -> None:
-        if layer not in self.cache.layers(chunk) or self.cache.line(chunk, layer).last.keys.shape != keys.shape:
+    def _write(self, chunk: Hashable, layer: Hashable, keys: Tensor, values: Tensor, length: int) -> None:
+        line = self.cache.line(chunk, layer) if layer in self.cache.layers(chunk) else None
+        if line is None or (line.last.keys.shape, line.last.length) != (keys.shape, length):
             raise Unaccelerated("a block's keys and values do not fit those that were kept (it may have been left out)")
-        self.cache.line(chunk, layer).write(self.time, keys, values)
+        line.write(self.time, keys, values)
 
 
 class ReferenceTap(Live):

@@ -160,6 +160,39 @@ def test_a_block_that_is_left_out_only_later_is_noticed(flux: ModelPatcher) -> N
     assert "references are computed at every step" in report.notes[-1]
 
 
+def test_tokens_that_another_pack_adds_are_not_taken_for_references(flux: ModelPatcher) -> None:
+    """Only beside references: the call without them is then a shorter one than what was kept belongs to."""
+
+    def longer(
+        executor: Callable, x: Tensor, timestep: Tensor, context: Tensor, *args: object, **kwargs: object
+    ) -> Tensor:
+        with_references = any(isinstance(arg, list) for arg in (*args, *kwargs.values()))
+        context = torch.cat([context, context[:, :2]], 1) if with_references else context
+        return executor(x, timestep, context, *args, **kwargs)
+
+    model = flux.clone()
+    model.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, "longer", longer)
+    samples, report = once(model)
+    assert torch.equal(samples, native(model))
+    assert "do not fit those that were kept" in report.notes[-1]
+
+
+def test_a_device_without_eight_bits_keeps_them_in_main_memory(
+    flux: ModelPatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed = storage.packed
+
+    def pack(x: Tensor, kind: str, dim: int) -> storage.Packed:
+        if kind == "fp8":
+            raise TypeError("this device has no float8")
+        return packed(x, kind, dim)
+
+    monkeypatch.setattr(kv_cache, "packed", pack)
+    _, report = once(flux, cache="fp8")
+    assert report.references.storage == "cpu"
+    assert report.references.stored == {1}
+
+
 def test_a_lora_that_is_scheduled_makes_them_anew(flux: ModelPatcher) -> None:
     import comfy.hooks
 

@@ -70,3 +70,13 @@ def test_what_was_due_in_a_step_that_was_skipped_is_computed_in_the_next() -> No
 @pytest.mark.parametrize("sigmas", [(1.0, 0.0), (1.0, 1.0, 0.0), (0.5, 0.5, 0.0, 0.0), (0.01, 0.005, 0.0)])
 def test_odd_sigmas_are_planned_too(sigmas: tuple[float, ...]) -> None:
     assert stored(ByDrift(Clock(sigmas)), 0.1)[0] == 0
+
+
+def test_after_a_jump_back_the_plan_begins_anew() -> None:
+    control = ByDrift(clock(8))
+    for step in (0, 3, 6):
+        control.stored(step, None)
+    control.go_back()
+    assert control.due(2)
+    control.stored(2, None)
+    assert control._spent() == 0.0

@@ -23,6 +23,9 @@ class At:
     def stored(self, step: int, drift: float | None) -> None:
         """Measures nothing."""
 
+    def go_back(self) -> None:
+        """Plans nothing."""
+
 
 def references(*refreshed: int) -> tuple[References, RunReport]:
     report = RunReport("toy", 5, references=ReferenceAccount("auto"))
