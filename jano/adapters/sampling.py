@@ -16,6 +16,7 @@ from torch import Tensor
 from ..account import now
 from ..config import SchedulerConfig
 from ..levels.parts import Parts
+from ..presets import quality_of
 from ..refusal import Unaccelerated
 from ..run import Run
 from ..show.report import RunReport
@@ -34,6 +35,7 @@ from .refusals import (
     unsupported_sampling,
     unsupported_sigmas,
 )
+from .sampler_name import shown_name
 from .samplers import traits_of
 from .settings import KEY, JanoSettings, RunHistory, fingerprint, settings_of
 from .shown_on import node_to_show
@@ -118,7 +120,7 @@ def start(
     parts = parts_of(latent_shapes)
     shape = tuple(parts.shapes[parts.shown] if parts.shapes else noise.shape)
     network = model.model.diffusion_model
-    active = ActiveRun(settings, RunReport(type(network).__name__, max(0, len(sigmas) - 1)))
+    active = ActiveRun(settings, _report_for(settings, guider, shape, sampler, len(sigmas) - 1))
     try:
         if refusal := _refused(settings, guider, shape, sampler, sigmas) or engine.refused(model, guider.model_options):
             raise Unaccelerated(refusal)
@@ -148,6 +150,15 @@ def start(
     except Unaccelerated as reason:
         active.report.add_fallback(str(reason))
     return active
+
+
+def _report_for(
+    settings: JanoSettings, guider: object, shape: tuple[int, ...], sampler: object, num_steps: int
+) -> RunReport:
+    """An empty report, which knows what was asked for."""
+    asked = {"quality": quality_of(settings.scheduler), "sampler": shown_name(sampler), "cfg": told_strength(guider)}
+    model = type(guider.model_patcher.model.diffusion_model).__name__
+    return RunReport(model, max(0, num_steps), latent=shape, **asked)
 
 
 def _forecasting(make: partial[Run], too_few: str, report: RunReport) -> Run:
