@@ -83,10 +83,9 @@ def judged(demo: Demo, model: ModelPatcher, how: Sampling, seed: int, text: str,
 
 def known(report: RunReport) -> Row:
     """What the run measured of itself."""
-    errors = [record.picture_error for record in report.steps if record.picture_error]
-    largest = [record.forecast_error for record in report.steps if record.picture_error]
     return {
+        "left": report.left,
+        "picture_error": report.picture_error and round(report.picture_error, 5),
         "share": round(report.computed_token_fraction, 3),
-        "picture_errors": [float(f"{error:.3g}") for error in errors],
-        "forecast_errors": [float(f"{error:.3g}") for error in largest],
+        "largest_forecast_error": report.largest_forecast_error and round(report.largest_forecast_error, 4),
     }

@@ -19,6 +19,7 @@ from ..levels.parts import Parts
 from ..presets import quality_of
 from ..refusal import Unaccelerated
 from ..run import Run
+from ..show.advice import advice_for
 from ..show.report import RunReport
 from .active import ActiveRun, active_of
 from .latents import grid_of, parts_of
@@ -190,6 +191,7 @@ def publish(active: ActiveRun, history: RunHistory | None, samples: Tensor, part
     """After a complete run: keep its report with the model, write the log line, tell the node. It is found by what the
     sampler gave, and by each of its parts, since a graph takes those apart."""
     report = active.report
+    report.advice = advice_for(report)
     if report.verdict != "native":  # reasons for native runs were logged when they came up
         log.info(report.summary())
     tell_end(active.settings.node_id, report)

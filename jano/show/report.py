@@ -80,7 +80,7 @@ class RunReport:
 
     `spread` is the 90th over the 10th percentile of the forecast errors seen over the regions; 0 when not measured.
     `quality`, `sampler`, `cfg` and `latent` (batch, channels, [frames,] rows, columns) are what was asked for; `advice`
-    is what would help, in one sentence.
+    is what would help, in one sentence. `left` is how much of the forecasts' errors the sampler leaves in the picture.
     """
 
     model: str
@@ -100,6 +100,7 @@ class RunReport:
     cfg: float | None = None
     latent: tuple[int, ...] = ()
     advice: str = ""
+    left: float = 1.0
 
     @classmethod
     def of_nothing(cls, reason: str) -> RunReport:
@@ -173,12 +174,12 @@ class RunReport:
 
     @property
     def picture_error(self) -> float | None:
-        """What the forecasts did to the picture, before their repair (risk.py); None where some were not measured, or
-        more was left out than whole steps."""
+        """What the forecasts did to the picture (risk.py); None where some were not measured, or more was left out than
+        whole steps."""
         measured = [record.picture_error for record in self.steps if record.computed_share > 0.0]
         is_all = None not in measured and self.steps_forecast and self.steps[-1].computed_share > 0.0
         froze = self.references is not None and bool(self.references.frozen)
-        return picture_error(measured) if is_all and not froze and not self.steps_in_part else None
+        return picture_error(measured, self.left) if is_all and not froze and not self.steps_in_part else None
 
     @property
     def risk(self) -> Risk | None:

@@ -8,6 +8,7 @@ from comfyui_jano.jano.show.risk import MOST, Risk, picture_error, risk_of
 
 def test_errors_add_up_as_squares() -> None:
     assert picture_error([0.3, 0.4]) == pytest.approx(0.5)
+    assert picture_error([0.3, 0.4], left=0.5) == pytest.approx(0.25)
     assert picture_error([]) == 0.0
 
 
