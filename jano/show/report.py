@@ -80,7 +80,8 @@ class RunReport:
 
     `spread` is the 90th over the 10th percentile of the forecast errors seen over the regions; 0 when not measured.
     `quality`, `sampler`, `cfg` and `latent` (batch, channels, [frames,] rows, columns) are what was asked for; `advice`
-    is what would help, in one sentence. `left` is how much of the forecasts' errors the sampler leaves in the picture.
+    is what would help, in one sentence. `left` is how much of the forecasts' errors the sampler leaves in the picture;
+    `would_freeze` that references were computed at every step because the user chose so.
     """
 
     model: str
@@ -101,6 +102,7 @@ class RunReport:
     latent: tuple[int, ...] = ()
     advice: str = ""
     left: float = 1.0
+    would_freeze: bool = False
 
     @classmethod
     def of_nothing(cls, reason: str) -> RunReport:

@@ -114,6 +114,9 @@ def test_a_run_is_measured_against_one_in_full(open_editor: object, web_server: 
     factor = result["full_seconds"] / result["own_seconds"]
     assert capital(headline.faster(factor, result["full_seconds"] - result["own_seconds"])) == editor.text(".jano-big")
     editor.shot("headline_measured")
+    editor.page.evaluate("app.extensionManager.setting.set('Comfy.ColorPalette', 'light')")
+    editor.page.wait_for_timeout(500)
+    editor.shot("headline_light")
     editor.node("node.widgets[2].value = 21", sampler)  # another number of steps is another run
     again(editor, sampler, 3 + 10 * vue)
     assert "stimated" in editor.text(".jano-more")

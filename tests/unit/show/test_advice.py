@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from comfyui_jano.jano.show.advice import BALANCED, FASTER_THAN_GOOD, LONGER, OTHER_SAMPLER, advice_for
+from comfyui_jano.jano.show.advice import BALANCED, FASTER_THAN_GOOD, LONGER, OTHER_SAMPLER, REFERENCES_ON, advice_for
 from comfyui_jano.jano.show.report import RunReport
 from comfyui_jano.tests.unit.show.test_report import measured, record, report
 
@@ -27,6 +27,7 @@ def run(error: float = 0.1, computed: int = 1, **fields: object) -> RunReport:
         (run(computed=9, left=2.0, sampler="lcm"), OTHER_SAMPLER.format(sampler="lcm")),
         (run(computed=9, left=2.0, notes=["try euler"]), ""),
         (run(computed=0, left=2.0), ""),
+        (run(would_freeze=True), REFERENCES_ON),
         (run(cfg=4.0), LONGER.format(more=14, fewest=8, most=10)),
         (run(cfg=4.0, sampler="heun"), ""),
         (run(computed=20, cfg=4.0), ""),
@@ -39,6 +40,6 @@ def test_advice(made: RunReport, advised: str) -> None:
 
 
 def test_advice_reads_on_in_a_line() -> None:
-    for sentence in (BALANCED, FASTER_THAN_GOOD, OTHER_SAMPLER, LONGER):
+    for sentence in (BALANCED, FASTER_THAN_GOOD, OTHER_SAMPLER, REFERENCES_ON, LONGER):
         assert sentence[0] in "{abcdefghijklmnopqrstuvwxyz"
         assert not sentence.endswith(".")
