@@ -69,7 +69,8 @@ class Run:
         self._gave_up = False
         report.level_map = self.drawing.level_map and self.drawing.level_map.to(torch.device("cpu"))
         report.num_steps, report.num_tokens = self.clock.num_steps, grid.num_tokens
-        report.accelerates, report.left = scheduler is not None, sampler.left
+        report.accelerates = scheduler is not None
+        report.left = sampler.left
 
     def _engine(
         self, scheduler: SchedulerConfig | None, error_rate: float | None, painted: Tensor | None

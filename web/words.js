@@ -4,7 +4,7 @@ const WORDS = {
   en: {
     waiting: "The level map appears here while sampling.",
     step: (step, count) => `step ${step} of ${count}`,
-    computed: (share) => `${share} computed`,
+    computed: (share) => `${share} of the compute`,
     faster: (times) => `${times} faster`,
     stopped: "stopped",
     headline: {
@@ -47,7 +47,7 @@ const WORDS = {
   zh: {
     waiting: "采样时此处显示收敛等级图。",
     step: (step, count) => `第 ${step} 步，共 ${count} 步`,
-    computed: (share) => `已计算 ${share}`,
+    computed: (share) => `计算量 ${share}`,
     faster: (times) => `加速 ${times}`,
     stopped: "已停止",
     headline: {

@@ -159,7 +159,7 @@ def _report_for(
     """An empty report, which knows what was asked for."""
     asked = {"quality": quality_of(settings.scheduler), "sampler": shown_name(sampler), "cfg": told_strength(guider)}
     model = type(guider.model_patcher.model.diffusion_model).__name__
-    return RunReport(model, max(0, num_steps), latent=shape, **asked)
+    return RunReport(model, max(0, num_steps), latent=shape, accelerates=settings.scheduler is not None, **asked)
 
 
 def _forecasting(make: partial[Run], too_few: str, report: RunReport) -> Run:

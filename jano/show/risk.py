@@ -19,10 +19,10 @@ class Risk(str, Enum):
 
 MOST = {Risk.HARD_TO_SEE: 0.05, Risk.DETAILS: 0.35}
 """The largest error of the picture (`picture_error`) that each word is for. Hard to see is meant as 35 dB and an SSIM
-of 0.98 against the run in full, another composition as less than 22 dB. `bench/run.py risk`, 917 runs of the tiny Flux
+of 0.98 against the run in full, another composition as less than 22 dB. `bench/run.py risk`, 986 runs of the tiny Flux
 and Wan (four samplers, two CFG, 20 and 28 steps, four qualities and two targets): of the runs that are called hard to
 see 93 % are, "details may move" is right for 71 %, too much said for 25 and too little for 4 %; "composition may
-change" is right for 81 %, too much for 19. PSNR is about 14 - 20 log10(error)."""
+change" is right for 79 %, too much for 21. PSNR is about 14 - 20 log10(error)."""
 
 
 def picture_error(errors: Iterable[float], left: float = 1.0) -> float:
