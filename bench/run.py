@@ -10,6 +10,7 @@
     python bench/run.py samplers                         # every sampler of the host, on both models
     python bench/run.py short_runs                       # from how many steps on a preset gains, on both models
     python bench/run.py masks                            # painting into a picture
+    python bench/run.py risk --model wan                 # whether a run's own errors tell how close its picture is
     python bench/run.py references                       # edits, on the tiny edit models
     python bench/run.py reference_speed [--device cuda]  # what their steps cost
     python bench/run.py vae_decoders [--device cuda]     # fast decoders at real widths; not by default
@@ -33,7 +34,7 @@ from host.location import HostError  # noqa: E402
 from host.pack import import_pack  # noqa: E402
 
 PARTS = ("speed", "attention", "scores", "quality")
-CLIP_PARTS = ("motion", "content", "samplers", "short_runs", "masks", "references")
+CLIP_PARTS = ("motion", "content", "samplers", "short_runs", "masks", "references", "risk")
 OTHER_PARTS = ("reference_speed", "vae_decoders", "vae_ablation", "ltx_ablation")
 PARTS_HELP = f"{', '.join((*PARTS, *CLIP_PARTS, *OTHER_PARTS))} or report; {', '.join(PARTS)} if none is given"
 

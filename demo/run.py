@@ -35,7 +35,10 @@ TITLES = {"flux": "Flux", "wan": "Wan"}
 # Attention in plain tensors, the stock choice without a GPU, takes two and a half times as long for a clip.
 OPTIONS = ("--use-pytorch-cross-attention",)
 SAVERS = ("SaveImage", "SaveAnimatedWEBP")
-KEPT = ("steps", "tokens", "level_share", "computed_token_fraction", "cache_bytes_peak", "fallbacks", "verdict")
+KEPT = (
+    *("steps", "tokens", "level_share", "computed_token_fraction", "cache_bytes_peak", "fallbacks", "verdict"),
+    *("headline", "seconds_saved", "steps_computed", "steps_forecast", "risk"),
+)
 
 
 def parse_args() -> argparse.Namespace:

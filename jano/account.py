@@ -93,6 +93,11 @@ class Account:
         """Why something is computed natively; each reason once."""
         self._report.add_fallback(reason)
 
+    def missed(self, forecast_error: float | None, picture_error: float | None) -> None:
+        """How far the forecast of the step that is under way was off, as a share of its prediction, and what the
+        forecast steps before it did to the finished picture; None where that was not measured."""
+        self.record.forecast_error, self.record.picture_error = forecast_error, picture_error
+
     def measured(self, spread: float) -> None:
         """The spread of the forecast errors over the regions, as known by now."""
         self._report.spread = spread

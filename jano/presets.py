@@ -19,6 +19,14 @@ def schedule_of(quality: str, custom: dict[str, object]) -> SchedulerConfig:
     return SchedulerConfig(tolerance=_TOLERANCE[quality])
 
 
+def quality_of(scheduler: SchedulerConfig | None) -> str:
+    """The quality that makes this schedule; "custom" for any other, nothing without one."""
+    if scheduler is None:
+        return ""
+    made = (name for name in _TOLERANCE if schedule_of(name, {}) == scheduler)
+    return next(made, "custom")
+
+
 def schedule_complaint(quality: str | None, custom: dict[str, object]) -> str:
     """What is wrong with a quality and the settings of "custom", as far as they are known; empty for nothing."""
     if quality == "custom":

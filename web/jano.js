@@ -2,9 +2,13 @@
 
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
+import { against, keepFull, queuedAs, watchSamplers } from "./full_runs.js";
+import { duration } from "./headline.js";
 import { addView, chain, isCopy, putInPlace, watchMode } from "./node_view.js";
 import { PROPERTY, RunRecord } from "./run_record.js";
 import { RunView } from "./run_view.js";
+import { count, warn } from "./session.js";
+import { isOn, settings } from "./settings.js";
 import { TableView } from "./table_view.js";
 import { wordsFor } from "./words.js";
 import { isOnCanvas, loaded, nodeOf, openWorkflow, rewrite, watchQueue, workflowOf } from "./workflows.js";
@@ -21,6 +25,8 @@ const WIDTHS = {
 };
 const RUN_WIDTH = 300;
 
+const STYLES = ["./jano.css", "./headline.css"];
+
 const views = new WeakMap(); // node -> RunView or TableView
 const memory = new WeakMap(); // workflow -> Map: the server's id of a node -> its RunRecord, or the text of its table
 const NO_TABS = {}; // stands for the workflow where the host has no tabs
@@ -28,12 +34,11 @@ let running = null; // { workflow, path, record } of the last step: previews bel
 
 app.registerExtension({
   name: "Jano.RunView",
+  settings: settings(showAgain),
   setup() {
-    const style = document.createElement("link");
-    style.rel = "stylesheet";
-    style.href = new URL("./jano.css", import.meta.url).href;
-    document.head.append(style);
-    watchQueue();
+    STYLES.forEach(addStyle);
+    watchQueue(queuedAs);
+    watchSamplers(onSampled);
     api.addEventListener("jano.step", ({ detail }) => onStep(detail));
     api.addEventListener("jano.end", ({ detail }) => onEnd(detail));
     api.addEventListener("executed", ({ detail }) => onExecuted(detail));
@@ -53,6 +58,18 @@ app.registerExtension({
     comeBack(); // not awaited: the host does not go on before this returns
   },
 });
+
+function addStyle(file) {
+  const style = document.createElement("link");
+  style.rel = "stylesheet";
+  style.href = new URL(file, import.meta.url).href;
+  document.head.append(style);
+}
+
+/** A setting has changed. */
+function showAgain() {
+  for (const node of app.canvas?.graph?.nodes ?? []) views.get(node)?.show?.();
+}
 
 /** Give a node its run view, as its last widget; it is no input and saves no widget value. */
 function attachRun(node) {
@@ -83,7 +100,7 @@ function words() {
 
 function onStep(event) {
   const workflow = workflowOf(event.prompt_id);
-  if (workflow === undefined) return;
+  if (workflow === undefined || !isOn("Jano.live")) return;
   const record = recordOf(workflow, event);
   record.add(event);
   running = { workflow, path: event.node, record };
@@ -102,7 +119,34 @@ function onEnd(event) {
   if (workflow === undefined) return;
   const record = recordOf(workflow, event); // a new one for a run that was native from the start
   record.end(event);
+  countIn(record);
   keep(workflow, event.node, record);
+  if (event.verdict !== "native" || !event.accelerates) return;
+  warn(`Jano: ${words().headline.native}`, (event.fallbacks.length ? event.fallbacks : event.notes).join("; "));
+}
+
+/** A node has sampled: with Jano, in full, or both, where nothing could be left out. */
+function onSampled(prompt, node, run) {
+  const workflow = workflowOf(prompt);
+  if (workflow === undefined) return;
+  const records = [...memoryOf(workflow)].filter(([, shown]) => shown instanceof RunRecord && shown.ended);
+  const own = records.find(([, record]) => record.prompt === prompt && record.sampler === node)?.[1];
+  if (own) own.sampled = run;
+  if (own ? own.data.result && own.data.verdict !== "accelerated" : !run.accelerates) keepFull(run);
+  for (const [path, record] of records) {
+    if (record.sampled?.signature !== run.signature || record.data.verdict !== "accelerated") continue;
+    const seconds = against(record.sampled);
+    if (!seconds) continue;
+    record.compare(seconds);
+    countIn(record);
+    keep(workflow, path, record);
+  }
+}
+
+/** Into the session's total, which is told from the second run on. */
+function countIn(record) {
+  const { runs, seconds } = count(record);
+  record.remarks = runs > 1 && seconds >= 1 ? [words().headline.session(runs, duration(seconds))] : [];
 }
 
 function onStopped({ prompt_id }) {
@@ -149,7 +193,7 @@ async function keep(workflow, path, record) {
   show(workflow, path, record);
   await record.keepPicture();
   await loaded();
-  const run = { [PROPERTY]: record.saved() };
+  const run = { [PROPERTY]: isOn("Jano.keep") ? record.saved() : undefined };
   const node = isOnCanvas(workflow) ? nodeOf(path) : null;
   if (RUNS.has(node?.comfyClass)) Object.assign(node.properties, run);
   const isRun = ({ type }) => RUNS.has(type);
@@ -162,7 +206,7 @@ async function comeBack() {
   const workflow = openWorkflow();
   for (const [path, shown] of memoryOf(workflow)) {
     const saved = nodeOf(path)?.properties?.[PROPERTY];
-    const isOther = shown.ended && JSON.stringify(saved) !== JSON.stringify(shown.saved());
+    const isOther = shown.ended && isOn("Jano.keep") && JSON.stringify(saved) !== JSON.stringify(shown.saved());
     if (!isOther) show(workflow, path, shown);
   }
   putInPlace(views);

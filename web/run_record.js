@@ -3,7 +3,7 @@
 
 import { unpack } from "./packed.js";
 import { thumbnail } from "./picture.js";
-import { isGrid, MOST_CHARACTERS, readSaved } from "./saved_run.js";
+import { isGrid, MOST_CHARACTERS, readSaved, resultOf } from "./saved_run.js";
 
 export const PROPERTY = "jano_run";
 const NOTHING = new Uint8Array(0); // no bit of it is set
@@ -14,6 +14,9 @@ export class RunRecord {
     this.prompt = prompt;
     this.data = { version: 1, node, grid: null, num_steps: 0, levels: null, steps: [], picture: null };
     this.evaluations = 0;
+    this.sampler = null; // the server's id of the node that sampled
+    this.sampled = null; // its run as full_runs.js saw it
+    this.remarks = []; // what else the page says of it; not saved
     this.pictures = []; // Blob of every step; not saved
     this.unpacked = new Map();
   }
@@ -62,6 +65,20 @@ export class RunRecord {
     const { summary, verdict, fallbacks, level_share, computed_token_fraction, speedup_measured } = event;
     Object.assign(this.data, { summary, verdict, fallbacks, level_share, num_steps: event.steps });
     Object.assign(this.data, { computed_fraction: computed_token_fraction, speedup: speedup_measured });
+    this.data.result = resultOf(event);
+    this.sampler = event.sampler ?? null;
+  }
+
+  /** Seconds saved, as well as they are known; 0 for none. */
+  get saved_seconds() {
+    const { seconds_saved, full_seconds, own_seconds } = this.data.result ?? {};
+    const isFaster = this.data.verdict === "accelerated";
+    return isFaster ? (full_seconds ? full_seconds - own_seconds : seconds_saved ?? 0) : 0;
+  }
+
+  /** A run in full of the same is known: { full_seconds, own_seconds }. */
+  compare(seconds) {
+    Object.assign(this.data.result, seconds);
   }
 
   /** The run was stopped in its midst. */

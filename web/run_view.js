@@ -1,5 +1,6 @@
 // The run of one node as DOM: a line of text, the level map over the picture, a cell for each step, frames of a clip.
 
+import { Headline, NOTICEABLE, percent, times, told } from "./headline.js";
 import { isSet } from "./packed.js";
 import { pictureBlob } from "./picture.js";
 
@@ -28,7 +29,8 @@ export class RunView {
   build() {
     this.element = make("div", "jano-run");
     this.head = make("div", "jano-head", this.element);
-    this.line = make("div", "jano-line", this.element);
+    this.headline = new Headline(this.element);
+    this.line = this.headline.line;
     this.canvas = make("canvas", "jano-map", this.element);
     this.frames = make("input", "jano-frames", this.element);
     Object.assign(this.frames, { type: "range", min: 0, step: 1, title: this.words.frames });
@@ -107,8 +109,8 @@ export class RunView {
 
   get minHeight() {
     if (!this.record) return MIN_HEIGHT.empty;
-    if (!this.hasMap) return MIN_HEIGHT.text;
-    return this.record.data.grid[0] > 1 ? MIN_HEIGHT.clip : MIN_HEIGHT.map;
+    if (!this.hasMap) return MIN_HEIGHT.text + this.headline.height;
+    return (this.record.data.grid[0] > 1 ? MIN_HEIGHT.clip : MIN_HEIGHT.map) + this.headline.height;
   }
 
   /** Why the run shown says nothing of the pictures that are made now; undefined while it may. */
@@ -127,13 +129,12 @@ export class RunView {
   }
 
   show() {
+    this.headline.show(this.told());
     const height = this.minHeight;
     this.element.classList.toggle("jano-empty", !this.hasMap);
     this.element.classList.toggle("jano-past", Boolean(this.past));
     this.head.hidden = !this.past;
     this.head.textContent = this.past ? this.words.past(this.past) : "";
-    this.line.textContent = this.text();
-    this.line.title = this.line.textContent;
     if (this.hasMap) {
       this.showStrip();
       this.showFrames();
@@ -145,6 +146,13 @@ export class RunView {
     if (resized) this.onResize();
   }
 
+  /** What the lines above the map say: of a run that is over its result, else where it is. */
+  told() {
+    const { words, record, chosen } = this;
+    const result = record?.ended && chosen === null ? told(words.headline, record.data) : null;
+    return result ? { ...result, more: [...result.more, ...record.remarks] } : { line: this.text() };
+  }
+
   text() {
     const { words, record, step } = this;
     if (!record || (!record.length && !record.ended)) return words.waiting;
@@ -152,8 +160,8 @@ export class RunView {
     if (record.ended && this.chosen === null) return data.summary;
     const parts = [words.step(step + 1, data.num_steps), words.kinds[data.steps[step].kind] ?? data.steps[step].kind];
     if (this.chosen === null) {
-      parts.push(words.computed(`${Math.round(100 * data.computed_fraction)} %`));
-      if (data.speedup) parts.push(words.faster(data.speedup.toFixed(2)));
+      parts.push(words.computed(percent(data.computed_fraction)));
+      if (data.speedup >= 1 + NOTICEABLE) parts.push(words.faster(times(data.speedup)));
     }
     return parts.join(" · ");
   }
@@ -173,7 +181,7 @@ export class RunView {
     for (const [name, value] of Object.entries({ valuemin: 1, valuemax: num_steps, valuenow: now })) {
       this.strip.setAttribute(`aria-${name}`, value);
     }
-    this.strip.setAttribute("aria-valuetext", this.text());
+    this.strip.setAttribute("aria-valuetext", this.line.textContent);
   }
 
   showFrames() {

@@ -27,6 +27,31 @@ const isLevelShare = (share) => isObject(share) && LEVELS.every((level) => missi
 const isMap = (value) => isText(value) && value.length <= MOST_CHARACTERS && isPacked(value);
 const isNode = (id) => isCount(id, Number.MAX_SAFE_INTEGER) || (isText(id) && id.length < 100);
 
+// Numbers and words of the headline: what the server tells at a run's end, and what the page measured beside it.
+const RISKS = new Set(["hard_to_see", "details", "composition"]);
+const isTime = (value) => Number.isFinite(value) && value > 0;
+const RESULT = {
+  speedup: missingOr(isTime),
+  seconds_saved: missingOr(Number.isFinite),
+  steps_computed: (value) => isCount(value, MOST_STEPS),
+  steps_in_part: (value) => isCount(value, MOST_STEPS),
+  steps_forecast: (value) => isCount(value, MOST_STEPS),
+  largest_forecast_error: missingOr((value) => Number.isFinite(value) && value >= 0),
+  risk: missingOr((value) => RISKS.has(value)),
+  references_frozen: missingOr((value) => typeof value === "boolean"),
+  notes: (value) => isList(value, MOST_CHARACTERS, isText),
+  advice: missingOr(isText),
+  full_seconds: missingOr(isTime),
+  own_seconds: missingOr(isTime),
+};
+const isResult = (value) => isObject(value) && Object.entries(RESULT).every(([name, fits]) => fits(value[name]));
+
+/** Of an event or a saved run, what the headline is made of. */
+export function resultOf(told) {
+  const known = { ...told, speedup: told.speedup ?? told.speedup_measured };
+  return Object.fromEntries(Object.keys(RESULT).map((name) => [name, known[name] ?? null]));
+}
+
 const FIELDS = {
   grid: missingOr(isGrid),
   num_steps: (value) => isCount(value, MOST_STEPS),
@@ -40,6 +65,7 @@ const FIELDS = {
   fallbacks: missingOr((value) => isList(value, MOST_CHARACTERS, isText)),
   level_share: missingOr(isLevelShare),
   node: missingOr(isNode),
+  result: missingOr(isResult), // not in runs that 0.1.0 saved
 };
 
 /** What is known of a saved run, as a copy; null when any part of it is not as this pack saves it. */
@@ -52,6 +78,7 @@ export function readSaved(saved) {
   }
   if (known.steps.length > known.num_steps + 1) return null;
   known.steps = known.steps.map(({ kind, computed = null }) => ({ kind, computed }));
+  known.result &&= resultOf(known.result);
   known.level_share &&= Object.fromEntries(LEVELS.map((level) => [level, known.level_share[level] ?? undefined]));
   const text = JSON.stringify(known);
   return text.length <= MOST_CHARACTERS ? JSON.parse(text) : null;

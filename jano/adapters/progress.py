@@ -42,8 +42,10 @@ def tell_step(node_id: str | None, report: RunReport, grid_tokens: THW, told: To
 
 
 def tell_end(node_id: str | None, report: RunReport) -> None:
-    """Show on a node what the whole run did, or why it ran natively. Never raises."""
-    _send(node_id, END_EVENT, lambda page: report.verdict_as_dict())
+    """Show on a node what the whole run did, or why it ran natively, and which node sampled. Never raises."""
+    context = executing_context()
+    sampler = None if context is None else context.node_id
+    _send(node_id, END_EVENT, lambda page: {**report.verdict_as_dict(), "sampler": sampler})
 
 
 def step_payload(report: RunReport, grid_tokens: THW, told: Told) -> dict:

@@ -13,7 +13,7 @@ from ..run import Run
 from .keys import QUESTION, Question
 from .noise import Noise, noise_of
 from .other_caches import other_cache
-from .sampler_name import sampler_name
+from .sampler_name import sampler_name, shown_name
 
 # They evaluate the model at sigmas of their own, so that a level's interval in steps means nothing.
 ADAPTIVE_SAMPLERS = ("dpm_adaptive", "dpm_fast")
@@ -48,8 +48,8 @@ def too_few_steps(sampler: object, is_preset: bool, num_steps: int) -> str:
     fewest = FEWEST_STEPS.get(name, FEWEST_WITH_OTHERS)
     if not is_preset or num_steps >= fewest:
         return ""
-    told = name or "this sampler"
-    return f"{num_steps} steps are too few to gain anything with {told} (from {fewest} on, or with quality custom)"
+    told = shown_name(sampler) or "this sampler"
+    return f"{num_steps} steps are too few to gain by with {told} (qualities begin at {fewest} steps)"
 
 
 def unsupported_sampling(sampler: object, num_steps: int) -> str:
@@ -58,7 +58,7 @@ def unsupported_sampling(sampler: object, num_steps: int) -> str:
     if num_steps < 1:
         return "the run has no steps"
     if name.startswith(ADAPTIVE_SAMPLERS):
-        return f"the sampler {name} chooses its own steps (any sampler with fixed steps works)"
+        return f"the sampler {shown_name(sampler)} chooses its own steps (any sampler with fixed steps works)"
     return ""
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from .numbers import percent
+
 
 @dataclass
 class ReferenceAccount:
@@ -29,7 +31,7 @@ class ReferenceAccount:
         if not self.frozen:
             return ""
         steps = len(self.stored | self.frozen)
-        drift = "" if self.drift is None else f", which had drifted by {self.drift:.1%} at most"
+        drift = "" if self.drift is None else f", which had drifted by {percent(self.drift)} at most"
         return (
             f"{self.num_tokens} reference tokens computed in {len(self.stored)} of {steps} steps ({self.policy}), else "
             f"seen through {self.bytes_peak / 2**20:.0f} MiB of keys and values{drift}"

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from ..levels.map import Level, LevelMap
+from .headline import chart_title
 from .report import RunReport, StepClass
 
 RGB = tuple[float, float, float]
@@ -159,7 +160,7 @@ def step_chart(report: RunReport, width: int = 768, height: int = 256) -> Tensor
     chart = Image.new("RGB", (width, height), _byte(PAPER))
     draw, font = ImageDraw.Draw(chart), ImageFont.load_default(size=14)
     left, top, bottom = 44, 34, height - 26
-    draw.text((left, 8), report.summary().removeprefix("Jano: "), fill=_byte(INK), font=font)
+    draw.text((left, 8), chart_title(report), fill=_byte(INK), font=font)
     for share in (0.0, 0.5, 1.0):
         y = bottom - share * (bottom - top)
         draw.line((left, y, width - 8, y), fill=_byte((0.3, 0.3, 0.3)))

@@ -6,11 +6,14 @@ import logging
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import pairwise
 
 from torch import Tensor
 
 from ..levels.map import LevelMap
+from . import headline
 from .references import ReferenceAccount
+from .risk import Risk, picture_error, risk_of
 
 
 class StepClass(str, Enum):
@@ -27,6 +30,8 @@ class StepClass(str, Enum):
     SKIPPED = "skipped"
 
 
+UNKNOWN = "unknown"
+
 log = logging.getLogger(__name__)
 
 
@@ -35,7 +40,9 @@ class StepRecord:
     """One step: image tokens computed and present, summed over its evaluations and conditioning chunks.
 
     `seconds` is the wall time of its model evaluations. `computed` (frames, rows, columns) bool on the CPU tells which
-    tokens the step computed; None when all of them.
+    tokens the step computed; None when all of them. `forecast_error` is how far a forecast of it was off, as a share of
+    its prediction, and `picture_error` what the forecast steps before it did to the picture (whole/control.py); None
+    where that was not measured.
     """
 
     step: int
@@ -45,11 +52,25 @@ class StepRecord:
     all_tokens: int = 0
     evaluations: int = 0
     seconds: float = 0.0
+    forecast_error: float | None = None
+    picture_error: float | None = None
     computed: Tensor | None = field(default=None, compare=False)
 
     @property
     def computed_share(self) -> float:
         return self.computed_tokens / self.all_tokens if self.all_tokens else 1.0
+
+    def as_dict(self) -> dict:
+        return {
+            "step": self.step,
+            "sigma": round(self.sigma, 5),
+            "class": str(self.step_class),
+            "computed": round(self.computed_share, 4),
+            "evaluations": self.evaluations,
+            "seconds": round(self.seconds, 4),
+            "forecast_error": _rounded(self.forecast_error, 5),
+            "picture_error": _rounded(self.picture_error, 5),
+        }
 
 
 @dataclass
@@ -58,6 +79,9 @@ class RunReport:
     the user should know of a run that is accelerated.
 
     `spread` is the 90th over the 10th percentile of the forecast errors seen over the regions; 0 when not measured.
+    `quality`, `sampler`, `cfg` and `latent` (batch, channels, [frames,] rows, columns) are what was asked for; `advice`
+    is what would help, in one sentence. `left` is how much of the forecasts' errors the sampler leaves in the picture;
+    `would_freeze` that references were computed at every step because the user chose so.
     """
 
     model: str
@@ -72,18 +96,30 @@ class RunReport:
     fingerprints: frozenset[str] = frozenset()
     spread: float = 0.0
     references: ReferenceAccount | None = None
+    quality: str = ""
+    sampler: str = ""
+    cfg: float | None = None
+    latent: tuple[int, ...] = ()
+    advice: str = ""
+    left: float = 1.0
+    would_freeze: bool = False
 
     @classmethod
     def of_nothing(cls, reason: str) -> RunReport:
         """A report for when no run is known."""
-        return cls("unknown", 0, fallbacks=[reason])
+        return cls(UNKNOWN, 0, fallbacks=[reason])
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether this is of no run, see `of_nothing`."""
+        return not self.steps and self.num_steps == 0 and self.model == UNKNOWN
 
     def add_fallback(self, reason: str) -> bool:
         """Say why something ran natively, here and in the log; True the first time, which is the only one."""
         if reason in self.fallbacks:
             return False
         self.fallbacks.append(reason)
-        log.warning("Jano: running natively because %s.", reason)
+        log.warning("Jano: computing in full because %s.", reason)
         return True
 
     @property
@@ -114,6 +150,44 @@ class RunReport:
         return (usual * sum(r.evaluations for r in self.steps) + waited) / self.seconds
 
     @property
+    def seconds_saved(self) -> float | None:
+        """Against all steps at the cost of a full one; below 0 where the run took longer."""
+        return None if self.speedup is None else (self.speedup - 1.0) * self.seconds
+
+    @property
+    def steps_computed(self) -> int:
+        """Steps of which everything was computed."""
+        return sum(record.computed_share == 1.0 for record in self.steps)
+
+    @property
+    def steps_forecast(self) -> int:
+        """Steps of which nothing was computed."""
+        return sum(record.computed_share == 0.0 for record in self.steps)
+
+    @property
+    def steps_in_part(self) -> int:
+        return len(self.steps) - self.steps_computed - self.steps_forecast
+
+    @property
+    def largest_forecast_error(self) -> float | None:
+        """Of the forecasts that were used, as a share of the prediction; None where none was measured."""
+        used = (after for before, after in pairwise(self.steps) if before.computed_share == 0.0)
+        return max((record.forecast_error for record in used if record.forecast_error is not None), default=None)
+
+    @property
+    def picture_error(self) -> float | None:
+        """What the forecasts did to the picture (risk.py); None where some were not measured, or more was left out than
+        whole steps."""
+        measured = [record.picture_error for record in self.steps if record.computed_share > 0.0]
+        is_all = None not in measured and self.steps_forecast and self.steps[-1].computed_share > 0.0
+        froze = self.references is not None and bool(self.references.frozen)
+        return picture_error(measured, self.left) if is_all and not froze and not self.steps_in_part else None
+
+    @property
+    def risk(self) -> Risk | None:
+        return risk_of(self.picture_error)
+
+    @property
     def verdict(self) -> str:
         """ "accelerated" when tokens were left out, "analysed" for the Analyzer alone, else "native"."""
         if self.computed_token_fraction < 1.0:
@@ -131,82 +205,57 @@ class RunReport:
             "level_share": self.level_share,
             "fallbacks": list(self.fallbacks),
             "notes": list(self.notes),
+            **self._told(),
+        }
+
+    def _told(self) -> dict:
+        """The numbers of the headline, and its words."""
+        return {
+            "headline": headline.headline(self),
+            "seconds": round(self.seconds, 3),
+            "seconds_saved": _rounded(self.seconds_saved, 3),
+            "steps_computed": self.steps_computed,
+            "steps_in_part": self.steps_in_part,
+            "steps_forecast": self.steps_forecast,
+            "largest_forecast_error": _rounded(self.largest_forecast_error, 5),
+            "picture_error": _rounded(self.picture_error, 5),
+            "risk": self.risk and str(self.risk),
+            "references_frozen": bool(self.references and self.references.frozen),
+            "accelerates": self.accelerates,
+            "advice": self.advice,
         }
 
     def as_dict(self) -> dict:
         return {
             "model": self.model,
+            "quality": self.quality,
+            "sampler": self.sampler,
+            "cfg": self.cfg,
+            "latent": list(self.latent),
             "verdict": self.verdict,
             "steps": self.num_steps,
             "tokens": self.num_tokens,
             "level_share": self.level_share,
             "computed_token_fraction": round(self.computed_token_fraction, 4),
             "step_classes": dict(Counter(str(record.step_class) for record in self.steps)),
-            "seconds": round(self.seconds, 3),
             "speedup_measured": self.speedup and round(self.speedup, 3),
             "cache_bytes_peak": self.cache_bytes_peak,
             "forecast_error_spread": round(self.spread, 2),
             "references": self.references and self.references.as_dict(),
             "fallbacks": list(self.fallbacks),
             "notes": list(self.notes),
-            "timeline": [
-                {
-                    "step": record.step,
-                    "sigma": round(record.sigma, 5),
-                    "class": str(record.step_class),
-                    "computed": round(record.computed_share, 4),
-                    "evaluations": record.evaluations,
-                    "seconds": round(record.seconds, 4),
-                }
-                for record in self.steps
-            ],
+            **self._told(),
+            "timeline": [record.as_dict() for record in self.steps],
         }
 
     def summary(self) -> str:
         """One line for the log."""
-        if self.verdict != "accelerated":
-            because = f" because {'; '.join(self.fallbacks)}" if self.fallbacks else ""
-            return f"Jano: {self.verdict}, {self.num_steps} steps{because}.{self._noted()}"
-        speed = f", about {self.speedup:.2f}x" if self.speedup else ""
-        in_part = f" Native in part: {'; '.join(self.fallbacks)}." if self.fallbacks else ""
-        computed = f"{self.computed_token_fraction:.0%} of the token-steps computed"
-        return f"Jano: accelerated, {computed}{speed}{self._scheduled()}{self._frozen()}.{in_part}{self._noted()}"
-
-    def _frozen(self) -> str:
-        told = self.references and self.references.told()
-        return f"; {told}" if told else ""
-
-    def _scheduled(self) -> str:
-        """The levels and their cache, where levels decided what was computed: whole steps are skipped without one."""
-        if not self.cache_bytes_peak:
-            return ""
-        shares = ", ".join(f"{share:.0%} {name}" for name, share in self.level_share.items())
-        return f"; {shares}; cache {self.cache_bytes_peak / 2**20:.0f} MiB"
-
-    def _noted(self) -> str:
-        return f" Note: {'; '.join(self.notes)}." if self.notes else ""
+        return headline.summary(self)
 
     def markdown(self) -> str:
-        """The run as a short markdown table; what is not known of it, or did not happen, has no row."""
-        classes = ", ".join(f"{n} {c}" for c, n in self.as_dict()["step_classes"].items())
-        levels = "Levels" if self.cache_bytes_peak else "Levels (complexity, not the schedule)"
-        in_part = " in part" if self.verdict == "accelerated" else ""
-        rows = [
-            ("Verdict", self.verdict),
-            ("Model", self.model),
-            ("Steps", f"{self.num_steps} ({classes})" if classes else str(self.num_steps)),
-            ("Image tokens", str(self.num_tokens or "")),
-            ("Computed token-steps", f"{self.computed_token_fraction:.1%}"),
-            (levels, ", ".join(f"{name} {share:.0%}" for name, share in self.level_share.items())),
-            ("Measured speed-up", f"{self.speedup:.2f}x" if self.speedup else ""),
-            ("References", self.references and self.references.told()),
-            ("Cache", f"{self.cache_bytes_peak / 2**20:.1f} MiB" if self.cache_bytes_peak else ""),
-            (
-                "Spread of the forecast error",
-                f"{self.spread:.1f} (90th over 10th percentile)" if self.spread else "",
-            ),
-            (f"Native{in_part} because", "; ".join(self.fallbacks)),
-            ("Note", "; ".join(self.notes)),
-        ]
-        told = (f"| {name} | {value} |" for name, value in rows if value)
-        return "\n".join(["| Jano run | |", "|---|---|", *told])
+        """The run as a short markdown table."""
+        return headline.table(self)
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)

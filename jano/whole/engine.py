@@ -140,7 +140,9 @@ class WholeSteps:
             self._guided.passed(moment, everywhere(denoised))
             return None
         error = self._guided.error(denoised, moment)
-        self._control.computed(moment.step, self._share(error, denoised) if self._guided.has_slope else None)
+        share = self._share(error, denoised) if self._guided.has_slope else None
+        self._control.computed(moment.step, share)
+        self._account.missed(share, self._control.picture_error)
         return self._guided.measured(moment, error, everywhere(denoised))
 
     def _share(self, error: Tensor, denoised: Tensor) -> float:

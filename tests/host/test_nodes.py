@@ -114,7 +114,7 @@ def test_the_report_is_markdown_json_and_a_chart(accelerated: ModelPatcher) -> N
     output = run(JanoReport, model=accelerated, latent={"samples": sample(accelerated)})
     markdown, account, chart = output.args
     report = json.loads(account)
-    assert markdown.startswith("| Jano run | |\n|---|---|\n| Verdict | accelerated |")
+    assert markdown.startswith("| Jano run | |\n|---|---|\n| Result | ")
     assert len(report["timeline"]) == report["steps"] == 12
     assert chart.ndim == 4
     assert chart.shape[-1] == 3
@@ -189,7 +189,8 @@ def test_saved_pictures_are_told_the_verdict(accelerated: ModelPatcher) -> None:
     noted = metadata["jano"]["9"]
     assert noted["verdict"] == "accelerated"
     assert noted["computed_token_fraction"] == account["computed_token_fraction"]
-    assert noted["summary"].startswith("Jano: accelerated, ")
+    assert noted["headline"] == account["headline"]
+    assert noted["summary"].startswith(f"Jano: {noted['headline']}")
 
 
 def test_comparing_gives_numbers_and_a_map() -> None:

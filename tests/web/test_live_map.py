@@ -16,6 +16,7 @@ from PIL import Image
 FLUX = ROOT / "workflows" / "jano_flux_text_to_image.json"
 WAN = ROOT / "workflows" / "jano_wan22_image_to_video.json"
 STEPS = 20
+STEPS_TOLD = r"\d+ of \d+ steps computed, \d+ forecast"  # what the node says of a run that was accelerated
 
 
 def flux_workflow(side: int = 512, seed: int = 42) -> tuple[dict, int]:
@@ -41,7 +42,7 @@ def test_the_life_of_a_map(editor: Editor, web_server: Server) -> None:
     assert seen["drawn"] is not None
     assert seen["drawn"] < seen["done"]  # the map was there before the run was over
     editor.wait_for_node("node.properties.jano_run", scheduler)
-    assert editor.text(".jano-line").startswith("Jano: accelerated, ")
+    assert re.match(STEPS_TOLD, editor.text(".jano-line"))
     assert editor.page.locator(".jano-strip > span").count() == STEPS
     left_out = next(step for step, kind in enumerate(cells(editor)) if kind not in ("jano-full", "jano-store"))
     assert saved_verdict(web_server) == "accelerated"
@@ -56,12 +57,12 @@ def test_the_life_of_a_map(editor: Editor, web_server: Server) -> None:
     assert sum(map(lightness, partial)) < sum(map(lightness, whole))  # what was not computed is dark
     editor.shot("scrubbed")
     editor.page.keyboard.press("Escape")
-    assert editor.text(".jano-line").startswith("Jano: accelerated, ")
+    assert re.match(STEPS_TOLD, editor.text(".jano-line"))
 
     editor.open()  # reload the page: the host brings the unsaved workflow back
     editor.wait_for_node("node?.properties.jano_run", scheduler)
     editor.look_at(scheduler)
-    assert editor.text(".jano-line").startswith("Jano: accelerated, ")
+    assert re.match(STEPS_TOLD, editor.text(".jano-line"))
     assert len(set(settled_pixels(editor))) > 10
     assert editor.node("[...node.size]", scheduler) == pytest.approx(size, abs=2)  # as large as it was
     editor.shot("reloaded")
@@ -106,7 +107,8 @@ def test_a_run_that_stays_native_says_why(open_editor: object, web_server: Serve
     editor.load(workflow)
     editor.run()
     editor.wait_for_node("node.properties.jano_run", scheduler)
-    assert editor.text(".jano-line").startswith("Jano: native, 4 steps because ")
+    assert editor.text(".jano-big") == "Not accelerated"
+    assert editor.text(".jano-line").startswith("4 steps are too few to gain by with euler ")
     assert not editor.page.locator(".jano-map").is_visible()
 
 
@@ -145,7 +147,7 @@ def test_two_experts_on_a_clip_one_of_them_in_a_subgraph(open_editor: object, we
     editor.page.wait_for_function("() => janoInner.properties.jano_run && janoLow.properties.jano_run")
     runs = editor.page.evaluate("[janoInner, janoLow].map((node) => node.properties.jano_run)")
     assert [run["grid"] for run in runs] == [[3, 4, 6]] * 2
-    assert all(run["summary"].startswith("Jano: accelerated, ") for run in runs)
+    assert all(run["verdict"] == "accelerated" for run in runs)
     editor.look_at(editor.page.evaluate("janoLow.id"))
     slider = editor.page.locator(".jano-frames:visible").first
     assert slider.get_attribute("max") == "2"

@@ -29,19 +29,28 @@ def refreshing(
     `cells` is the latent's shape; `forecasts` tells that whole steps are left out too.
     """
     chosen, model = settings.references, guider.model_patcher
-    if settings.scheduler is None or chosen.references == EVERY_STEP or not any(references_of(guider.conds)):
+    if settings.scheduler is None or not any(references_of(guider.conds)):
+        return None
+    if chosen.references == EVERY_STEP:
+        report.would_freeze = not _refused(settings, guider) and _gains(settings, guider, cells, forecasts)
         return None
     if reason := _refused(settings, guider):
         report.notes.append(f"references are computed at every step: {reason}")
         return None
     tolerance = tolerance_for(settings.scheduler.tolerance, settings.scheduler.target_speedup)
-    if chosen.references == AUTO and forecasts and not _is_worth_it(tolerance, model, guider.conds, cells):
+    if chosen.references == AUTO and not _gains(settings, guider, cells, forecasts):
         report.notes.append(f"references are computed at every computed step: {STEPS_ALONE}")
         return None
     report.references = ReferenceAccount(chosen.references)
     tolerance = tolerance if chosen.references == AUTO else None
     storage = storage_of(chosen, model, cache_bytes(model, guider.conds, cells[0], 1 if tolerance is None else 2))
     return Refreshing(tolerance, chosen.references == ISOLATED, storage)
+
+
+def _gains(settings: JanoSettings, guider: object, cells: tuple[int, ...], forecasts: bool) -> bool:
+    """Whether "auto" leaves out references in this run."""
+    tolerance = tolerance_for(settings.scheduler.tolerance, settings.scheduler.target_speedup)
+    return not forecasts or _is_worth_it(tolerance, guider.model_patcher, guider.conds, cells)
 
 
 def _is_worth_it(tolerance: float, model: ModelPatcher, conds: dict, cells: tuple[int, ...]) -> bool:
