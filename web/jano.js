@@ -2,10 +2,12 @@
 
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
-import { addView, chain, isCopy, putInPlace, watchMode } from "./node_view.js";
+import { watchKnobs } from "./knobs.js";
+import { addView, chain, isCopy, makeRoom, putInPlace, watchMode } from "./node_view.js";
 import { PROPERTY, RunRecord } from "./run_record.js";
 import { RunView } from "./run_view.js";
 import { TableView } from "./table_view.js";
+import { colourTitle, redraw } from "./title.js";
 import { wordsFor } from "./words.js";
 import { isOnCanvas, loaded, nodeOf, openWorkflow, rewrite, watchQueue, workflowOf } from "./workflows.js";
 
@@ -39,7 +41,7 @@ app.registerExtension({
     api.addEventListener("executed", ({ detail }) => onExecuted(detail));
     api.addEventListener("b_preview_with_metadata", ({ detail }) => onPreview(detail));
     for (const stop of ["execution_interrupted", "execution_error"]) {
-      api.addEventListener(stop, ({ detail }) => onStopped(detail));
+      api.addEventListener(stop, ({ detail }) => onStopped(detail, stop === "execution_error"));
     }
   },
   nodeCreated(node) {
@@ -56,8 +58,10 @@ app.registerExtension({
 
 /** Give a node its run view, as its last widget; it is no input and saves no widget value. */
 function attachRun(node) {
-  const view = attach(node, "jano_run", (onResize) => new RunView(words(), onResize));
+  const view = attach(node, "jano_run", (onResize) => new RunView(words(), onResize, isMapOn));
   watchMode(node, () => view.setMode(node.mode));
+  colourTitle(node, () => view.state);
+  if (node.comfyClass === "JanoScheduler") watchKnobs(node, () => makeRoom(node, view));
   chain(node, "onConfigure", (saved) => {
     const record = isCopy(saved) ? null : RunRecord.from(node.properties?.[PROPERTY], node.id);
     if (!record) delete node.properties?.[PROPERTY];
@@ -79,6 +83,11 @@ function attach(node, name, make) {
 
 function words() {
   return wordsFor(app.extensionManager?.setting?.get("Comfy.Locale"));
+}
+
+/** Whether the user wants to see what was measured over the picture; without such a setting it is on. */
+function isMapOn() {
+  return app.extensionManager?.setting?.get("Jano.map") ?? true;
 }
 
 function onStep(event) {
@@ -105,11 +114,11 @@ function onEnd(event) {
   keep(workflow, event.node, record);
 }
 
-function onStopped({ prompt_id }) {
+function onStopped({ prompt_id }, failed) {
   const workflow = workflowOf(prompt_id);
   for (const [path, record] of workflow === undefined ? [] : memoryOf(workflow)) {
     if (record.prompt !== prompt_id || record.ended) continue;
-    record.stop(words());
+    record.stop(words(), failed);
     keep(workflow, path, record);
   }
 }
@@ -141,6 +150,7 @@ function recordOf(workflow, event) {
 /** Show what belongs to a node, if it is on the canvas. */
 function show(workflow, path, shown) {
   if (isOnCanvas(workflow)) views.get(nodeOf(path))?.update(shown);
+  redraw();
 }
 
 /** Put a run that is over into its workflow, on the canvas or not, so that it comes back with it. */
