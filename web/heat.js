@@ -4,10 +4,10 @@
 const LOWEST = 0.001;
 const HIGHEST = 1;
 const LAST_CODE = 255;
-const SHOWN = [0.003, 0.3]; // where heat begins, and where it is brightest: shares of the prediction's strength
-const MARKS = [0.003, 0.01, 0.03, 0.1, 0.3];
+const SHOWN = [0.01, 0.3]; // where heat begins, and where it is brightest: shares of the prediction's strength
+const MARKS = [0.01, 0.03, 0.1, 0.3];
 const RAMP = [[66, 32, 124], [140, 41, 129], [216, 66, 103], [250, 140, 60], [255, 240, 170]];
-const STRENGTH = 0.82; // of the brightest heat over the picture
+const STRENGTH = 0.85; // of the brightest heat over the picture
 
 /** The share that a code stands for. */
 export function shareOf(code) {
@@ -27,9 +27,9 @@ function colourAt(place) {
   return RAMP[left].map((part, index) => part + (at - left) * (RAMP[right][index] - part));
 }
 
-/** How much of the heat's colour is seen at a place: nothing where it begins, soon most of it. */
+/** How much of the heat's colour is seen at a place: little where it begins, so that the picture stays to be seen. */
 function strengthAt(place) {
-  return STRENGTH * Math.sqrt(place);
+  return STRENGTH * place;
 }
 
 const PIXELS = new Uint32Array(

@@ -60,12 +60,10 @@ function setUse(widget, use, isMain) {
   const isHidden = use === HIDDEN;
   const changed = Boolean(widget.hidden) !== isHidden;
   widget.options ??= {};
-  widget.janoAdvanced ??= Boolean(widget.options.advanced ?? widget.advanced);
+  widget.janoAdvanced ??= Boolean(widget.options.advanced);
   widget.hidden = isHidden;
   widget.disabled = use === GREYED;
-  const advanced = widget.janoAdvanced && !isMain;
-  widget.advanced = advanced;
-  Object.assign(widget.options, { hidden: isHidden, disabled: use === GREYED, advanced });
+  Object.assign(widget.options, { hidden: isHidden, disabled: use === GREYED, advanced: widget.janoAdvanced && !isMain });
   return changed;
 }
 

@@ -17,7 +17,7 @@ export class RunMap {
     const stage = make("div", "jano-stage", parent);
     this.canvas = make("canvas", "jano-map", stage);
     this.canvas.setAttribute("role", "img");
-    this.caption = make("div", "jano-caption", stage);
+    this.caption = make("div", "jano-caption", parent);
     this.legend = make("div", "jano-legend jano-scale", parent);
   }
 

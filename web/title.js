@@ -5,13 +5,13 @@ import { app } from "../../scripts/app.js";
 
 // Dark enough for the host's light title, light enough for its dark one (a test computes the contrast).
 const COLOURS = {
-  dark: { accelerated: "#1d5236", partly: "#62490c", native: "#4a4a52", error: "#7c2026" },
+  dark: { accelerated: "#0d3a21", partly: "#443208", native: "#34343b", error: "#5c1519" },
   light: { accelerated: "#a9d8b8", partly: "#ecd08a", native: "#c9c9d0", error: "#f0b3b3" },
 };
 
 /** Let `state` colour a node's title on the canvas; empty for the node's own colour. */
 export function colourTitle(node, state) {
-  const colour = () => COLOURS[document.body.classList.contains("dark-theme") ? "dark" : "light"][state()];
+  const colour = () => COLOURS[document.documentElement.classList.contains("dark-theme") ? "dark" : "light"][state()];
   const { get } = property(Object.getPrototypeOf(node), "renderingColor") ?? {};
   if (!get) return; // another frontend: no colour
   Object.defineProperty(node, "renderingColor", { configurable: true, get: () => colour() ?? get.call(node) });

@@ -22,7 +22,7 @@ const WORDS = {
       scale: "forecast error",
       percent: (share) => `${share < 0.01 ? (100 * share).toFixed(1) : Math.round(100 * share)} %`,
       largest: (share, place) => `at most ${share}, ${place}`,
-      none: "below 0.3 % everywhere",
+      none: "below 1 % everywhere",
       places: [
         "top left", "top", "top right", "left", "in the middle", "right", "bottom left", "bottom", "bottom right",
       ],
@@ -73,7 +73,7 @@ const WORDS = {
       scale: "预测误差",
       percent: (share) => `${share < 0.01 ? (100 * share).toFixed(1) : Math.round(100 * share)} %`,
       largest: (share, place) => `最大 ${share}，位于${place}`,
-      none: "各处均低于 0.3 %",
+      none: "各处均低于 1 %",
       places: ["左上", "上方", "右上", "左侧", "中间", "右侧", "左下", "下方", "右下"],
       levels: { 1: "静止", 2: "中等", 3: "活跃" },
       left_out: "变暗：此步未计算",

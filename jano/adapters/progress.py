@@ -4,8 +4,9 @@ Two events go to the page that queued the prompt (web/jano.js draws them): "jano
 "jano.end" after the run. Both say which prompt they are of, since node ids repeat from one workflow to the next. Maps
 travel as base64 of zlib: a few hundred bytes a step, and what the page has been told already is left out.
 
-A run whose forecasts are measured shows how far they moved the picture: a byte a region (show/error_map.py says what it stands
-for), from each computed step that ends forecast ones. Any other shows its levels, which decided what was computed.
+A run whose forecasts are measured shows how far they moved the picture: a byte a region (show/error_map.py says what
+it stands for), from each computed step that ends forecast ones. Any other shows its levels, which decided what was
+computed.
 """
 
 from __future__ import annotations
@@ -53,9 +54,9 @@ def tell_end(node_id: str | None, report: RunReport) -> None:
 def step_payload(report: RunReport, grid: TokenGrid, told: Told) -> dict:
     """The last step of a run, and what of the others is not in `told` yet, which it is from now on.
 
-    `grid` is (frames, rows, columns) tokens. `levels` holds a byte a token, None: as before, or no map. `computed` a bit
-    a token, None: all of them. Of a run that maps errors, `regions` is how many (frames, rows, columns) there are, and
-    `region` how many tokens one has.
+    `grid` is (frames, rows, columns) tokens. `levels` holds a byte a token, None: as before, or no map. `computed` a
+    bit a token, None: all of them. Of a run that maps errors, `regions` is how many (frames, rows, columns) there are,
+    and `region` how many tokens one has.
     """
     record = report.steps[-1]
     classes = {record.step: record.step_class for record in report.steps}

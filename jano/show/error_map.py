@@ -17,8 +17,8 @@ LAST_CODE = 255
 
 @dataclass(frozen=True)
 class ErrorMap:
-    """What forecasts of one latent did to the finished picture before any repair. `codes` (num_regions,) uint8 on the CPU, row-major; 0 is not measured, or
-    less than LOWEST."""
+    """What forecasts of one latent did to the finished picture before any repair. `codes` (num_regions,) uint8 on the
+    CPU, row-major; 0 is not measured, or less than LOWEST."""
 
     grid: TokenGrid
     codes: Tensor
