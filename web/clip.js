@@ -35,10 +35,16 @@ export class Clip {
     this.frame = Math.min(this.frame, count - 1);
     Object.assign(this.slider, { max: count - 1, value: this.frame, title: this.words.frame(this.frame + 1, count) });
     this.slider.setAttribute("aria-valuetext", this.slider.title);
-    const name = this.isStill ? this.words.next : this.words[this.timer === null ? "play" : "pause"];
+    const name = this.words[this.does];
     this.button.title = name;
     this.button.setAttribute("aria-label", name);
-    this.button.textContent = this.isStill ? "⏭︎" : this.timer === null ? "▶︎" : "⏸︎";
+    this.button.dataset.does = this.does;
+  }
+
+  /** What the button does. */
+  get does() {
+    if (this.isStill) return "next";
+    return this.timer === null ? "play" : "pause";
   }
 
   get isStill() {

@@ -46,12 +46,14 @@ export function larger(one, other) {
   return one && other ? one.map((code, index) => Math.max(code, other[index])) : one ?? other;
 }
 
-/** The largest share of a map, and its place in the picture: 0 to 8, row by row from the top left. */
-export function largest(codes, [, rows, columns]) {
-  const at = codes.reduce((best, code, index) => (code > codes[best] ? index : best), 0);
-  const [row, column] = [Math.floor(at / columns) % rows, at % columns];
+/** The largest share in a frame of a map, and its place in the picture: 0 to 8, row by row from the top left. */
+export function largest(codes, frame, { regions: [, rows, columns], region }) {
+  const first = Math.floor(frame / region[0]) * rows * columns;
+  const seen = codes.subarray(first, first + rows * columns);
+  const at = seen.reduce((best, code, index) => (code > seen[best] ? index : best), 0);
+  const [row, column] = [Math.floor(at / columns), at % columns];
   const third = (index, count) => Math.min(2, Math.floor(((index + 0.5) * 3) / count));
-  return { share: shareOf(codes[at]), place: 3 * third(row, rows) + third(column, columns) };
+  return { share: shareOf(seen[at]), place: 3 * third(row, rows) + third(column, columns) };
 }
 
 /** Whether a share is shown as any heat at all. */

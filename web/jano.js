@@ -61,7 +61,7 @@ function attachRun(node) {
   const view = attach(node, "jano_run", (onResize) => new RunView(words(), onResize, isMapOn));
   watchMode(node, () => view.setMode(node.mode));
   colourTitle(node, () => view.state);
-  if (node.comfyClass === "JanoScheduler") watchKnobs(node, () => makeRoom(node, view));
+  if (node.comfyClass === "JanoScheduler") watchKnobs(node, () => LiteGraph.vueNodesMode || makeRoom(node, view)); // Nodes 2.0 makes it
   chain(node, "onConfigure", (saved) => {
     const record = isCopy(saved) ? null : RunRecord.from(node.properties?.[PROPERTY], node.id);
     if (!record) delete node.properties?.[PROPERTY];

@@ -47,7 +47,7 @@ export class RunMap {
       paintPicture(context, picture, errors);
       if (errors) paintHeat(context, errors, frame, record.data);
       else if (isOn && !record.mapsErrors) paintLevels(context, record.data.grid, frame, levels, bits, Boolean(picture));
-      this.tell(title, this.found(record, errors, isOn));
+      this.tell(title, this.found(record, errors, frame, isOn));
     }
     picture?.close?.();
   }
@@ -64,12 +64,12 @@ export class RunMap {
   }
 
   /** What is to be seen in the map, in words. */
-  found(record, errors, isOn) {
+  found(record, errors, frame, isOn) {
     const { words } = this;
     if (!isOn) return "";
     if (!record.mapsErrors) return this.shares(record).join(", ");
     if (!errors) return "";
-    const { share, place } = largest(errors, record.data.regions);
+    const { share, place } = largest(errors, frame, record.data);
     return isShown(share) ? words.largest(words.percent(share), words.places[place]) : words.none;
   }
 

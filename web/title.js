@@ -4,7 +4,7 @@
 import { app } from "../../scripts/app.js";
 
 // Dark enough for the host's light title, light enough for its dark one (a test computes the contrast).
-const COLOURS = {
+export const COLOURS = {
   dark: { accelerated: "#0d3a21", partly: "#443208", native: "#34343b", error: "#5c1519" },
   light: { accelerated: "#a9d8b8", partly: "#ecd08a", native: "#c9c9d0", error: "#f0b3b3" },
 };

@@ -14,6 +14,7 @@ LEFT, RIGHT, TOP, BELOW, GAP = 64, 16, 30, 24, 44
 LINE: RGB = (0.30, 0.30, 0.33)
 ERROR: RGB = (0.98, 0.55, 0.24)
 TOLERANCE: RGB = (0.62, 0.71, 0.85)
+NAMES = {StepClass.FULL: "computed", StepClass.SKIPPED: "forecast"}
 LOWEST_ERROR = 1e-3
 """Where the scale of errors begins; it is logarithmic."""
 PANEL = tuple[int, int]  # top and bottom
@@ -31,7 +32,7 @@ def step_chart(report: RunReport, width: int = 768, height: int = 320) -> Tensor
         _draw_errors(draw, report, costs, (TOP + middle + GAP, height - BELOW), width)
     _write(draw, (LEFT, height - BELOW / 2), f"step 1 to {report.num_steps}", "lm")
     present = {record.step_class for record in report.steps}
-    entries = [("forecast" if kind is StepClass.SKIPPED else str(kind), STEP_COLOURS[kind]) for kind in StepClass]
+    entries = [(NAMES.get(kind, str(kind)), STEP_COLOURS[kind]) for kind in StepClass]
     shown = [entry for kind, entry in zip(StepClass, entries, strict=True) if kind in present]
     return torch.cat((to_tensor(chart), legend(shown, width)), dim=1) if shown else to_tensor(chart)
 
