@@ -19,7 +19,7 @@ const WORDS = {
     modes: { 2: "muted", 4: "bypassed" },
     map: {
       alt: "Map over the picture",
-      scale: "forecast error",
+      scale: "error in the picture",
       percent: (share) => `${share < 0.01 ? (100 * share).toFixed(1) : Math.round(100 * share)} %`,
       largest: (share, place) => `at most ${share}, ${place}`,
       none: "below 1 % everywhere",
@@ -70,7 +70,7 @@ const WORDS = {
     modes: { 2: "静音", 4: "绕过" },
     map: {
       alt: "叠加在画面上的图",
-      scale: "预测误差",
+      scale: "画面误差",
       percent: (share) => `${share < 0.01 ? (100 * share).toFixed(1) : Math.round(100 * share)} %`,
       largest: (share, place) => `最大 ${share}，位于${place}`,
       none: "各处均低于 1 %",
