@@ -14,6 +14,7 @@ class EveryStep:
 
     NEEDS_MAP = False
     MAY_LOOK = False
+    MAPS_ERRORS = False
     shift = None
     error_rate = None
     computed = True

@@ -8,7 +8,7 @@ from comfy_api.latest import io, ui
 
 from ..jano.adapters.inputs import samples_of
 from ..jano.adapters.settings import report_of
-from ..jano.show.render import step_chart
+from ..jano.show.chart import step_chart
 from .types import CATEGORY, NAME_ALIASES
 
 
@@ -31,7 +31,9 @@ class JanoReport(io.ComfyNode):
             outputs=[
                 io.String.Output(display_name="markdown", tooltip="The run as a table."),
                 io.String.Output(display_name="json", tooltip="The run as JSON, with one entry a step."),
-                io.Image.Output(display_name="chart", tooltip="Share of the tokens computed at each step."),
+                io.Image.Output(
+                    display_name="chart", tooltip="Seconds of each step, and what forecasts cost the picture."
+                ),
             ],
         )
 

@@ -102,6 +102,10 @@ export class Headline {
     this.height = 0;
   }
 
+  get text() {
+    return [this.big, this.line].map((part) => part.textContent).filter(Boolean).join(". ");
+  }
+
   show({ big = "", line = "", more = [] }) {
     this.big.textContent = big;
     this.line.textContent = line;

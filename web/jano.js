@@ -4,12 +4,14 @@ import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 import { against, keepFull, queuedAs, watchSamplers } from "./full_runs.js";
 import { duration } from "./headline.js";
-import { addView, chain, isCopy, putInPlace, watchMode } from "./node_view.js";
+import { watchKnobs } from "./knobs.js";
+import { addView, chain, isCopy, makeRoom, putInPlace, watchMode } from "./node_view.js";
 import { PROPERTY, RunRecord } from "./run_record.js";
 import { RunView } from "./run_view.js";
 import { count, warn } from "./session.js";
 import { isOn, settings } from "./settings.js";
 import { TableView } from "./table_view.js";
+import { colourTitle, redraw } from "./title.js";
 import { wordsFor } from "./words.js";
 import { isOnCanvas, loaded, nodeOf, openWorkflow, rewrite, watchQueue, workflowOf } from "./workflows.js";
 
@@ -44,7 +46,7 @@ app.registerExtension({
     api.addEventListener("executed", ({ detail }) => onExecuted(detail));
     api.addEventListener("b_preview_with_metadata", ({ detail }) => onPreview(detail));
     for (const stop of ["execution_interrupted", "execution_error"]) {
-      api.addEventListener(stop, ({ detail }) => onStopped(detail));
+      api.addEventListener(stop, ({ detail }) => onStopped(detail, stop === "execution_error"));
     }
   },
   nodeCreated(node) {
@@ -73,8 +75,10 @@ function showAgain() {
 
 /** Give a node its run view, as its last widget; it is no input and saves no widget value. */
 function attachRun(node) {
-  const view = attach(node, "jano_run", (onResize) => new RunView(words(), onResize));
+  const view = attach(node, "jano_run", (onResize) => new RunView(words(), onResize, () => isOn("Jano.map")));
   watchMode(node, () => view.setMode(node.mode));
+  colourTitle(node, () => view.state);
+  if (node.comfyClass === "JanoScheduler") watchKnobs(node, () => LiteGraph.vueNodesMode || makeRoom(node, view)); // Nodes 2.0 makes it
   chain(node, "onConfigure", (saved) => {
     const record = isCopy(saved) ? null : RunRecord.from(node.properties?.[PROPERTY], node.id);
     if (!record) delete node.properties?.[PROPERTY];
@@ -149,11 +153,11 @@ function countIn(record) {
   record.remarks = runs > 1 && seconds >= 1 ? [words().headline.session(runs, duration(seconds))] : [];
 }
 
-function onStopped({ prompt_id }) {
+function onStopped({ prompt_id }, failed) {
   const workflow = workflowOf(prompt_id);
   for (const [path, record] of workflow === undefined ? [] : memoryOf(workflow)) {
     if (record.prompt !== prompt_id || record.ended) continue;
-    record.stop(words());
+    record.stop(words(), failed);
     keep(workflow, path, record);
   }
 }
@@ -185,6 +189,7 @@ function recordOf(workflow, event) {
 /** Show what belongs to a node, if it is on the canvas. */
 function show(workflow, path, shown) {
   if (isOnCanvas(workflow)) views.get(nodeOf(path))?.update(shown);
+  redraw();
 }
 
 /** Put a run that is over into its workflow, on the canvas or not, so that it comes back with it. */

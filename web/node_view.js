@@ -53,7 +53,7 @@ export function isCopy(saved) {
  * Let a node grow where its view no longer fits; it never shrinks below what the user gave it. That is no edit of the
  * user's either: the workflow knows the node as large as this in all of its past.
  */
-function makeRoom(node, view) {
+export function makeRoom(node, view) {
   view.element.style.minHeight = `${view.minHeight - MARGIN}px`;
   if (!node.graph) return;
   const needed = node.computeSize()[1];

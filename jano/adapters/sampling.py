@@ -238,7 +238,7 @@ def predict_noise(executor: Callable, x: Tensor, timestep: Tensor, model_options
     denoised = executor(x, timestep, model_options, seed)
     denoised = run.settle(x / scale, denoised, told_strength(executor.class_obj))
     run.account.record.seconds += now(x.device) - started
-    tell_step(active.settings.node_id, run.report, run.grid.tokens, active.told)
+    tell_step(active.settings.node_id, run.report, run.grid, active.told)
     return denoised
 
 

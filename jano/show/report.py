@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..levels.map import LevelMap
 from . import headline
+from .error_map import ErrorMap
 from .references import ReferenceAccount
 from .risk import Risk, picture_error, risk_of
 
@@ -42,7 +43,8 @@ class StepRecord:
     `seconds` is the wall time of its model evaluations. `computed` (frames, rows, columns) bool on the CPU tells which
     tokens the step computed; None when all of them. `forecast_error` is how far a forecast of it was off, as a share of
     its prediction, and `picture_error` what the forecast steps before it did to the picture (whole/control.py); None
-    where that was not measured.
+    where that was not measured. `error_map` is `picture_error` region by region, and `tolerance` what those steps
+    might cost.
     """
 
     step: int
@@ -54,6 +56,8 @@ class StepRecord:
     seconds: float = 0.0
     forecast_error: float | None = None
     picture_error: float | None = None
+    tolerance: float | None = None
+    error_map: ErrorMap | None = field(default=None, compare=False)
     computed: Tensor | None = field(default=None, compare=False)
 
     @property
@@ -78,6 +82,7 @@ class RunReport:
     """The account of one sampling run. `fallbacks` holds each reason for native computation once, `notes` what else
     the user should know of a run that is accelerated.
 
+    `maps_errors` tells that the errors of forecasts are measured region by region, and are what there is to see.
     `spread` is the 90th over the 10th percentile of the forecast errors seen over the regions; 0 when not measured.
     `quality`, `sampler`, `cfg` and `latent` (batch, channels, [frames,] rows, columns) are what was asked for; `advice`
     is what would help, in one sentence. `left` is how much of the forecasts' errors the sampler leaves in the picture;
@@ -95,6 +100,7 @@ class RunReport:
     accelerates: bool = True
     fingerprints: frozenset[str] = frozenset()
     spread: float = 0.0
+    maps_errors: bool = False
     references: ReferenceAccount | None = None
     quality: str = ""
     sampler: str = ""
@@ -133,6 +139,11 @@ class RunReport:
         if self.level_map is None:
             return {}
         return {level.name.lower(): round(share, 4) for level, share in self.level_map.share().items()}
+
+    @property
+    def error_map(self) -> ErrorMap | None:
+        """Every region's largest error in the run; None where no forecast was measured."""
+        return ErrorMap.worst(record.error_map for record in self.steps if record.error_map is not None)
 
     @property
     def seconds(self) -> float:
