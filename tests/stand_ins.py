@@ -18,8 +18,6 @@ import comfy.ldm.flux.controlnet
 import comfy.ldm.wan.model
 import comfy.ldm.wan.vae
 import comfy.ops
-import comfy.taesd.taehv
-import comfy.taesd.taesd
 import torch
 from comfyui_jano.host.location import ROOT
 from comfyui_jano.host.server import DEMO_MODELS
@@ -42,27 +40,30 @@ SMALL: Mapping[str, Callable[[list], list]] = {
     "EmptySD3LatentImage": lambda old: [256, 256, 1],
     "EmptyLatentImage": lambda old: [128, 128, 1],
     "EmptyFlux2LatentImage": lambda old: [256, 256, 1],
-    "Flux2Scheduler": lambda old: [12, 256, 256],
+    "Flux2Scheduler": lambda old: [old[0], 256, 256],
     "EmptyHunyuanLatentVideo": lambda old: [96, 64, 9, 1],
     "EmptyHunyuanVideo15Latent": lambda old: [128, 96, 9, 1],
     "EmptyLTXVLatentVideo": lambda old: [128, 96, 9, 1],
-    "LTXVScheduler": lambda old: [12, *old[1:]],
     "WanImageToVideo": lambda old: [96, 64, 9, 1],
     "WanVaceToVideo": lambda old: [96, 64, 9, *old[3:]],
     "RepeatImageBatch": lambda old: [9],
-    "KSampler": lambda old: [*old[:2], old[2] if old[2] < 9 else 12 if old[2] > 20 else 9, *old[3:]],
+    "KSampler": lambda old: [*old[:2], 12 if old[2] > 20 else 9, *old[3:]],
     "ImageScale": lambda old: ["bilinear", 128, 128, "disabled"],
 }
 # That node has no size below a megapixel.
 SAME_INPUTS = {"FluxKontextImageScale": "ImageScale", "ImageScaleToTotalPixels": "ImageScale"}
 # Node classes of tests/tiny_pack for those of the host, and what a model's file stands for there.
 TINY_NODES = {
+    "UNETLoader": "TinyModel",
+    "VAELoader of flux2": "TinyVAE",
+    "VAELoader of hunyuan": "TinyVAE",
     "CheckpointLoaderSimple": "TinyCheckpoint",
     "TextEncodeQwenImageEditPlus": "TinyEditText",
     "LTXVEmptyLatentAudio": "TinySilence",
     "LTXVAudioVAEDecode": "TinySound",
     **dict.fromkeys(TEXT_LOADERS, "TinyText"),
 }
+OF_A_FAMILY = ("TinyModel", "TinyCheckpoint", "TinyVAE")
 FAMILIES = {
     "qwen_image_fp8_e4m3fn.safetensors": "qwen",
     "qwen_image_edit_2511_fp8mixed.safetensors": "qwen",
@@ -121,15 +122,16 @@ def _with_tiny_nodes(workflow: dict) -> dict:
 
 
 def _tiny_node(node: dict, family: str) -> dict:
-    node = _small_node(node)
-    kind = "TinyModel" if node["type"] == "UNETLoader" else TINY_NODES.get(node["type"])
+    if node["type"] != "KSampler":  # random weights are forecast where steps are small: as many as in the shipped one
+        node = _small_node(node)
+    kind = TINY_NODES.get("VAELoader of " + family if node["type"] == "VAELoader" else node["type"])
     if node["type"] == "LoraLoaderModelOnly":
         node["mode"] = BYPASSED
     if kind is not None:
         node["inputs"] = [slot for slot in node["inputs"] if slot["name"] != "audio_vae"]
         node["type"] = kind
         if kind != "TinyEditText":  # it has the host's own inputs
-            node["widgets_values"] = [family] if kind in ("TinyModel", "TinyCheckpoint") else []
+            node["widgets_values"] = [family] if kind in OF_A_FAMILY else []
     return node
 
 
@@ -175,8 +177,6 @@ def _files() -> dict[str, dict[str, tuple[Weights, dict | None] | Path]]:
             "ae.safetensors": DEMO_MODELS / "jano_tiny_flux_vae.safetensors",
             "wan_2.1_vae.safetensors": (_weights(_wan_vae()), None),
             "qwen_image_vae.safetensors": (_weights(_wan_vae()), None),
-            "flux2-vae.safetensors": (_weights(comfy.taesd.taesd.TAESD(latent_channels=128)), None),
-            "hunyuanvideo15_vae_fp16.safetensors": (_weights(comfy.taesd.taehv.TAEHV(32)), None),
         },
         "loras": {"flux_style_lora.safetensors": (_lora(), None)},
         "controlnet": {"flux_canny_controlnet.safetensors": (_controlnet(), None)},

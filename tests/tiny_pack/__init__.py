@@ -21,10 +21,10 @@ async def comfy_entrypoint() -> ComfyExtension:
 
     from comfy_api.latest import ComfyExtension
 
-    from .nodes import TinyCheckpoint, TinyEditText, TinyModel, TinySilence, TinySound, TinyText
+    from .nodes import TinyCheckpoint, TinyEditText, TinyModel, TinySilence, TinySound, TinyText, TinyVAE
 
     class TinyExtension(ComfyExtension):
         async def get_node_list(self) -> list[type]:
-            return [TinyModel, TinyText, TinyCheckpoint, TinyEditText, TinySilence, TinySound]
+            return [TinyModel, TinyText, TinyCheckpoint, TinyEditText, TinySilence, TinySound, TinyVAE]
 
     return TinyExtension()

@@ -24,6 +24,7 @@ MODELS = {
     "sdxl": lambda: patcher(host.SDXL({**SDXL, "adm_in_channels": WIDTH + 6 * 256})),
     "ltx2": lambda: patcher(host.LTXAV(dict(LTXAV))),
 }
+CLIP_CHANNELS, PICTURE_CHANNELS = {"ltx2": 128, "hunyuan": 32}, {"sdxl": 4, "flux2": 128}
 REFERENCE = 128  # pixels: the host's node makes a megapixel of every picture, which takes a minute here
 
 
@@ -68,15 +69,28 @@ class TinyCheckpoint(io.ComfyNode):
 
     @classmethod
     def execute(cls, family: str) -> io.NodeOutput:
-        return io.NodeOutput(MODELS[family](), tiny_clip(), VAE(sd=decoder_of(family)))
+        return io.NodeOutput(MODELS[family](), tiny_clip(), decoder(family))
 
 
-def decoder_of(family: str) -> dict[str, Tensor]:
-    """Weights of the host's smallest autoencoder for a family's latents."""
-    if family == "ltx2":
-        return weights(comfy.taesd.taehv.TAEHV(128))
-    network = comfy.taesd.taesd.TAESD(latent_channels=4)
-    return {name: value for name, value in weights(network).items() if name.startswith("taesd")}
+class TinyVAE(io.ComfyNode):
+    """In place of VAELoader."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema("TinyVAE", [family()], [io.Vae.Output()])
+
+    @classmethod
+    def execute(cls, family: str) -> io.NodeOutput:
+        return io.NodeOutput(decoder(family))
+
+
+def decoder(family: str) -> VAE:
+    """The host's smallest autoencoder for a family's latents."""
+    if family in CLIP_CHANNELS:
+        return VAE(sd=weights(comfy.taesd.taehv.TAEHV(CLIP_CHANNELS[family])))
+    channels = PICTURE_CHANNELS[family]
+    kept = weights(comfy.taesd.taesd.TAESD(latent_channels=channels))
+    return VAE(sd=kept, metadata={"tae_latent_channels": channels})
 
 
 def weights(network: nn.Module) -> dict[str, Tensor]:
