@@ -36,7 +36,8 @@ TEXT_LOADERS = ("DualCLIPLoader", "CLIPLoader", "LTXAVTextEncoderLoader")
 Weights = dict[str, Tensor]
 
 # Widget values by node class, in the order in which a workflow stores them; a missing class keeps its own.
-SMALL: Mapping[str, Callable[[list], list]] = {
+Sizes = Mapping[str, Callable[[list], list]]
+SMALL: Sizes = {
     "EmptySD3LatentImage": lambda old: [256, 256, 1],
     "EmptyLatentImage": lambda old: [128, 128, 1],
     "EmptyFlux2LatentImage": lambda old: [256, 256, 1],
@@ -50,6 +51,8 @@ SMALL: Mapping[str, Callable[[list], list]] = {
     "KSampler": lambda old: [*old[:2], 12 if old[2] > 20 else 9, *old[3:]],
     "ImageScale": lambda old: ["bilinear", 128, 128, "disabled"],
 }
+# Random weights can be forecast where steps are small. Runs of 4 steps stay what they are.
+TINY: Sizes = {**SMALL, "KSampler": lambda old: [*old[:2], 40 if old[2] > 9 else old[2], *old[3:]]}
 # That node has no size below a megapixel.
 SAME_INPUTS = {"FluxKontextImageScale": "ImageScale", "ImageScaleToTotalPixels": "ImageScale"}
 # Node classes of tests/tiny_pack for those of the host, and what a model's file stands for there.
@@ -104,12 +107,12 @@ def _with_tiny_files(workflow: dict, path: Path) -> dict:
     return workflow
 
 
-def _small_node(node: dict, prompt: tuple[str, str] | None = None) -> dict:
+def _small_node(node: dict, prompt: tuple[str, str] | None = None, small: Sizes = SMALL) -> dict:
     if node["type"] == "CLIPTextEncode" and prompt:
         node.update(type=prompt[0], inputs=[], widgets_values=[prompt[1]])
     node["type"] = SAME_INPUTS.get(node["type"], node["type"])
-    if node["type"] in SMALL:
-        node["widgets_values"] = SMALL[node["type"]](node["widgets_values"])
+    if node["type"] in small:
+        node["widgets_values"] = small[node["type"]](node["widgets_values"])
     return node
 
 
@@ -122,8 +125,7 @@ def _with_tiny_nodes(workflow: dict) -> dict:
 
 
 def _tiny_node(node: dict, family: str) -> dict:
-    if node["type"] != "KSampler":  # random weights are forecast where steps are small: as many as in the shipped one
-        node = _small_node(node)
+    node = _small_node(node, small=TINY)
     kind = TINY_NODES.get("VAELoader of " + family if node["type"] == "VAELoader" else node["type"])
     if node["type"] == "LoraLoaderModelOnly":
         node["mode"] = BYPASSED
