@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,25 +31,7 @@ def test_a_shipped_workflow_runs_and_is_accelerated(small_server: Server, path: 
     assert [report["fallbacks"] for report in reports] == [[] for _ in reports]
     assert all(output["images"] for kind, output in by_class if kind == "JanoConvergenceMap")
 
-
-@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
-def test_a_shipped_workflow_says_what_it_needs(path: Path) -> None:
-    workflow = json.loads(path.read_text(encoding="utf-8"))
-    notes = [node["widgets_values"][0] for node in workflow["nodes"] if node["type"] == "MarkdownNote"]
-    assert notes
-    if path.stem == "jano_tune_and_compare":  # it points to another one
-        return
-    for node in workflow["nodes"]:
-        if node["type"] in ("UNETLoader", "JanoModelLoader", "CLIPLoader", "VAELoader"):
-            assert node["widgets_values"][0].split("_high_")[0].split("_low_")[0] in notes[0], node["type"]
-
-
-@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
-def test_a_shipped_workflow_has_a_picture(path: Path) -> None:
-    assert path.with_suffix(".jpg").read_bytes().startswith(b"\xff\xd8")
-    assert path.with_suffix(".jpg").stat().st_size < 100_000
-
-
-def test_every_node_is_in_a_workflow() -> None:
-    used = {node["type"] for path in WORKFLOWS for node in json.loads(path.read_text(encoding="utf-8"))["nodes"]}
-    assert used >= OUR_NODES
+    if path.stem == "By regions, as published":  # there the map decides
+        assert reports[0]["step_classes"]["partial"] > 0
+    if path.stem == "Qwen-Image-Edit in 4 steps":  # there it is the references that are left out
+        assert reports[0]["references"]["frozen_steps"]
