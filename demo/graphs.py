@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from host.client import Prompt
 
-WORKFLOWS = Path(__file__).resolve().parents[1] / "workflows"
+WORKFLOWS = Path(__file__).resolve().parents[1] / "example_workflows"
 TEXT_NODES = ("CLIPTextEncode", "ConditioningZeroOut", "FluxGuidance", "DualCLIPLoader", "CLIPLoader")
 JANO_NODES = ("JanoScheduler", "JanoConvergenceMap", "JanoReport")
 PICTURE_NODES = ("VAELoader", "VAEDecode", "SaveImage", "SaveAnimatedWEBP", "JanoConvergenceMap", "JanoReport")

@@ -1,1 +1,1 @@
-"""The example workflows of `workflows/`, drawn: what each holds, how it is laid out, and its card in the browser."""
+"""The workflows of `example_workflows/`, drawn: what each holds, its layout, and its card in the template browser."""

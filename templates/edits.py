@@ -164,5 +164,7 @@ drifted.
 EDITS = (
     Template("Flux Kontext edit", "references, 24 steps", kontext),
     Template("Flux.2 edit with references", "2 references, 20 steps", flux2),
-    Template("Qwen-Image-Edit in 4 steps", "2 references, Lightning LoRA", qwen_edit),
+    Template(
+        "Qwen-Image-Edit in 4 steps", "2 references, Lightning LoRA", qwen_edit, saved="references computed less often"
+    ),
 )

@@ -22,7 +22,8 @@ class Template:
     words: str
     draw: Callable[[Sheet], None]
     first: str = ""
-    """Of a pair of pictures of `demo/pictures` on the card; a card without them is drawn."""
+    """Which pictures of the demo are on the card; one without them is drawn."""
+    saved: str = "fewer steps computed"
 
     def workflow(self, object_info: Mapping[str, Any]) -> dict[str, Any]:
         sheet = Sheet(self.title, object_info)

@@ -1,6 +1,6 @@
 """Write the example workflows and the API examples anew, from a running ComfyUI's own node types.
 
-python templates/write.py          workflows/*.json and examples/api/*.json
+python templates/write.py          example_workflows/*.json and examples/api/*.json
 python templates/write.py --cards  also their thumbnails (build/demo must hold what `make demo` left)
 """
 
@@ -26,7 +26,7 @@ from templates.edits import EDITS  # noqa: E402
 from templates.pictures import PICTURES  # noqa: E402
 
 TEMPLATES = (*PICTURES, *EDITS, *CLIPS, *COMPARISONS)
-WORKFLOWS, API = ROOT / "workflows", ROOT / "examples" / "api"
+WORKFLOWS, API = ROOT / "example_workflows", ROOT / "examples" / "api"
 FOR_THE_API = ("Flux text to image", "Qwen-Image-Edit in 4 steps", "Wan 2.1 text to video")
 
 

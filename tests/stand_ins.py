@@ -27,7 +27,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
+WORKFLOWS = sorted((ROOT / "example_workflows").glob("*.json"))
 TINY_PACK = ROOT / "tests" / "tiny_pack"
 TEXT_WIDTH, FLUX_WIDTH = 64, 128
 FLUX_PROMPT = "green dotted tent, purple tower, sand, night sky"
@@ -82,7 +82,7 @@ FAMILIES = {
 
 def workflow_file(title: str) -> Path:
     """A shipped workflow by its title in the template browser."""
-    return ROOT / "workflows" / f"{title}.json"
+    return ROOT / "example_workflows" / f"{title}.json"
 
 
 def small_workflow(path: Path) -> dict:

@@ -12,7 +12,7 @@ import pytest
 from comfyui_jano.host.location import ROOT
 from PIL import Image
 
-WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
+WORKFLOWS = sorted((ROOT / "example_workflows").glob("*.json"))
 OUR_NODES = {"JanoModelLoader", "JanoAnalyzer", "JanoScheduler", "JanoConvergenceMap", "JanoReport", "JanoCompare"}
 GROUPS = ["1 Models", "2 Prompt", "3 Sample (Jano)", "4 Look"]
 LOADERS = ("Loader", "LoaderSimple", "LoaderModelOnly")
@@ -161,7 +161,7 @@ def test_it_has_a_picture(path: Path) -> None:
 
 
 def test_no_picture_is_left_without_its_workflow() -> None:
-    cards = {path.stem for path in (ROOT / "workflows").glob("*.jpg")}
+    cards = {path.stem for path in (ROOT / "example_workflows").glob("*.jpg")}
     assert cards == {path.stem for path in WORKFLOWS}
 
 
