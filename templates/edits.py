@@ -23,7 +23,7 @@ from .parts import (
 from .pictures import flux_text, vae
 from .sheet import Node, Sheet
 
-LOADED = (280, 350)
+LOADED = (290, 350)
 """Size of a node that shows an input picture."""
 
 

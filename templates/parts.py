@@ -71,14 +71,14 @@ def sampler(sheet: Sheet, model: Node, title: str | None = None, wide: int = NAR
 
 def picture(sheet: Sheet, vae: Any, samples: Any, name: str) -> Node:
     decoded = sheet.add("VAEDecode", size=(NARROW, 64), vae=vae, samples=samples)
-    sheet.add("SaveImage", size=(NARROW, TALL - 64 - 46), images=decoded, filename_prefix=f"jano/{name}")
+    sheet.add("SaveImage", size=(NARROW, TALL - 64 - 54), images=decoded, filename_prefix=f"jano/{name}")
     return decoded
 
 
 def clip(sheet: Sheet, vae: Any, samples: Any, name: str, fps: float, **sound: Any) -> Node:
     decoded = sheet.add("VAEDecode", size=(NARROW, 64), vae=vae, samples=samples)
-    video = sheet.add("CreateVideo", size=(NARROW, 92), images=decoded, fps=fps, **sound)
-    sheet.add("SaveVideo", size=(NARROW, 230), video=video, filename_prefix=f"jano/{name}", format="mp4", codec="h264")
+    video = sheet.add("CreateVideo", size=(NARROW, 110), images=decoded, fps=fps, **sound)
+    sheet.add("SaveVideo", size=(NARROW, 220), video=video, filename_prefix=f"jano/{name}", format="mp4", codec="h264")
     return decoded
 
 

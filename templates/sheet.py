@@ -15,7 +15,7 @@ from host.workflow import input_specs, is_widget, stored_values
 
 from .files import File
 
-TITLE, GAP, MARGIN, HEADING = 30, 16, 16, 36
+TITLE, GAP, MARGIN, HEADING = 30, 24, 14, 36
 """Pixels: a node's title bar, between two nodes of a column, inside a group's border, a group's heading."""
 BETWEEN_COLUMNS, BETWEEN_GROUPS = 40, 30
 TOP, SLOT, WIDGET = 24, 20, 24
