@@ -11,8 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from host.workflow import input_specs, is_widget, stored_values
-
+from ..host.workflow import input_specs, is_widget, stored_values
 from .files import File
 
 TITLE, GAP, MARGIN, HEADING = 30, 24, 14, 36

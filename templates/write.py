@@ -18,25 +18,21 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT))
 
 from host.location import chosen_host  # noqa: E402
+from host.pack import import_pack  # noqa: E402
 from host.server import PACKS, Server  # noqa: E402
 from host.workflow import to_prompt  # noqa: E402
-from templates.clips import CLIPS  # noqa: E402
-from templates.comparisons import COMPARISONS  # noqa: E402
-from templates.edits import EDITS  # noqa: E402
-from templates.pictures import PICTURES  # noqa: E402
 
-TEMPLATES = (*PICTURES, *EDITS, *CLIPS, *COMPARISONS)
+catalogue = import_pack("templates.catalogue")
 WORKFLOWS, API = ROOT / "example_workflows", ROOT / "examples" / "api"
-FOR_THE_API = ("Flux text to image", "Qwen-Image-Edit in 4 steps", "Wan 2.1 text to video")
 
 
 def write(object_info: Mapping[str, Any]) -> None:
     """Every template, and some in the form that the API takes."""
     API.mkdir(parents=True, exist_ok=True)
-    for template in TEMPLATES:
+    for template in catalogue.TEMPLATES:
         workflow = template.workflow(object_info)
         save(workflow, WORKFLOWS / f"{template.title}.json")
-        if template.title in FOR_THE_API:
+        if template.title in catalogue.FOR_THE_API:
             save(to_prompt(workflow, object_info), API / f"{template.title}.json")
 
 
@@ -49,9 +45,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as base, Server(chosen_host(), Path(base), PACKS) as server:
         write(server.object_info())
     if "--cards" in sys.argv:
-        from templates.cards import draw_cards
-
-        draw_cards(TEMPLATES)
+        import_pack("templates.cards").draw_cards(catalogue.TEMPLATES)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from comfyui_jano.host.server import PACKS, Server
 from comfyui_jano.host.workflow import to_prompt
+from comfyui_jano.templates.catalogue import TEMPLATES
 from comfyui_jano.tests.stand_ins import TINY_PACK, WORKFLOWS, small_workflow, write_files
 
 OUR_NODES = {"JanoModelLoader", "JanoAnalyzer", "JanoScheduler", "JanoConvergenceMap", "JanoReport", "JanoCompare"}
@@ -35,3 +37,20 @@ def test_a_shipped_workflow_runs_and_is_accelerated(small_server: Server, path: 
         assert reports[0]["step_classes"]["partial"] > 0
     if path.stem == "Qwen-Image-Edit in 4 steps":  # there it is the references that are left out
         assert reports[0]["references"]["frozen_steps"]
+
+
+def test_the_workflows_are_what_is_drawn(small_server: Server) -> None:
+    """After a change in `templates/`, write them anew: python templates/write.py. Widgets are the schemas' matter."""
+    object_info = small_server.object_info()
+    drawn = {template.title: template.workflow(object_info) for template in TEMPLATES}
+    assert sorted(drawn) == [path.stem for path in WORKFLOWS]
+    for path in WORKFLOWS:
+        assert outline(json.loads(path.read_text(encoding="utf-8"))) == outline(drawn[path.stem]), path.stem
+
+
+def outline(workflow: dict) -> dict:
+    """What a template says of itself, whatever inputs nodes have got since."""
+    places = [(node["type"], node["pos"], node["size"], node.get("title")) for node in workflow["nodes"]]
+    (note,) = (node["widgets_values"] for node in workflow["nodes"] if node["type"] == "MarkdownNote")
+    ends = sorted((link[1], link[3], link[5]) for link in workflow["links"])
+    return {"nodes": places, "note": note, "links": ends, "groups": workflow["groups"], "id": workflow["id"]}

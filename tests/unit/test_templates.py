@@ -9,6 +9,7 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
+from comfyui_jano.bench.published import as_published
 from comfyui_jano.host.location import ROOT
 from PIL import Image
 
@@ -17,6 +18,8 @@ OUR_NODES = {"JanoModelLoader", "JanoAnalyzer", "JanoScheduler", "JanoConvergenc
 GROUPS = ["1 Models", "2 Prompt", "3 Sample (Jano)", "4 Look"]
 LOADERS = ("Loader", "LoaderSimple", "LoaderModelOnly")
 OWN_CHOICE = {"flux_style_lora.safetensors", "flux_canny_controlnet.safetensors"}  # any of the user's own
+BY_REGIONS = "By regions, as published.json"
+LEVELS = {"threshold": ("static", "moderate"), "interval": ("static", "moderate", "active")}
 TITLE = 30
 WINDOW, SHOWN, READ = (1870, 945), 0.75, 0.571
 """Of a screen of 1920 x 1080, what ComfyUI's page leaves; how much of it "fit view" fills; the zoom from which the
@@ -163,6 +166,16 @@ def test_it_has_a_picture(path: Path) -> None:
 def test_no_picture_is_left_without_its_workflow() -> None:
     cards = {path.stem for path in (ROOT / "example_workflows").glob("*.jpg")}
     assert cards == {path.stem for path in WORKFLOWS}
+
+
+def test_by_regions_has_the_papers_settings() -> None:
+    nodes = {node["type"]: node["widgets_values"] for node in read(ROOT / "example_workflows" / BY_REGIONS)["nodes"]}
+    analyzer, scheduler = as_published("flux", "2.00x")
+    levels = [f"{level}_{kind}" for kind, of in LEVELS.items() for level in of]
+    wanted = [getattr(scheduler, name) for name in (*levels, "cooldown", "target_speedup")]
+    assert nodes["JanoScheduler"][:8] == ["custom", *wanted]
+    assert (nodes["JanoAnalyzer"][0], nodes["JanoAnalyzer"][5]) == (analyzer.warmup, analyzer.score)
+    assert nodes["KSampler"][2] == 50
 
 
 def test_every_node_is_in_a_workflow() -> None:
