@@ -34,7 +34,7 @@ def test_a_shipped_workflow_runs_and_is_accelerated(small_server: Server, path: 
     assert all(output["images"] for kind, output in by_class if kind == "JanoConvergenceMap")
 
     if path.stem == "By regions, as published":  # there the map decides
-        assert reports[0]["step_classes"]["partial"] > 0
+        assert reports[0]["step_classes"].keys() >= {"active", "moderate"}
     if path.stem == "Qwen-Image-Edit in 4 steps":  # there it is the references that are left out
         assert reports[0]["references"]["frozen_steps"]
 
