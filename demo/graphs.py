@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from host.client import Prompt
 
-WORKFLOWS = Path(__file__).resolve().parents[1] / "workflows"
+WORKFLOWS = Path(__file__).resolve().parents[1] / "example_workflows"
 TEXT_NODES = ("CLIPTextEncode", "ConditioningZeroOut", "FluxGuidance", "DualCLIPLoader", "CLIPLoader")
 JANO_NODES = ("JanoScheduler", "JanoConvergenceMap", "JanoReport")
 PICTURE_NODES = ("VAELoader", "VAEDecode", "SaveImage", "SaveAnimatedWEBP", "JanoConvergenceMap", "JanoReport")
@@ -38,7 +38,7 @@ class Scene:
 SCENES = {
     "flux": Scene(
         "flux",
-        WORKFLOWS / "jano_flux_text_to_image.json",
+        WORKFLOWS / "Flux text to image.json",
         {
             "UNETLoader": {"unet_name": "jano_tiny_flux.safetensors"},
             "VAELoader": {"vae_name": "jano_tiny_flux_vae.safetensors"},
@@ -50,7 +50,7 @@ SCENES = {
     ),
     "wan": Scene(
         "wan",
-        WORKFLOWS / "jano_wan_text_to_video.json",
+        WORKFLOWS / "Wan 2.1 text to video.json",
         {
             "UNETLoader": {"unet_name": "jano_tiny_wan.safetensors"},
             "VAELoader": {"vae_name": "jano_tiny_wan_vae.safetensors"},
@@ -81,7 +81,17 @@ def with_tiny_models(prompt: Prompt, scene: Scene) -> dict:
         small[side] = {"class_type": scene.prompt_node, "inputs": {"text": text}}
         sampler[side] = [side, 0]
     sampler.update(scene.sampler)
-    return small
+    return animated(small)
+
+
+def animated(prompt: dict) -> dict:
+    """The prompt with its video saved as an animated picture, whose frames can be compared: nothing is lost there."""
+    for node_id in [node_id for node_id, node in prompt.items() if node["class_type"] == "SaveVideo"]:
+        video = prompt.pop(prompt[node_id]["inputs"]["video"][0])["inputs"]
+        saved = {"fps": video["fps"], "lossless": True, "quality": 90, "method": "default"}
+        inputs = {"images": video["images"], "filename_prefix": "jano_wan", **saved}
+        prompt[node_id] = {"class_type": "SaveAnimatedWEBP", "inputs": inputs}
+    return prompt
 
 
 def metered(prompt: Prompt, count_flops: bool) -> dict:

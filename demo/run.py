@@ -146,16 +146,13 @@ def write_picture(picture: object, path: Path) -> None:
 
 
 def renew_readme_pictures() -> None:
-    """The README's pictures and the workflows' thumbnails, as small JPEGs."""
+    """The README's pictures, as small JPEGs. The templates' cards: `python templates/write.py --cards`."""
     from PIL import Image
 
     folder = ROOT / "demo" / "pictures"
     folder.mkdir(exist_ok=True)
     for path in sorted(OUT.glob("*.png")):
         Image.open(path).convert("RGB").save(folder / f"{path.stem}.jpg", quality=85)
-    for name, scene in SCENES.items():
-        picture = Image.open(OUT / f"{name}_jano.png").convert("RGB")
-        picture.resize((384, 384)).save(scene.workflow.with_suffix(".jpg"), quality=85)
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from PIL import Image
 
 import nodes
 
@@ -124,6 +125,29 @@ def test_the_registry_finds_what_it_needs(pyproject: dict) -> None:
     assert pyproject["project"]["urls"]["Repository"].startswith("https://")
     assert pyproject["tool"]["comfy"]["PublisherId"]
     assert "web" not in pyproject["tool"]["comfy"]  # with WEB_DIRECTORY it would serve every script twice
+
+
+def test_every_address_of_the_card_is_the_repositorys_own(pyproject: dict) -> None:
+    urls, card = pyproject["project"]["urls"], pyproject["tool"]["comfy"]
+    repository = urls["Repository"]
+    assert urls["Documentation"] == f"{repository}#readme"
+    assert urls["Bug Tracker"] == f"{repository}/issues"
+    raw = repository.replace("https://github.com", "https://raw.githubusercontent.com") + "/main/"
+    for name in ("Icon", "Banner"):
+        assert card[name].startswith(raw)
+        assert (ROOT / card[name].removeprefix(raw)).is_file()
+
+
+def test_icon_and_banner_have_the_shapes_that_the_registry_asks_for() -> None:
+    with Image.open(ROOT / "assets" / "icon.png") as icon, Image.open(ROOT / "assets" / "banner.png") as banner:
+        assert icon.size == (400, 400)
+        assert banner.width * 9 == banner.height * 21
+
+
+def test_what_only_developers_need_is_not_published() -> None:
+    left_out = set((ROOT / ".comfyignore").read_text().splitlines())
+    assert {"assets/", "bench/", "demo/", "host/", "templates/", "tests/"} <= left_out
+    assert not {"example_workflows/", "examples/", "locales/", "web/"} & left_out
 
 
 def test_nothing_is_published_before_the_tests_have_passed() -> None:

@@ -7,14 +7,12 @@ import re
 from io import BytesIO
 
 import pytest
-from comfyui_jano.host.location import ROOT
 from comfyui_jano.host.server import Server
-from comfyui_jano.tests.stand_ins import small_workflow
+from comfyui_jano.tests.stand_ins import small_workflow, workflow_file
 from comfyui_jano.tests.web.editor import Editor
 from PIL import Image
 
-FLUX = ROOT / "workflows" / "jano_flux_text_to_image.json"
-WAN = ROOT / "workflows" / "jano_wan22_image_to_video.json"
+FLUX, WAN = workflow_file("Flux text to image"), workflow_file("Wan 2.2 image to video")
 STEPS = 20
 STEPS_TOLD = r"\d+ of \d+ steps computed, \d+ forecast"  # what the node says of a run that was accelerated
 
