@@ -142,16 +142,32 @@ def _level_legend(level_map: LevelMap, width: int) -> Tensor:
 
 
 def _legend(entries: list[tuple[str, RGB]], width: int) -> Tensor:
-    """(1, height, width, 3) strip of coloured boxes with their names."""
-    height = max(18, width // 24)
-    strip = Image.new("RGB", (width, height), _byte(PAPER))
-    draw, font = ImageDraw.Draw(strip), ImageFont.load_default(size=height * 0.55)
-    part = width / len(entries)
-    for number, (text, colour) in enumerate(entries):
-        left, box = part * number + height * 0.25, height * 0.5
-        draw.rectangle((left, height * 0.25, left + box, height * 0.25 + box), fill=_byte(colour))
-        draw.text((left + box * 1.5, height / 2), text, fill=_byte(INK), font=font, anchor="lm")
+    """(1, height, width, 3) strip of coloured boxes with their names, in as many lines as they need."""
+    line = max(18, width // 24)
+    font = ImageFont.load_default(size=line * 0.55)
+    places = _placed([font.getlength(text) + line * 1.25 for text, _ in entries], width)
+    strip = Image.new("RGB", (width, line * (places[-1][1] + 1)), _byte(PAPER))
+    draw = ImageDraw.Draw(strip)
+    for (text, colour), (x, row) in zip(entries, places, strict=True):
+        left, top, box = x + line * 0.25, line * (row + 0.25), line * 0.5
+        draw.rectangle((left, top, left + box, top + box), fill=_byte(colour))
+        draw.text((left + box * 1.5, top + box / 2), text, fill=_byte(INK), font=font, anchor="lm")
     return _to_tensor(strip)
+
+
+def _placed(lengths: list[float], width: int) -> list[tuple[float, int]]:
+    """Where entries of these lengths begin: pixels from the left, and line. In equal parts of one line where they fit;
+    else one behind the other, and on the next line where there is no room."""
+    part = width / len(lengths)
+    if max(lengths) <= part:
+        return [(part * number, 0) for number in range(len(lengths))]
+    places, x, row = [], 0.0, 0
+    for length in lengths:
+        if x and x + length > width:
+            x, row = 0.0, row + 1
+        places.append((x, row))
+        x += length
+    return places
 
 
 def step_chart(report: RunReport, width: int = 768, height: int = 256) -> Tensor:

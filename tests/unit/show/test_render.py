@@ -167,3 +167,13 @@ def test_a_difference_is_black_where_there_is_none_and_white_from_a_quarter() ->
     assert [colour(made, 5, x) for x in (5, 20, 40, 60)] == [pytest.approx(rgb, abs=1e-5) for rgb in expected]
     assert made.shape[0] == 2
     assert made.shape[1] > 32
+
+
+@pytest.mark.parametrize("width", [96, 256])
+def test_no_entry_of_a_legend_is_cut(width: int) -> None:
+    """As wide as the picture, with paper at its end; entries for which there is no room stand on the next line."""
+    picture = torch.rand(1, 16, width, 3)
+    legend = difference_map(picture, picture)[0, 16:]
+    assert legend.shape[1] == width
+    assert legend[:, -1].unique().numel() <= 2  # its three channels: nothing but paper
+    assert legend.shape[0] > 18 or width == 256
