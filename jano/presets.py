@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from .config import SchedulerConfig, complaint, shown
 
 QUALITIES = ("fidelity", "balanced", "fast", "draft", "custom")
@@ -17,6 +19,25 @@ def schedule_of(quality: str, custom: dict[str, object]) -> SchedulerConfig:
     if quality not in list(_TOLERANCE):
         raise ValueError(_unknown(quality))
     return SchedulerConfig(tolerance=_TOLERANCE[quality])
+
+
+def chosen_qualities(text: object) -> tuple[str, ...]:
+    """The presets that a text names, in its order and each once; ValueError with a sentence for other words, and for
+    none."""
+    named = re.findall(r"[^\s,;]+", text.lower()) if isinstance(text, str) else [text]
+    unknown = [name for name in named if name not in list(_TOLERANCE)]
+    if unknown or not named:
+        told = f"{shown(unknown[0])} is none of them" if unknown else "none is named"
+        raise ValueError(f"Jano: qualities must be one or more of {', '.join(_TOLERANCE)}, but {told}.")
+    return tuple(dict.fromkeys(named))
+
+
+def quality_of(scheduler: SchedulerConfig | None, preset: bool) -> str:
+    """The name of the quality that makes this schedule, "custom" for one of the user's own; empty for none."""
+    if scheduler is None:
+        return ""
+    named = (name for name, tolerance in _TOLERANCE.items() if preset and tolerance == scheduler.tolerance)
+    return next(named, "custom")
 
 
 def schedule_complaint(quality: str | None, custom: dict[str, object]) -> str:

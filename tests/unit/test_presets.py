@@ -5,7 +5,7 @@ import re
 import pytest
 from comfyui_jano.jano.config import SchedulerConfig
 from comfyui_jano.jano.forecast.repair import RESPONSE
-from comfyui_jano.jano.presets import QUALITIES, schedule_complaint, schedule_of
+from comfyui_jano.jano.presets import QUALITIES, chosen_qualities, quality_of, schedule_complaint, schedule_of
 
 NAMED = [quality for quality in QUALITIES if quality != "custom"]
 
@@ -50,3 +50,22 @@ def test_forecasts_and_their_repair_are_those_that_were_measured() -> None:
     """So do all tables of the bench."""
     chosen = SchedulerConfig()
     assert (chosen.cooldown, chosen.settling, chosen.forecast, RESPONSE) == (0.03, 1.0, "linear", 0.6)
+
+
+@pytest.mark.parametrize("text", ["fast, draft", "fast draft", "Fast;\ndraft,fast", " fast,,draft "])
+def test_several_qualities_are_named_in_a_text(text: str) -> None:
+    assert chosen_qualities(text) == ("fast", "draft")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("fast, custom", "'custom' is none"), ("", "none is named"), (3, "3 is none"), ({}, "a dict is")]
+)
+def test_other_words_are_refused_in_a_sentence(text: object, said: str) -> None:
+    with pytest.raises(ValueError, match=f"^Jano: qualities must be one or more of .*, but {said}"):
+        chosen_qualities(text)
+
+
+def test_a_schedule_knows_the_quality_that_it_was_made_of() -> None:
+    assert [quality_of(schedule_of(name, {}), preset=True) for name in NAMED] == list(NAMED)
+    assert quality_of(schedule_of("custom", {}), preset=False) == "custom"
+    assert quality_of(None, preset=False) == ""
