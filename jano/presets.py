@@ -21,6 +21,14 @@ def schedule_of(quality: str, custom: dict[str, object]) -> SchedulerConfig:
     return SchedulerConfig(tolerance=_TOLERANCE[quality])
 
 
+def quality_of(scheduler: SchedulerConfig | None) -> str:
+    """The quality that makes this schedule; "custom" for any other, nothing without one."""
+    if scheduler is None:
+        return ""
+    made = (name for name in _TOLERANCE if schedule_of(name, {}) == scheduler)
+    return next(made, "custom")
+
+
 def chosen_qualities(text: object) -> tuple[str, ...]:
     """The presets that a text names, in its order and each once; ValueError with a sentence for other words, and for
     none."""
@@ -30,14 +38,6 @@ def chosen_qualities(text: object) -> tuple[str, ...]:
         told = f"{shown(unknown[0])} is none of them" if unknown else "none is named"
         raise ValueError(f"Jano: qualities must be one or more of {', '.join(_TOLERANCE)}, but {told}.")
     return tuple(dict.fromkeys(named))
-
-
-def quality_of(scheduler: SchedulerConfig | None, preset: bool) -> str:
-    """The name of the quality that makes this schedule, "custom" for one of the user's own; empty for none."""
-    if scheduler is None:
-        return ""
-    named = (name for name, tolerance in _TOLERANCE.items() if preset and tolerance == scheduler.tolerance)
-    return next(named, "custom")
 
 
 def schedule_complaint(quality: str | None, custom: dict[str, object]) -> str:

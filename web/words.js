@@ -22,6 +22,13 @@ const WORDS = {
     frames: "Frames of the clip",
     past: (mode) => `Last run with Jano; this node is ${mode}`,
     modes: { 2: "muted", 4: "bypassed" },
+    reference: "reference",
+    image: "image",
+    slider: "Line between the reference and the image",
+    frameOf: (frame, isWorst) => `frame ${frame}${isWorst ? ", the worst" : ""}`,
+    copy: "Copy table",
+    copied: "Copied",
+    notCopied: "Not allowed here: select the rows instead",
   },
   zh: {
     waiting: "采样时此处显示收敛等级图。",
@@ -44,6 +51,13 @@ const WORDS = {
     frames: "视频帧",
     past: (mode) => `上次使用 Jano 的运行；此节点已${mode}`,
     modes: { 2: "静音", 4: "绕过" },
+    reference: "参考",
+    image: "图像",
+    slider: "参考与图像之间的分界线",
+    frameOf: (frame, isWorst) => `第 ${frame} 帧${isWorst ? "（最差）" : ""}`,
+    copy: "复制表格",
+    copied: "已复制",
+    notCopied: "此处不允许：请选中各行复制",
   },
 };
 

@@ -8,6 +8,7 @@ def sampler_name(sampler: object) -> str:
     return getattr(getattr(sampler, "sampler_function", None), "__name__", "")
 
 
-def told_name(sampler: object) -> str:
-    """The same as users know it: "euler"."""
-    return sampler_name(sampler).removeprefix("sample_").removesuffix("_function")
+def shown_name(sampler: object) -> str:
+    """The same as the host's menus have it, such as "uni_pc"; empty when it has none."""
+    name = sampler_name(sampler).removeprefix("sample_").removesuffix("_function")
+    return name.replace("unipc", "uni_pc", 1) if name.startswith("unipc") else name

@@ -27,7 +27,7 @@ from ..show.quality import compare
 from ..show.sweep import FULL, Sweep, SweepRow
 from .inputs import model_of, samples_of, wire_of
 from .patch import schedule, without_jano
-from .sampler_name import told_name
+from .sampler_name import shown_name
 from .settings import KEY, report_of, settings_of
 
 STACKED = "the Jano node before this one is left out: full is sampled without it, and each quality in its place"
@@ -176,7 +176,7 @@ def _facts(sampling: Sampling, model: ModelPatcher, full: Tensor) -> dict[str, o
         "model": type(model.model).__name__,
         "size": f"{width} x {height}" + (f" x {frames}" if frames > 1 else ""),
         "steps": len(sampling.sigmas) - 1,
-        "sampler": told_name(sampling.sampler),
+        "sampler": shown_name(sampling.sampler),
         "cfg": getattr(sampling.guider, "cfg", None),
         "seed": getattr(sampling.noise, "seed", None),
         "device": device.partition(" : ")[0],

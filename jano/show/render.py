@@ -65,10 +65,15 @@ def level_sheet(level_map: LevelMap, image: Tensor | None = None, strength: floa
     return torch.cat((sheet, _level_legend(level_map, sheet.shape[2])), dim=1)
 
 
+def evenly_chosen(frames: int, most: int = 12) -> list[int]:
+    """Indices of up to `most` of so many frames, with the first and the last."""
+    return torch.linspace(0, frames - 1, min(most, frames)).round().long().tolist()
+
+
 def contact_sheet(frames: Tensor, most: int = 12, width: int = 1024) -> Tensor:
     """(1, height, width, 3): up to `most` frames, evenly chosen with the first and the last, each with its number."""
-    count = min(most, frames.shape[0])
-    chosen = torch.linspace(0, frames.shape[0] - 1, count).round().long()
+    chosen = torch.tensor(evenly_chosen(frames.shape[0], most))
+    count = len(chosen)
     columns = math.ceil(math.sqrt(count))
     size = (max(1, round(width / columns * frames.shape[1] / frames.shape[2])), width // columns)
     cells = interpolate(frames[chosen].movedim(-1, 1), size=size, mode="area").movedim(1, -1)

@@ -66,6 +66,6 @@ def test_other_words_are_refused_in_a_sentence(text: object, said: str) -> None:
 
 
 def test_a_schedule_knows_the_quality_that_it_was_made_of() -> None:
-    assert [quality_of(schedule_of(name, {}), preset=True) for name in NAMED] == list(NAMED)
-    assert quality_of(schedule_of("custom", {}), preset=False) == "custom"
-    assert quality_of(None, preset=False) == ""
+    assert [quality_of(schedule_of(name, {})) for name in NAMED] == list(NAMED)
+    assert quality_of(schedule_of("custom", {})) == "custom"
+    assert quality_of(None) == ""
