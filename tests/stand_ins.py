@@ -37,6 +37,7 @@ SMALL: Mapping[str, Callable[[list], list]] = {
     "EmptyHunyuanLatentVideo": lambda old: [96, 64, 9, 1],
     "WanImageToVideo": lambda old: [96, 64, 9, 1],
     "KSampler": lambda old: [*old[:2], 12 if old[2] > 20 else 9, *old[3:]],
+    "JanoSweep": lambda old: [*old[:3], 9, *old[4:]],
     "ImageScale": lambda old: ["bilinear", 128, 128, "disabled"],
 }
 SAME_INPUTS = {"FluxKontextImageScale": "ImageScale"}  # that node has no size below a megapixel

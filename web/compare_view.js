@@ -8,7 +8,7 @@ const STAGE = 220; // pixels that pictures have at least
 const STEP = 5; // per cent of the width that an arrow key moves the line
 
 export class CompareView {
-  constructor(words, onResize) {
+  constructor(onResize, words) {
     this.words = words;
     this.element = document.createElement("div");
     this.element.className = "jano-compare";
@@ -19,7 +19,7 @@ export class CompareView {
     this.chosen.setAttribute("aria-label", words.frames);
     this.chosen.addEventListener("input", () => this.draw());
     this.caption = this.frames.appendChild(document.createElement("span"));
-    this.table = new TableView(words, onResize);
+    this.table = new TableView(onResize, words);
     this.element.appendChild(this.table.element);
     this.stage.hidden = this.frames.hidden = true;
     this.moveTo(50);

@@ -70,7 +70,7 @@ function attachRun(node) {
 /** Give a node the table that it makes, and Jano Compare its pictures. */
 function attachTable(node) {
   const View = node.comfyClass === "JanoCompare" ? CompareView : TableView;
-  attach(node, "jano_table", (onResize) => new View(words(), onResize));
+  attach(node, "jano_table", (onResize) => new View(onResize, words()));
 }
 
 function attach(node, name, make) {

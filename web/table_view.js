@@ -6,9 +6,9 @@ const MARGIN = 28; // what lies above and below them
 const TOLD = 2000; // ms that the button says what it did
 
 export class TableView {
-  constructor(words, onResize) {
-    this.words = words;
+  constructor(onResize, words) {
     this.onResize = onResize;
+    this.words = words;
     this.element = document.createElement("div");
     this.element.className = "jano-table";
     this.rows = this.element.appendChild(document.createElement("div"));

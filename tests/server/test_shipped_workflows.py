@@ -9,10 +9,14 @@ from pathlib import Path
 import pytest
 from comfyui_jano.host.server import PACKS, Server
 from comfyui_jano.host.workflow import to_prompt
+from comfyui_jano.jano.presets import QUALITIES
 from comfyui_jano.tests.stand_ins import WORKFLOWS, small_workflow, write_files
 
 OUR_NODES = {"JanoModelLoader", "JanoAnalyzer", "JanoScheduler", "JanoConvergenceMap", "JanoReport", "JanoCompare"}
-RUNS_JANO = {"jano_wan22_image_to_video": 2}  # how many runs a workflow reports; one if not said
+OUR_NODES |= {"JanoSweep"}
+PRESETS = [name for name in QUALITIES if name != "custom"]
+SWEEP = "Every quality of one seed"
+RUNS_JANO = {"jano_wan22_image_to_video": 2, SWEEP: 0}  # how many runs a workflow reports; one if not said
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +36,9 @@ def test_a_shipped_workflow_runs_and_is_accelerated(small_server: Server, path: 
     assert [report["verdict"] for report in reports] == ["accelerated"] * RUNS_JANO.get(path.stem, 1)
     assert [report["fallbacks"] for report in reports] == [[] for _ in reports]
     assert all(output["images"] for kind, output in by_class if kind == "JanoConvergenceMap")
+    sweeps = [output["jano"][0]["rows"] for kind, output in by_class if kind == "JanoSweep"]
+    assert [[row["name"] for row in rows] for rows in sweeps] == [["full", *PRESETS]] * (path.stem == SWEEP)
+    assert all(row["computed_token_fraction"] < 1.0 for rows in sweeps for row in rows[1:])
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
