@@ -10,6 +10,7 @@ const STEP = 5; // per cent of the width that an arrow key moves the line
 export class CompareView {
   constructor(onResize, words) {
     this.words = words;
+    this.onResize = () => requestAnimationFrame(onResize);
     this.element = document.createElement("div");
     this.element.className = "jano-compare";
     this.stage = this.element.appendChild(this.makeStage());
@@ -32,6 +33,7 @@ export class CompareView {
     stage.setAttribute("role", "slider");
     stage.setAttribute("aria-label", this.words.slider);
     this.b = stage.appendChild(new Image());
+    this.b.addEventListener("load", this.onResize); // by then the host has its picture below the view
     this.a = stage.appendChild(new Image());
     this.line = stage.appendChild(document.createElement("i"));
     for (const [picture, name] of [[this.a, this.words.reference], [this.b, this.words.image]]) {

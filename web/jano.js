@@ -3,7 +3,7 @@
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 import { CompareView } from "./compare_view.js";
-import { addView, chain, isCopy, putInPlace, watchMode } from "./node_view.js";
+import { addView, chain, dropPreviews, isCopy, putInPlace, watchMode } from "./node_view.js";
 import { PROPERTY, RunRecord } from "./run_record.js";
 import { RunView } from "./run_view.js";
 import { TableView } from "./table_view.js";
@@ -125,6 +125,8 @@ function onExecuted({ prompt_id, node, display_node, output }) {
   const { a_images: a, b_images: b, frames, worst } = output;
   const shown = a?.length ? { text, a, b, frames, worst: worst[0] } : text;
   memoryOf(workflow).set(path, shown);
+  const sweep = isOnCanvas(workflow) ? nodeOf(path) : null;
+  if (sweep?.comfyClass === "JanoSweep") dropPreviews(sweep);
   show(workflow, path, shown);
 }
 

@@ -66,6 +66,8 @@ def test_all_qualities_on_one_sheet_and_two_of_them_under_the_slider(editor: Edi
     assert rows == ["", "full", "fast", "draft"]
     assert table.locator("> div").nth(3).locator("span").count() == 6
     editor.page.wait_for_timeout(1500)
+    previews = editor.page.evaluate("id => app.nodePreviewImages?.[id]?.length ?? 0", sweep)
+    assert previews == 0
     editor.shot("sweep")
 
     editor.look_at(compare)
@@ -86,8 +88,8 @@ def test_all_qualities_on_one_sheet_and_two_of_them_under_the_slider(editor: Edi
     assert text.startswith("Verdict")
     assert "PSNR" in text
     assert "LPIPS" not in text
-    size = editor.node("[...node.size]", compare)
-    assert size[1] >= 400
+    fits = "node.size[1] + 1 >= node.computeSize()[1]"  # the difference map below too
+    editor.wait_for_node(fits, compare)
     assert editor.page.locator(".jano-compare").evaluate("view => view.scrollHeight <= view.clientHeight + 1")
 
 
