@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from .config import SchedulerConfig, complaint, shown
 
 PRESETS = ("fidelity", "balanced", "fast", "draft")
@@ -37,6 +39,17 @@ def quality_of(scheduler: SchedulerConfig | None) -> str:
         return ""
     made = (name for name in _TOLERANCE if schedule_of(name, {}) == scheduler)
     return next(made, "custom")
+
+
+def chosen_qualities(text: object) -> tuple[str, ...]:
+    """The presets that a text names, in its order and each once; ValueError with a sentence for other words, and for
+    none."""
+    named = re.findall(r"[^\s,;]+", text.lower()) if isinstance(text, str) else [text]
+    unknown = [name for name in named if name not in list(_TOLERANCE)]
+    if unknown or not named:
+        told = f"{shown(unknown[0])} is none of them" if unknown else "none is named"
+        raise ValueError(f"Jano: qualities must be one or more of {', '.join(_TOLERANCE)}, but {told}.")
+    return tuple(dict.fromkeys(named))
 
 
 def schedule_complaint(quality: str | None, custom: dict[str, object]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from . import files
 from .parts import (
     NARROW,
+    SEED,
     TALL,
     Template,
     jano,
@@ -98,7 +99,27 @@ see what it computed.
 """)
 
 
+def sweep(sheet: Sheet) -> None:
+    unet, decoder, given = _flux(sheet)
+    sample(sheet)
+    made = sheet.add("JanoSweep", size=(560, 700), model=unet, vae=decoder, seed=SEED, steps=28, **given)
+    look(sheet)
+    sheet.add("SaveImage", size=(700, 700), images=made, filename_prefix="jano/sweep")
+    sheet.say("""
+## Every quality of one seed
+
+One press of Run samples the same seed in full, then with *fidelity*, *balanced*, *fast* and *draft*, and puts
+the pictures on one sheet: seconds, how many times faster, how much was computed, how close each came to full.
+
+- Pick the quality whose picture you like, and set it on a **Jano Accelerator** in your own workflow.
+- **Copy table** on the node copies the figures, to paste into an issue.
+- It takes as long as all runs together: about three times one in full.
+- From a graph with SamplerCustomAdvanced, connect its guider, noise, sampler and sigmas instead.
+""")
+
+
 COMPARISONS = (
+    Template("Every quality of one seed", "full and four qualities", sweep, saved="one sheet"),
     Template("By regions, as published", "50 steps, the paper's settings", by_regions, "regions"),
     Template("Tune and compare", "full, Jano, fewer steps", compare),
 )

@@ -25,8 +25,9 @@ import nodes
 ROOT = Path(__file__).resolve().parents[1]
 CONTRACT = ROOT / "tests" / "data" / "object_info.json"
 JANO = {"JanoModelLoader", "JanoAnalyzer", "JanoScheduler", "JanoConvergenceMap", "JanoReport", "JanoCompare"}
-NODE_IDS = JANO | {"FlashVAEDLoader", "FlashVAEDCompare", "FlashVAEDCompress"}
-FILES = {"unet_name": "the files in models/diffusion_models", "vae_name": "the files in models/vae"}
+NODE_IDS = JANO | {"JanoSweep", "FlashVAEDLoader", "FlashVAEDCompare", "FlashVAEDCompress"}
+OF_THE_HOST = {"unet_name": "the files in models/diffusion_models", "vae_name": "the files in models/vae"}
+OF_THE_HOST |= {"sampler_name": "the host's samplers", "scheduler": "the host's schedulers"}
 NOT_PART_OF_IT = ("tooltip", "description")
 
 
@@ -96,8 +97,8 @@ def contract(info: dict) -> dict:
     for section in ("required", "optional"):
         for name, (kind, *rest) in info["input"].get(section, {}).items():
             options = {key: value for key, value in (rest[0] if rest else {}).items() if key not in NOT_PART_OF_IT}
-            if name in FILES:
-                options["options"] = FILES[name]
+            if name in OF_THE_HOST:
+                options["options"] = OF_THE_HOST[name]
             inputs.append([section, name, kind, options])
     outputs = [list(output) for output in zip(info["output"], info["output_name"], strict=True)]
     return {

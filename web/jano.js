@@ -2,10 +2,11 @@
 
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
+import { CompareView } from "./compare_view.js";
 import { against, keepFull, queuedAs, watchSamplers } from "./full_runs.js";
 import { duration } from "./headline.js";
 import { watchKnobs } from "./knobs.js";
-import { addView, chain, isCopy, makeRoom, putInPlace, watchMode } from "./node_view.js";
+import { addView, chain, dropPreviews, isCopy, makeRoom, putInPlace, watchMode } from "./node_view.js";
 import { PROPERTY, RunRecord } from "./run_record.js";
 import { RunView } from "./run_view.js";
 import { count, warn } from "./session.js";
@@ -16,11 +17,12 @@ import { wordsFor } from "./words.js";
 import { isOnCanvas, loaded, nodeOf, openWorkflow, rewrite, watchQueue, workflowOf } from "./workflows.js";
 
 const RUNS = new Set(["JanoScheduler", "JanoModelLoader", "JanoAnalyzer"]);
-const TABLES = new Set(["JanoReport", "JanoCompare", "FlashVAEDCompare", "FlashVAEDCompress"]);
+const TABLES = new Set(["JanoReport", "JanoCompare", "JanoSweep", "FlashVAEDCompare", "FlashVAEDCompress"]);
 // Pixels that a new node has at least: a line of the run's text, two columns of a table, a map and its outputs.
 const WIDTHS = {
   JanoReport: 360,
   JanoCompare: 320,
+  JanoSweep: 420,
   JanoConvergenceMap: 300,
   FlashVAEDCompare: 360,
   FlashVAEDCompress: 360,
@@ -29,8 +31,8 @@ const RUN_WIDTH = 300;
 
 const STYLES = ["./jano.css", "./headline.css"];
 
-const views = new WeakMap(); // node -> RunView or TableView
-const memory = new WeakMap(); // workflow -> Map: the server's id of a node -> its RunRecord, or the text of its table
+const views = new WeakMap(); // node -> its view
+const memory = new WeakMap(); // workflow -> Map: the server's id of a node -> its RunRecord, the text of its table, or what it compares
 const NO_TABS = {}; // stands for the workflow where the host has no tabs
 let running = null; // { workflow, path, record } of the last step: previews belong to it
 
@@ -86,9 +88,10 @@ function attachRun(node) {
   });
 }
 
-/** Give a node the table that it makes. */
+/** Give a node the table that it makes, and Jano Compare its pictures. */
 function attachTable(node) {
-  attach(node, "jano_table", (onResize) => new TableView(onResize));
+  const View = node.comfyClass === "JanoCompare" ? CompareView : TableView;
+  attach(node, "jano_table", (onResize) => new View(onResize, words()));
 }
 
 function attach(node, name, make) {
@@ -167,8 +170,12 @@ function onExecuted({ prompt_id, node, display_node, output }) {
   const workflow = workflowOf(prompt_id);
   if (workflow === undefined || !output?.text?.length) return;
   const [path, text] = [display_node ?? node, [output.text].flat().join("")];
-  memoryOf(workflow).set(path, text);
-  show(workflow, path, text);
+  const { a_images: a, b_images: b, frames, worst } = output;
+  const shown = a?.length ? { text, a, b, frames, worst: worst[0] } : text;
+  memoryOf(workflow).set(path, shown);
+  const sweep = isOnCanvas(workflow) ? nodeOf(path) : null;
+  if (sweep?.comfyClass === "JanoSweep") dropPreviews(sweep);
+  show(workflow, path, shown);
 }
 
 function memoryOf(workflow) {

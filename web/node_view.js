@@ -67,6 +67,16 @@ export function makeRoom(node, view) {
 }
 
 /**
+ * A node that samples and then shows a picture: the host goes on showing the sampler's last preview in its place, and
+ * has no call of its own to end that. Where its store is another one by now, the preview stays.
+ */
+export function dropPreviews(node) {
+  const store = app.extensionManager?._p?._s?.get("nodeOutput");
+  const { graph, id } = node;
+  store?.revokePreviewsByLocatorId?.(graph === graph.rootGraph ? String(id) : `${graph.id}:${id}`);
+}
+
+/**
  * Nodes 2.0 keeps the element of a node that was loaded anew under its old id, as undo does: put the view that lives
  * in the place of the one that was left.
  */

@@ -73,6 +73,13 @@ const WORDS = {
         skipped: "forecast",
       },
     },
+    reference: "reference",
+    image: "image",
+    slider: "Line between the reference and the image",
+    frameOf: (frame, isWorst) => `frame ${frame}${isWorst ? ", the worst" : ""}`,
+    copy: "Copy table",
+    copied: "Copied",
+    notCopied: "Not allowed here: select the rows instead",
   },
   zh: {
     waiting: "采样时此处显示本次运行。",
@@ -144,6 +151,13 @@ const WORDS = {
         skipped: "预测",
       },
     },
+    reference: "参考",
+    image: "图像",
+    slider: "参考与图像之间的分界线",
+    frameOf: (frame, isWorst) => `第 ${frame} 帧${isWorst ? "（最差）" : ""}`,
+    copy: "复制表格",
+    copied: "已复制",
+    notCopied: "此处不允许：请选中各行复制",
   },
 };
 

@@ -68,12 +68,17 @@ def engine_of(scheduler: SchedulerConfig | None) -> ModuleType:
 def install(model: ModelPatcher) -> None:
     """Register the wrappers on a clone that carries JanoSettings, in place of those that it had."""
     wrappers = {**WRAPPERS, **engine_of(settings_of(model).scheduler).WRAPPERS}
-    for kind in KINDS:
-        model.remove_wrappers_with_key(kind, KEY)
+    uninstall(model)
     for kind, wrapper in wrappers.items():
         model.add_wrapper_with_key(kind, KEY, wrapper)
     for kind, wrapper in OF_REFERENCES.items():  # within the engine's own: they see what it asks
         model.add_wrapper_with_key(kind, KEY, wrapper)
+
+
+def uninstall(model: ModelPatcher) -> None:
+    """Take the wrappers off a clone again, whichever engine's they are."""
+    for kind in KINDS:
+        model.remove_wrappers_with_key(kind, KEY)
 
 
 def told_strength(guider: object) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,32 +10,70 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
 
-from .lpips import FILE, SMALLEST, Weights, lpips
+from .lpips import SMALLEST, Weights, lpips
 
 WINDOW = 11
 STRIP = 256  # rows
-NO_LPIPS = f"not computed: put its weights into models/{FILE} (the node's help says how)"
+# From which PSNR on how a difference is said, in dB. 40 is a root mean square of 1 % of the range, 2.6 of 255 levels:
+# what JPEG of quality 85 does to our demo's pictures (42 to 53); lossy video is usually between 30 and 50. Two seeds of
+# one prompt lie at 13 to 20 (tiny Flux, 256 pixels, 12 steps, 12 pairs).
+VERDICTS = (
+    (math.inf, "the same picture"),
+    (40.0, "hard to see"),
+    (30.0, "small details moved"),
+    (20.0, "details moved"),
+    (-math.inf, "another picture"),
+)
 
 
 @dataclass(frozen=True)
 class Comparison:
     """How close every frame of a picture or clip is to its reference: PSNR in dB, SSIM (None where too small for it),
-    largest difference of a channel (0..1), LPIPS; each (frames,). Where LPIPS is None, `no_lpips` says why."""
+    largest difference of a channel (0..1), LPIPS; each (frames,). Where LPIPS is None, `no_lpips` says why, if anybody
+    asked for it."""
 
     psnr: Tensor
     ssim: Tensor | None
     largest: Tensor
     lpips: Tensor | None = None
-    no_lpips: str = NO_LPIPS
+    no_lpips: str = ""
 
     @property
     def worst_frame(self) -> int:
         """Index of the frame with the lowest PSNR."""
         return int(self.psnr.argmin())
 
+    @property
+    def mean_psnr(self) -> float:
+        """In dB, over the frames that differ; infinite where none does."""
+        return _mean_of_finite(self.psnr)
+
+    @property
+    def mean_ssim(self) -> float | None:
+        """Over all frames; None where it was not computed."""
+        return None if self.ssim is None else float(self.ssim.mean())
+
+    def told(self) -> str:
+        """In words how far the pictures are from each other, and the worst frame where that is another class."""
+        usual, worst = verdict(self.mean_psnr), verdict(float(self.psnr.min()))
+        return usual if worst == usual else f"{usual}; {worst} at worst (frame {self.worst_frame + 1})"
+
+    def as_dict(self) -> dict:
+        """Means over the frames; None for what is infinite or was not computed."""
+        finite = math.isfinite(self.mean_psnr)
+        return {
+            "verdict": self.told(),
+            "psnr_db": round(self.mean_psnr, 2) if finite else None,
+            "psnr_db_worst": round(float(self.psnr.min()), 2) if finite else None,
+            "worst_frame": self.worst_frame + 1,
+            "ssim": None if self.mean_ssim is None else round(self.mean_ssim, 4),
+            "lpips": None if self.lpips is None else round(float(self.lpips.mean()), 4),
+        }
+
     def markdown(self) -> str:
-        """The comparison as a short markdown table."""
+        """The comparison as a short markdown table; LPIPS has no row where nobody asked for it."""
         rows = [
+            ("Verdict", self.told()),
             ("PSNR", self._spread(self.psnr, "{:.2f} dB")),
             (
                 "SSIM",
@@ -46,14 +85,15 @@ class Comparison:
                 self.no_lpips if self.lpips is None else self._spread(self.lpips, "{:.4f}", worst=Tensor.argmax),
             ),
         ]
-        return "\n".join(["| Jano compare | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
+        told = (f"| {name} | {value} |" for name, value in rows if value)
+        return "\n".join(["| Jano compare | |", "|---|---|", *told])
 
     def _spread(self, values: Tensor, form: str, worst: Callable[[Tensor], Tensor] = Tensor.argmin) -> str:
         """The mean over the frames, and the worst one of several."""
         frame, differing = int(worst(values)), values[values.isfinite()]
         if differing.numel() == 0:
             return "infinite: the pictures are equal"
-        mean, least = form.format(float(differing.mean())), form.format(float(values[frame]))
+        mean, least = form.format(_mean_of_finite(values)), form.format(float(values[frame]))
         if values.numel() == 1:
             return mean
         equal = values.numel() - differing.numel()
@@ -61,7 +101,17 @@ class Comparison:
         return f"{mean} on average over {differing.numel()} frames{rest}, {least} at worst (frame {frame + 1})"
 
 
-def compare(reference: Tensor, image: Tensor, weights: Weights | None = None, no_weights: str = NO_LPIPS) -> Comparison:
+def verdict(psnr: float) -> str:
+    """What a PSNR in dB means to the eye, in words."""
+    return next(words for least, words in VERDICTS if psnr >= least)
+
+
+def _mean_of_finite(values: Tensor) -> float:
+    finite = values[values.isfinite()]
+    return float(finite.mean()) if finite.numel() else math.inf
+
+
+def compare(reference: Tensor, image: Tensor, weights: Weights | None = None, no_weights: str = "") -> Comparison:
     """Compare two pictures or clips of the same shape; `weights` are LPIPS', `no_weights` says why there are none.
 
     ValueError with a sentence for the user where the shapes differ, or a value is not finite.

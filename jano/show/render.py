@@ -90,10 +90,15 @@ def error_sheet(error_map: ErrorMap, image: Tensor | None = None) -> Tensor:
     return torch.cat((sheet, _error_legend(sheet.shape[2])), dim=1)
 
 
+def evenly_chosen(frames: int, most: int = 12) -> list[int]:
+    """Indices of up to `most` of so many frames, with the first and the last."""
+    return torch.linspace(0, frames - 1, min(most, frames)).round().long().tolist()
+
+
 def contact_sheet(frames: Tensor, most: int = 12, width: int = 1024) -> Tensor:
     """(1, height, width, 3): up to `most` frames, evenly chosen with the first and the last, each with its number."""
-    count = min(most, frames.shape[0])
-    chosen = torch.linspace(0, frames.shape[0] - 1, count).round().long()
+    chosen = torch.tensor(evenly_chosen(frames.shape[0], most))
+    count = len(chosen)
     columns = math.ceil(math.sqrt(count))
     size = (max(1, round(width / columns * frames.shape[1] / frames.shape[2])), width // columns)
     cells = interpolate(frames[chosen].movedim(-1, 1), size=size, mode="area").movedim(1, -1)
@@ -208,16 +213,32 @@ def _level_legend(level_map: LevelMap, width: int) -> Tensor:
 
 
 def legend(entries: list[tuple[str, RGB]], width: int) -> Tensor:
-    """(1, height, width, 3) strip of coloured boxes with their names."""
-    height = max(18, width // 24)
-    strip = Image.new("RGB", (width, height), as_bytes(PAPER))
-    draw, font = ImageDraw.Draw(strip), ImageFont.load_default(size=height * 0.55)
-    part = width / len(entries)
-    for number, (text, colour) in enumerate(entries):
-        left, box = part * number + height * 0.25, height * 0.5
-        draw.rectangle((left, height * 0.25, left + box, height * 0.25 + box), fill=as_bytes(colour))
-        draw.text((left + box * 1.5, height / 2), text, fill=as_bytes(INK), font=font, anchor="lm")
+    """(1, height, width, 3) strip of coloured boxes with their names, in as many lines as they need."""
+    line = max(18, width // 24)
+    font = ImageFont.load_default(size=line * 0.55)
+    places = _placed([font.getlength(text) + line * 1.25 for text, _ in entries], width)
+    strip = Image.new("RGB", (width, line * (places[-1][1] + 1)), as_bytes(PAPER))
+    draw = ImageDraw.Draw(strip)
+    for (text, colour), (x, row) in zip(entries, places, strict=True):
+        left, top, box = x + line * 0.25, line * (row + 0.25), line * 0.5
+        draw.rectangle((left, top, left + box, top + box), fill=as_bytes(colour))
+        draw.text((left + box * 1.5, top + box / 2), text, fill=as_bytes(INK), font=font, anchor="lm")
     return to_tensor(strip)
+
+
+def _placed(lengths: list[float], width: int) -> list[tuple[float, int]]:
+    """Where entries of these lengths begin: pixels from the left, and line. In equal parts of one line where they fit;
+    else one behind the other, and on the next line where there is no room."""
+    part = width / len(lengths)
+    if max(lengths) <= part:
+        return [(part * number, 0) for number in range(len(lengths))]
+    places, x, row = [], 0.0, 0
+    for length in lengths:
+        if x and x + length > width:
+            x, row = 0.0, row + 1
+        places.append((x, row))
+        x += length
+    return places
 
 
 def as_bytes(colour: RGB) -> tuple[int, int, int]:

@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 from comfyui_jano.host.server import PACKS, Server
 from comfyui_jano.host.workflow import to_prompt
+from comfyui_jano.jano.presets import PRESETS
 from comfyui_jano.templates.catalogue import TEMPLATES
 from comfyui_jano.tests.stand_ins import TINY_PACK, WORKFLOWS, small_workflow, write_files
 
 OUR_NODES = {"JanoModelLoader", "JanoAnalyzer", "JanoScheduler", "JanoConvergenceMap", "JanoReport", "JanoCompare"}
+OUR_NODES |= {"JanoSweep"}
+SWEEP = "Every quality of one seed"
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +32,12 @@ def test_a_shipped_workflow_runs_and_is_accelerated(small_server: Server, path: 
     outputs = small_server.run(prompt)
     by_class = [(prompt[node_id]["class_type"], output) for node_id, output in outputs.items()]
     reports = [output["jano"][0] for kind, output in by_class if kind == "JanoReport"]
-    assert [report["verdict"] for report in reports] == ["accelerated"]
+    assert [report["verdict"] for report in reports] == ["accelerated"] * (path.stem != SWEEP)
     assert [report["fallbacks"] for report in reports] == [[] for _ in reports]
     assert all(output["images"] for kind, output in by_class if kind == "JanoConvergenceMap")
+    sweeps = [output["jano"][0]["rows"] for kind, output in by_class if kind == "JanoSweep"]
+    assert [[row["name"] for row in rows] for rows in sweeps] == [["full", *PRESETS]] * (path.stem == SWEEP)
+    assert all(row["computed_token_fraction"] < 1.0 for rows in sweeps for row in rows[1:])
 
     if path.stem == "By regions, as published":  # there the map decides
         assert reports[0]["step_classes"].keys() >= {"active", "moderate"}

@@ -6,7 +6,17 @@ import pytest
 from comfyui_jano.host.location import ROOT
 from comfyui_jano.jano.config import SchedulerConfig
 from comfyui_jano.jano.forecast.repair import RESPONSE
-from comfyui_jano.jano.presets import EXPECTED, NO_TARGET, PRESETS, QUALITIES, schedule_complaint, schedule_of, told
+from comfyui_jano.jano.presets import (
+    EXPECTED,
+    NO_TARGET,
+    PRESETS,
+    QUALITIES,
+    chosen_qualities,
+    quality_of,
+    schedule_complaint,
+    schedule_of,
+    told,
+)
 
 NAMED = [quality for quality in QUALITIES if quality not in ("target", "custom")]
 
@@ -75,3 +85,22 @@ def test_what_a_preset_is_said_to_be_worth_was_measured() -> None:
         share, closeness = re.search(rf"\| Jano \| {name} \| 64 \| ([\d.]+) \| ([\d.]+) \|", measured).groups()
         assert EXPECTED[name] == (float(share), pytest.approx(float(closeness), abs=0.06))
     assert told("balanced") == "balanced: 2.2 times less computing, 43 dB"
+
+
+@pytest.mark.parametrize("text", ["fast, draft", "fast draft", "Fast;\ndraft,fast", " fast,,draft "])
+def test_several_qualities_are_named_in_a_text(text: str) -> None:
+    assert chosen_qualities(text) == ("fast", "draft")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("fast, custom", "'custom' is none"), ("", "none is named"), (3, "3 is none"), ({}, "a dict is")]
+)
+def test_other_words_are_refused_in_a_sentence(text: object, said: str) -> None:
+    with pytest.raises(ValueError, match=f"^Jano: qualities must be one or more of .*, but {said}"):
+        chosen_qualities(text)
+
+
+def test_a_schedule_knows_the_quality_that_it_was_made_of() -> None:
+    assert [quality_of(schedule_of(name, {})) for name in NAMED] == list(NAMED)
+    assert quality_of(schedule_of("custom", {})) == "custom"
+    assert quality_of(None) == ""

@@ -199,3 +199,13 @@ def luminance(colour: tuple[int, int, int]) -> float:
     """Relative luminance (WCAG 2)."""
     linear = [part / 255 / 12.92 if part <= 10 else ((part / 255 + 0.055) / 1.055) ** 2.4 for part in colour]
     return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize("width", [96, 256])
+def test_no_entry_of_a_legend_is_cut(width: int) -> None:
+    """As wide as the picture, with paper at its end; entries for which there is no room stand on the next line."""
+    picture = torch.rand(1, 16, width, 3)
+    legend = difference_map(picture, picture)[0, 16:]
+    assert legend.shape[1] == width
+    assert legend[:, -1].unique().numel() <= 2  # its three channels: nothing but paper
+    assert legend.shape[0] > 18 or width == 256
