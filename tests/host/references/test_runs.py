@@ -10,6 +10,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.jano.config import REFERENCES, ReferenceConfig
+from comfyui_jano.jano.every_step import TOO_FAR
 from comfyui_jano.jano.show.report import RunReport, StepClass
 from comfyui_jano.tests.host import tiny
 from comfyui_jano.tests.host.references.models import MODELS, PICTURE, SEVERAL, flux2, references
@@ -107,6 +108,20 @@ def test_once_costs_what_its_arithmetic_says(steps: int, several: int) -> None:
     frozen = (TEXT + 64) / (TEXT + 64 * (1 + several))
     expected = (1 + (steps - 1) * frozen) / steps
     assert once.get_total_flops() / full.get_total_flops() == pytest.approx(expected, rel=0.01)
+
+
+@pytest.mark.parametrize(("sizes", "early"), [(((17, 13),), True), (((17, 13),) * 3, False)])
+def test_few_references_are_kept_closer(flux: ModelPatcher, sizes: tuple, early: bool) -> None:
+    """A run of fewer steps costs no more than one in which half a step is left out twice."""
+    _, report = run(flux, "auto", steps=4, cfg=3.0, **edit(flux, *sizes))
+    assert (1 in report.references.stored) is early
+
+
+def test_where_they_drift_too_far_the_run_says_so(flux: ModelPatcher) -> None:
+    samples, report = run(flux, "auto", steps=2, **edit(flux))
+    assert torch.equal(samples, sample(flux, steps=2, **edit(flux)))
+    assert report.verdict == "native"
+    assert report.fallbacks == [TOO_FAR]
 
 
 def test_steps_that_are_forecast_spare_the_references_too(flux: ModelPatcher) -> None:
