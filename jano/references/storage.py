@@ -61,6 +61,11 @@ def _in_main_memory(x: Tensor) -> Tensor:
     return torch.empty(x.shape, dtype=x.dtype, pin_memory=pinned).copy_(x, non_blocking=pinned)
 
 
+def kept_bytes(tokens: int, channels: int, itemsize: int, storage: str) -> int:
+    """What `channels` of so many tokens take: in eight bits each channel has a scale beside them."""
+    return channels * (tokens + itemsize if storage == "fp8" else tokens * itemsize)
+
+
 def fitting(needed: int, room: float) -> str:
     """The first storage in which `needed` bytes of keys and values leave a device with `room` bytes enough."""
     return "device" if needed <= room else "fp8" if needed / 2 <= room else "cpu"

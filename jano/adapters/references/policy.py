@@ -46,7 +46,8 @@ def refreshing(
         tolerance *= FEW_REFERENCES
     report.references = ReferenceAccount(chosen.references)
     tolerance = tolerance if chosen.references == AUTO else None
-    storage = storage_of(chosen, model, cache_bytes(model, guider.conds, cells[0], 1 if tolerance is None else 2))
+    needed = cache_bytes(model, guider.conds, cells[0], 1 if tolerance is None else 2, "device")
+    storage = storage_of(chosen, model, needed)
     return Refreshing(tolerance, chosen.references == ISOLATED, storage)
 
 

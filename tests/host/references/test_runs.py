@@ -8,6 +8,7 @@ import pytest
 import torch
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
+from comfyui_jano.jano.adapters.references.memory import cache_bytes
 from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.jano.config import REFERENCES, ReferenceConfig
 from comfyui_jano.jano.every_step import TOO_FAR
@@ -168,6 +169,22 @@ def test_the_host_makes_room_for_what_is_kept(flux: ModelPatcher, choice: str) -
     plain = model.model.memory_required([2, 16, *PICTURE])
     assert report.references.bytes_peak > 0
     assert model.model.memory_required(shapes[-1]) - plain >= report.references.bytes_peak
+
+
+@pytest.mark.parametrize(("name", "cache"), [*((name, "device") for name in MODELS), ("qwen", "fp8"), ("krea", "cpu")])
+def test_what_is_kept_takes_what_was_foretold(name: str, cache: str) -> None:
+    """The formula that the README states, for two values of every reference."""
+    make, cells, key = MODELS[name]
+    model = make()
+    conds = {
+        side: conditioning(seed, **{key: references(model, cells, *SEVERAL)})
+        for seed, side in ((1, "positive"), (2, "negative"))
+    }
+    _, report = run(model, "auto", steps=4, cfg=3.0, batch=2, size=cells, cache=cache, **conds)
+    given = {side: [dict(cond[0][1])] for side, cond in conds.items()}
+    assert len(report.references.stored) > 1
+    foretold = cache_bytes(model, given, batch=2, values=2, storage=cache)
+    assert report.references.bytes_peak == pytest.approx(foretold, rel=0.02)
 
 
 def test_the_sides_of_the_guidance_may_ask_one_by_one() -> None:
