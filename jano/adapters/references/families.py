@@ -22,6 +22,8 @@ from torch import Tensor, nn
 
 from ..latents import patch
 
+KEPT_BY_THE_HOST = ("HiDreamO1", "QwenImage21")
+"""How the classes begin of which ComfyUI itself keeps all that never changes (Qwen-Image 2.1: of hosts after 0.30)."""
 AT_TIME_ZERO = "index_timestep_zero"
 
 
@@ -80,6 +82,11 @@ FAMILIES = (
 def family_of(network: nn.Module) -> Family | None:
     """By exact class: a subclass may place its references in another way."""
     return next((family for family in FAMILIES if type(network) in family.models), None)
+
+
+def is_kept_by_the_host(network: nn.Module) -> bool:
+    """Whether the host has a cache of its own in this model, which stands down where another pack meddles."""
+    return type(network).__name__.startswith(KEPT_BY_THE_HOST) or hasattr(network, "prefix_cache")
 
 
 def num_tokens(network: nn.Module, latents: Sequence[Tensor]) -> int:

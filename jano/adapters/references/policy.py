@@ -11,7 +11,7 @@ from ...show.references import ReferenceAccount
 from ...show.report import RunReport
 from ..refusals import is_split, patched_blocks
 from ..settings import JanoSettings
-from .families import can_isolate, family_of, num_tokens, supported
+from .families import can_isolate, family_of, is_kept_by_the_host, num_tokens, supported
 from .memory import cache_bytes, references_of, storage_of
 
 MOSTLY_REFERENCES = 0.6
@@ -65,6 +65,8 @@ def _refused(settings: JanoSettings, guider: object) -> str:
     network = model.model.diffusion_model
     if settings.by_level:
         return "intervals by level leave out tokens of the picture alone (quality presets can leave out references)"
+    if is_kept_by_the_host(network):
+        return f"ComfyUI itself keeps what never changes in {type(network).__name__}, and Jano leaves that alone"
     if family_of(network) is None:
         return f"leaving them out needs a model class that Jano knows ({supported()}), not {type(network).__name__}"
     if settings.references.references == ISOLATED and not can_isolate(network):
