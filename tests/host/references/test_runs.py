@@ -8,6 +8,8 @@ import pytest
 import torch
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
+from comfyui_jano.bench.report_references import KNOWN
+from comfyui_jano.jano.adapters.references.families import supported
 from comfyui_jano.jano.adapters.references.memory import cache_bytes
 from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.jano.config import REFERENCES, ReferenceConfig
@@ -185,6 +187,10 @@ def test_what_is_kept_takes_what_was_foretold(name: str, cache: str) -> None:
     assert len(report.references.stored) > 1
     foretold = cache_bytes(model, given, batch=2, values=2, storage=cache)
     assert report.references.bytes_peak == pytest.approx(foretold, rel=0.02)
+
+
+def test_the_benchs_table_names_every_class() -> None:
+    assert {known.name for known in KNOWN} == set(supported().split(", "))
 
 
 def test_the_sides_of_the_guidance_may_ask_one_by_one() -> None:
