@@ -98,7 +98,7 @@ def test_what_it_says_is_what_was_computed(flux: ModelPatcher) -> None:
 
 
 @pytest.mark.parametrize("several", [1, 3])
-@pytest.mark.parametrize("steps", [2, 4, 8, 20])
+@pytest.mark.parametrize("steps", [2, 4, 8])
 def test_once_costs_what_its_arithmetic_says(steps: int, several: int) -> None:
     """A step without references costs the share of its tokens, queries and rows alike."""
     model, sizes = tiny.flux(depth=2, depth_single_blocks=4), ((16, 16),) * several
