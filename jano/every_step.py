@@ -8,6 +8,8 @@ from torch import Tensor
 
 from .clock import Moment
 
+TOO_FAR = "at this quality references drift too far to be left out of a step of this run (fast and draft allow more)"
+
 
 class EveryStep:
     """What `whole.engine.WholeSteps` says of a step that is computed, for every step."""
@@ -42,7 +44,8 @@ class EveryStep:
         """There is nothing to give up."""
 
     def why_native(self) -> str:
-        return ""
+        """After a run that left out nothing, and gave up on nothing."""
+        return TOO_FAR
 
     def why_little(self, share: float) -> str:
         return ""

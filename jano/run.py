@@ -185,8 +185,8 @@ class Run:
 
     def why_native(self) -> str:
         """Why nothing was saved; empty when something was, or the reason is known."""
-        told = self._gave_up or self.report.fallbacks or self.report.computed_token_fraction < 1.0
-        if self.engine is None or told:
+        gave_up = self._gave_up or (self.references is not None and self.references.gave_up)
+        if self.engine is None or gave_up or self.report.fallbacks or self.report.computed_token_fraction < 1.0:
             return ""
         return ALWAYS_NEW if self.questions.are_always_new else self.engine.why_native()
 

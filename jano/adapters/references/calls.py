@@ -16,7 +16,7 @@ from ..active import ActiveRun, active_in
 from ..keys import chunk_keys
 from ..refusals import unsupported_call
 from .attention import OVERRIDE, ReferencePass, ReferenceTap
-from .families import family_of, latents_in, num_attentions, num_tokens, with_all, without
+from .families import family_of, latents_in, num_attentions, num_tokens, unlike_without, with_all, without
 from .memory import prepare_sampling
 
 NO_MEMORY = "there is not enough memory to keep their keys and values"
@@ -44,7 +44,7 @@ def apply_model(
     if not latents:
         return execute(options, conds)
     tokens = num_tokens(network, latents)
-    if reason := unsupported_call(active.run, x, options):
+    if reason := unsupported_call(active.run, x, options) or unlike_without(network, x, conds):
         active.run.account.note(f"references are computed at every step where {reason}")
     call = None if reason else active.run.references.plan(_keys(active, latents, options), tokens, active.run.moment)
     if call is None:
@@ -80,7 +80,7 @@ def _planned(
     """A call as planned; whatever does not look as expected is computed natively."""
     run = active.run
     start = run.grid.num_tokens if family_of(network).text_behind else None
-    passing = ReferencePass(call, run.references.cache, run.moment.time, num_attentions(network), start)
+    passing = ReferencePass(call, run.references.cache, run.moment.time, num_attentions(network, conds), start)
     tap = {**options, OVERRIDE: ReferenceTap(options.get(OVERRIDE), passing)}
     try:
         x0 = execute(tap, with_all(conds, call.isolated) if call.stores else without(network, conds))

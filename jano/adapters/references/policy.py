@@ -11,12 +11,16 @@ from ...show.references import ReferenceAccount
 from ...show.report import RunReport
 from ..refusals import is_split, patched_blocks
 from ..settings import JanoSettings
-from .families import can_isolate, family_of, num_tokens, supported
+from .families import can_isolate, family_of, is_kept_by_the_host, num_tokens, supported
 from .memory import cache_bytes, references_of, storage_of
 
 MOSTLY_REFERENCES = 0.6
 """Share of the tokens above which references are left out of runs that skip steps too. On the tiny edit model (time
 zero, 20 steps, CFG 1 and 3) three references gain 1 to 7 dB at 0.3 of the FLOPs, one is level at 0.4."""
+FEW_REFERENCES = 2 / 3
+"""Share of its tolerance that "balanced" keeps where they are fewer and no step is skipped. 4 steps, one reference, 24
+edits a layout: three computations of four are 1 to 11 dB closer than a run of three steps; the two that the whole
+tolerance plans cost as much as that run and are 1 to 4 dB further off at CFG 1, at most level at CFG 3."""
 STEPS_ALONE = "at this quality a run of this length comes closer by leaving out whole steps (fast and draft do both)"
 AUTO, EVERY_STEP, ISOLATED = "auto", "every step", "isolated"
 
@@ -38,27 +42,35 @@ def refreshing(
         report.notes.append(f"references are computed at every step: {reason}")
         return None
     tolerance = tolerance_for(settings.scheduler.tolerance, settings.scheduler.target_speedup)
-    if chosen.references == AUTO and not _gains(settings, guider, cells, forecasts):
+    few = chosen.references == AUTO and _are_few(tolerance, guider, cells)
+    if few and forecasts:
         report.notes.append(f"references are computed at every computed step: {STEPS_ALONE}")
         return None
+    tolerance *= FEW_REFERENCES if few else 1.0
     report.references = ReferenceAccount(chosen.references)
     tolerance = tolerance if chosen.references == AUTO else None
-    storage = storage_of(chosen, model, cache_bytes(model, guider.conds, cells[0], 1 if tolerance is None else 2))
+    needed = cache_bytes(model, guider.conds, cells[0], 1 if tolerance is None else 2, "device")
+    storage = storage_of(chosen, model, needed)
     return Refreshing(tolerance, chosen.references == ISOLATED, storage)
 
 
 def _gains(settings: JanoSettings, guider: object, cells: tuple[int, ...], forecasts: bool) -> bool:
     """Whether "auto" leaves out references in this run."""
     tolerance = tolerance_for(settings.scheduler.tolerance, settings.scheduler.target_speedup)
-    return not forecasts or _is_worth_it(tolerance, guider.model_patcher, guider.conds, cells)
+    return not forecasts or not _are_few(tolerance, guider, cells)
 
 
-def _is_worth_it(tolerance: float, model: ModelPatcher, conds: dict, cells: tuple[int, ...]) -> bool:
-    """Whether leaving out references as well comes closer than leaving out more whole steps."""
+def _are_few(tolerance: float, guider: object, cells: tuple[int, ...]) -> bool:
+    """Whether leaving out whole steps comes closer than leaving out references as well."""
+    return tolerance <= TOLERANCE and not _is_mostly_references(guider.model_patcher, guider.conds, cells)
+
+
+def _is_mostly_references(model: ModelPatcher, conds: dict, cells: tuple[int, ...]) -> bool:
+    """Whether references are more than MOSTLY_REFERENCES of the tokens."""
     network = model.model.diffusion_model
     picture = num_tokens(network, [torch.empty(cells, device="meta")])
     most = max(num_tokens(network, latents) for latents in references_of(conds))
-    return tolerance > TOLERANCE or most > MOSTLY_REFERENCES * (picture + most)
+    return most > MOSTLY_REFERENCES * (picture + most)
 
 
 def _refused(settings: JanoSettings, guider: object) -> str:
@@ -67,6 +79,8 @@ def _refused(settings: JanoSettings, guider: object) -> str:
     network = model.model.diffusion_model
     if settings.by_level:
         return "intervals by level leave out tokens of the picture alone (quality presets can leave out references)"
+    if is_kept_by_the_host(network):
+        return f"ComfyUI itself keeps what never changes in {type(network).__name__}, and Jano leaves that alone"
     if family_of(network) is None:
         return f"leaving them out needs a model class that Jano knows ({supported()}), not {type(network).__name__}"
     if settings.references.references == ISOLATED and not can_isolate(network):
