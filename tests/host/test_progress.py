@@ -50,7 +50,7 @@ def report() -> RunReport:
     mask = torch.tensor([[[True, True, True], [False, False, False]]])
     steps = [
         StepRecord(0, 1.0, StepClass.STORE, 6, 6, 1, 2.0),
-        StepRecord(1, 0.5, StepClass.ACTIVE, 3, 6, 1, 1.0, mask),
+        StepRecord(1, 0.5, StepClass.ACTIVE, 3, 6, 1, 1.0, computed=mask),
     ]
     grid = TokenGrid(TOKENS, (1, 1, 1), (1, 1, 1))
     levels = LevelMap(grid, torch.tensor([3, 3, 3, 1, 1, 2], dtype=torch.uint8), torch.zeros(6))
