@@ -27,13 +27,13 @@ def test_bars_have_the_colour_of_their_class(kind: StepClass) -> None:
 
 
 def test_a_bar_is_as_high_as_its_seconds_and_a_forecast_one_is_empty() -> None:
-    coloured = near(chart(2.0, 1.0)[:, :290], STEP_COLOURS[FULL]).sum(0)
+    coloured = near(chart(2.0, 1.0)[:, :314], STEP_COLOURS[FULL]).sum(0)
     assert coloured[600].item() == pytest.approx(coloured[200].item() / 2, abs=5)  # the lines behind them
-    assert near(chart(2.0, kind=SKIPPED)[:, :290], STEP_COLOURS[SKIPPED])[:, 200].sum() <= 2  # its upper and lower edge
+    assert near(chart(2.0, kind=SKIPPED)[:, :314], STEP_COLOURS[SKIPPED])[:, 200].sum() <= 2  # its upper and lower edge
 
 
 def test_a_run_without_steps_has_a_chart_too() -> None:
-    assert step_chart(RunReport.of_nothing("no run")).shape == (1, 320, 768, 3)
+    assert step_chart(RunReport.of_nothing("no run")).shape == (1, 344, 768, 3)
 
 
 def of(kind: StepClass, in_picture: float | None = None, tolerance: float | None = None) -> StepRecord:
@@ -55,6 +55,6 @@ def test_errors_are_drawn_beside_their_tolerance_where_they_were_measured() -> N
         for step, (kind, cost) in enumerate(zip(kinds, costs, strict=True))
     ]
     drawn = step_chart(RunReport("Flux", 5, steps=steps))
-    curve, limit = (near(drawn, colour)[170:].nonzero()[:, 0].float().mean() for colour in (ERROR, TOLERANCE))
+    curve, limit = (near(drawn, colour)[194:].nonzero()[:, 0].float().mean() for colour in (ERROR, TOLERANCE))
     assert limit < curve  # higher up: nothing cost more than it might
     assert not near(chart(1.0, 1.0), ERROR).any()
