@@ -6,7 +6,8 @@
 Leaves in build/demo: flux_full.png, flux_jano.png, flux_levels.png, flux_steps.png; of the clip wan_full.webp and
 wan_jano.webp, contact sheets of both (.png), wan_levels.png, wan_steps.png; wan_draft.webp, a draft in few steps,
 decoded by the VAE (left) and by the small decoder made from it; of the edit edit_before.png, edit_full.png,
-edit_jano.png, edit_levels.png and edit_steps.png; and report.json.
+edit_jano.png, edit_levels.png and edit_steps.png; and report.json. The pictures called levels are Jano
+Convergence Map's: where forecasts moved the picture.
 """
 
 from __future__ import annotations

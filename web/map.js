@@ -92,7 +92,7 @@ export class RunMap {
     const bar = make("span", "jano-bar", this.legend);
     make("i", "", bar).style.background = background;
     for (const [share, place] of marks) {
-      const mark = make("b", "", bar);
+      const mark = make("span", "jano-mark", bar);
       mark.textContent = this.words.percent(share);
       mark.style.left = `${100 * place}%`;
     }

@@ -327,7 +327,7 @@ def test_sound_with_a_clip_is_reported_whole_or_taken_apart(two_parts: tuple) ->
 def test_the_map_of_sound_with_a_clip_is_the_clips(two_parts: tuple, image: Tensor | None) -> None:
     model, made = two_parts
     output = run(JanoConvergenceMap, model=model, latent={"samples": made}, image=image)
-    picture, active, frozen, level_map, _ = output.args
+    picture, active, frozen, level_map, *_ = output.args
     assert level_map.grid.latent == (2, 4, 3)
     assert picture.shape[0] == (2 if image is None else 9)
     assert active.shape == ((2, 4, 3) if image is None else (9, 48, 40))

@@ -125,7 +125,7 @@ def test_the_report_is_markdown_json_and_a_chart(accelerated: ModelPatcher) -> N
 
 
 def test_the_map_has_masks_that_share_out_the_picture(accelerated: ModelPatcher) -> None:
-    picture, active, frozen, level_map, sheet = run(
+    picture, active, frozen, level_map, sheet, _ = run(
         JanoConvergenceMap, model=accelerated, latent={"samples": sample(accelerated)}
     ).args
     assert active.shape == frozen.shape == (1, *ODD)
@@ -155,7 +155,7 @@ def test_a_map_can_be_used_again(flux: ModelPatcher, accelerated: ModelPatcher) 
 
 def test_without_a_run_the_map_says_so_and_masks_everything_active(flux: ModelPatcher) -> None:
     samples = torch.zeros(1, 16, 8, 6)
-    picture, active, frozen, level_map, sheet = run(JanoConvergenceMap, model=flux, latent={"samples": samples}).args
+    picture, active, frozen, level_map, sheet, _ = run(JanoConvergenceMap, model=flux, latent={"samples": samples}).args
     assert level_map is None
     assert torch.equal(active, torch.ones(1, 8, 6))
     assert torch.equal(frozen, torch.zeros(1, 8, 6))
@@ -173,7 +173,7 @@ def test_a_clip_has_a_map_for_each_frame_and_one_sheet(wan: ModelPatcher) -> Non
     model = run(prepared(JanoScheduler), model=wan).args[0]
     clip = sample(model, size=(3, 8, 8))
     image = torch.rand(9, 64, 64, 3)
-    picture, active, frozen, level_map, sheet = run(
+    picture, active, frozen, level_map, sheet, _ = run(
         JanoConvergenceMap, model=model, latent={"samples": clip}, image=image
     ).args
     assert level_map.grid.latent == (3, 8, 8)

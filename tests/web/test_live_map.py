@@ -44,7 +44,7 @@ def test_the_life_of_a_map(editor: Editor, web_server: Server) -> None:
     assert re.match(STEPS_TOLD, editor.text(".jano-line"))
     assert editor.page.locator(".jano-strip > span").count() == STEPS
     left_out = next(step for step, kind in enumerate(cells(editor)) if kind == "jano-skipped")
-    assert editor.page.locator(".jano-bar b").all_inner_texts() == ["1 %", "3 %", "10 %", "30 %"]
+    assert editor.page.locator(".jano-mark").all_inner_texts() == ["1 %", "3 %", "10 %", "30 %"]
     assert title_colours(editor, scheduler)["shown"] == "accelerated"
     assert editor.vue or editor.node("node.renderingColor", scheduler) != colour
     assert saved_verdict(web_server) == "accelerated"

@@ -10,7 +10,7 @@ from comfyui_jano.tests.web.test_live_map import STEPS_TOLD, cells, flux_workflo
 from comfyui_jano.tests.web.test_shared_workflow import record
 from comfyui_jano.tests.web.test_shared_workflow import workflow as workflow_of
 
-WAITING = "The level map appears here while sampling."
+WAITING = "The run appears here while sampling."
 TRACKER = "app.extensionManager.workflow.activeWorkflow.changeTracker"
 FIRST_SEED = 500  # of this file: what the server has kept from another run is not sampled again
 

@@ -315,3 +315,26 @@ def test_of_a_large_run_the_maps_of_its_steps_go_first(reader: Editor) -> None:
     assert saved["picture"] is not None
     assert [step.get("errors") for step in saved["steps"]] == [None] * 8
     assert saved["steps"][2]["error"] == 0.02
+
+
+STATES = """async (saved) => {
+  const { RunRecord } = await import('/extensions/jano/run_record.js');
+  const { wordsFor } = await import('/extensions/jano/words.js');
+  const of = (changes) => RunRecord.from({ ...saved, ...changes }, 1).state;
+  const [failed, stopped] = [true, false].map((hasFailed) => {
+    const record = new RunRecord('prompt', 1);
+    record.stop(wordsFor('en'), hasFailed);
+    return record;
+  });
+  const again = RunRecord.from(failed.saved(), 1);
+  return [
+    of({}), of({ fallbacks: ['of this'] }), of({ verdict: 'native' }), of({ verdict: 'analysed' }),
+    failed.state, stopped.state, again?.state ?? '',
+  ];
+}"""
+
+
+def test_the_state_that_a_title_tells(reader: Editor) -> None:
+    """A failure is of the page alone: a workflow that is loaded again has not failed."""
+    states = reader.page.evaluate(STATES, record())
+    assert states == ["accelerated", "partly", "native", "", "error", "", ""]
