@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
+from typing import ClassVar
 
 import torch
 from comfy.model_patcher import ModelPatcher
@@ -22,6 +23,8 @@ from ..jano.levels.grid import TokenGrid
 from ..jano.presets import schedule_of
 from .candidates import contrast_denoised
 from .published import PUBLISHED, as_published
+from .rivals import TARGETS, named
+from .rivals import settings as rivals
 from .stats import ranks
 from .trajectory import Trajectory
 from .truth import forecast_error
@@ -38,6 +41,9 @@ RANKED = {
     "1/2/2, 10% active": ((1, 2, 2), {"static_threshold": 0.4, "moderate_threshold": 0.9}),
     "1/2/4, 25% active": ((1, 2, 4), {"static_threshold": 0.4, "moderate_threshold": 0.75}),
 }
+# Beside the rivals: up to a fifth of the compute, and samplers of one evaluation a step that need few.
+EASY_TO_A_FIFTH = (0.03, 0.06, 0.1, 0.3, 0.8, 2.0)
+FEW_STEP_SAMPLERS = ("dpmpp_2m", "uni_pc", "res_multistep", "ipndm", "deis")
 OVERRIDDEN = AnalyzerConfig().score
 # So long a settling time that a forecast is a straight line.
 STRAIGHT = 1e6
@@ -55,16 +61,40 @@ class Full:
 Ranking = Callable[[Full], Tensor]
 
 
+class AnyTarget(SchedulerConfig):
+    """Ours at a target beyond what the node offers."""
+
+    RULES: ClassVar = tuple(rule for rule in SchedulerConfig.RULES if rule[0] != ("target_speedup",))
+
+
 @dataclass(frozen=True)
 class Setting:
     """One point of one arm. `steps_share` is a share of the full run's steps; `ranking` puts the regions in another
-    order than their scores, with the same share of every level."""
+    order than their scores, with the same share of every level; `sampler` is another one than the full run's."""
 
     arm: str
     name: str
     prepare: Callable[[ModelPatcher], ModelPatcher] = lambda model: model
     steps_share: float = 1.0
     ranking: Ranking | None = None
+    sampler: str | None = None
+
+
+def beside_rivals() -> list[Setting]:
+    """Every rival at about a half, a third and a fifth of the compute, ours at these targets, and fewer steps, by the
+    full run's sampler and by others."""
+    easy = [Setting("EasyCache", f"threshold {t:g}", cached(EasyCacheNode, t)) for t in EASY_TO_A_FIFTH]
+    targets = [
+        Setting("Jano", named(target), configured(AnalyzerConfig(), AnyTarget(target_speedup=target)))
+        for target in TARGETS
+    ]
+    return [*targets, *(Setting(*rival) for rival in rivals()), *easy, *fewer_steps_by(None, *FEW_STEP_SAMPLERS)]
+
+
+def fewer_steps_by(*samplers: str | None) -> Iterator[Setting]:
+    for sampler, target in product(samplers, TARGETS):
+        arm = "fewer steps" if sampler is None else f"fewer steps, {sampler}"
+        yield Setting(arm, f"{1 / target:.0%} of the steps", steps_share=1 / target, sampler=sampler)
 
 
 def settings(family: str, sweep: bool) -> list[Setting]:

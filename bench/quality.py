@@ -16,7 +16,7 @@ from ..jano.levels.drawing import warmup_steps
 from ..jano.levels.map import Level, LevelMap, classify
 from ..jano.show.quality import psnr, ssim
 from . import demo_models
-from .arms import Full, Setting, ranked, settings
+from .arms import Full, Setting, beside_rivals, ranked, settings
 from .demo_models import Demo, Outcome, Sampling
 from .records import Lines, Row
 from .trajectory import Trajectory, as_clip, sigmas_of, watched
@@ -42,7 +42,8 @@ def measure(args: argparse.Namespace) -> None:
     with torch.inference_mode():
         demo = demo_models.load(args.model, args.checkpoint, args.side)
         kind = demo.kind
-        chosen = [s for s in settings(kind.name, args.sweep) if not args.arms or s.arm in args.arms]
+        every = beside_rivals() if args.rivals else settings(kind.name, args.sweep)
+        chosen = [s for s in every if not args.arms or s.arm in args.arms]
         for steps in args.steps or (kind.steps,):
             how = Sampling(steps, args.sampler or kind.sampler, args.cfg or kind.cfg)
             for seed, text in enumerate(demo.prompts(args.prompts or PROMPTS)):
@@ -83,9 +84,10 @@ def levels_of(run: Trajectory, demo: Demo) -> LevelMap:
 
 def compare(demo: Demo, how: Sampling, setting: Setting, seed: int, text: str, reference: Reference) -> Row:
     steps = max(1, round(how.steps * setting.steps_share))
+    spent = Sampling(steps, setting.sampler or how.sampler, how.cfg)
     model = setting.prepare(demo.model)
     with ranked(setting.ranking, reference.full):
-        outcome = demo_models.metered(demo, text, seed, Sampling(steps, how.sampler, how.cfg), model=model)
+        outcome = demo_models.metered(demo, text, seed, spent, model=model)
     report = report_of(model, outcome.latent)
     picture = demo.picture(outcome.latent)
     frames = psnr(reference.picture, picture)

@@ -6,6 +6,7 @@
     python bench/run.py scores --prompts 64
     python bench/run.py quality --prompts 16 --steps 20 28 50 --sweep
     python bench/run.py quality --model wan --prompts 4
+    python bench/run.py quality --rivals --prompts 8     # beside Spectrum, TaylorSeer, MeanCache, SeaCache
     python bench/run.py motion content                   # clips only, not among the parts run by default
     python bench/run.py samplers                         # every sampler of the host, on both models
     python bench/run.py short_runs                       # from how many steps on a preset gains, on both models
@@ -54,6 +55,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--cfg", type=float, help="scores, quality: guidance scale; the demo's if none is given")
     parser.add_argument("--checkpoint", type=Path, help="scores, quality: other weights of the same model")
     parser.add_argument("--sweep", action="store_true", help="quality: many more settings per arm")
+    parser.add_argument("--rivals", action="store_true", help="quality: beside published ways to save as much")
     parser.add_argument("--arms", nargs="+", help="quality: only these arms")
     args = parser.parse_args()
     every = (*PARTS, *CLIP_PARTS, *OTHER_PARTS, "report")
