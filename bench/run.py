@@ -16,6 +16,8 @@
     python bench/run.py vae_decoders [--device cuda]     # fast decoders at real widths; not by default
     python bench/run.py vae_ablation                     # how a fast decoder is made; not by default either
     python bench/run.py ltx_ablation                     # the same in LTX-Video's layout
+    python bench/run.py mine --checkpoint FILE           # your own model, full against the four qualities
+    python bench/run.py mine --unet FILE --clip FILE FILE --vae FILE [--steps 28 --width 1024 ...]
     python bench/run.py report                           # REPORT.md from what was measured before
 COMFYUI_PATH names another ComfyUI. On the CPU one thread computes (OMP_NUM_THREADS changes that).
 """
@@ -35,14 +37,14 @@ from host.pack import import_pack  # noqa: E402
 
 PARTS = ("speed", "attention", "scores", "quality")
 CLIP_PARTS = ("motion", "content", "samplers", "short_runs", "masks", "references")
-OTHER_PARTS = ("reference_speed", "vae_decoders", "vae_ablation", "ltx_ablation")
+OTHER_PARTS = ("mine", "reference_speed", "vae_decoders", "vae_ablation", "ltx_ablation")
 PARTS_HELP = f"{', '.join((*PARTS, *CLIP_PARTS, *OTHER_PARTS))} or report; {', '.join(PARTS)} if none is given"
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="part", help=PARTS_HELP)
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="cpu if none is given; mine: cuda where there is one")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "bench")
     parser.add_argument(
         "--rounds", type=int, default=5, help="speed, attention, vae_decoders: interleaved rounds that are timed"
@@ -57,6 +59,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--sweep", action="store_true", help="quality: many more settings per arm")
     parser.add_argument("--rivals", action="store_true", help="quality: beside published ways to save as much")
     parser.add_argument("--arms", nargs="+", help="quality: only these arms")
+    import_pack("bench.own_model.arguments").add(parser)
     args = parser.parse_args()
     every = (*PARTS, *CLIP_PARTS, *OTHER_PARTS, "report")
     unknown = set(args.parts) - set(every)
@@ -69,15 +72,24 @@ def main() -> None:
     args = parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     try:
-        clips = args.model == "wan" or not set(args.parts).isdisjoint((*CLIP_PARTS, *OTHER_PARTS))
-        import_pack("bench.host").enter(args.device, torch_attention=clips)  # clips take minutes without
+        enter_host(args)
+        for part in args.parts or PARTS:
+            if part != "report":
+                print(f"--- {part}", file=sys.stderr, flush=True)
+                import_pack(f"bench.{part}").measure(args)
     except HostError as error:
         sys.exit(f"jano: {error}")
-    for part in args.parts or PARTS:
-        if part != "report":
-            print(f"--- {part}", file=sys.stderr, flush=True)
-            import_pack(f"bench.{part}").measure(args)
-    print(import_pack("bench.report").write(args.out))
+    if args.parts != ["mine"]:
+        print(import_pack("bench.report").write(args.out))
+
+
+def enter_host(args: argparse.Namespace) -> None:
+    """On the device that was named, or the part's own; a user's model has the memory management of any other run."""
+    host, own = import_pack("bench.host"), "mine" in args.parts
+    args.device = args.device or (host.best_device() if own else "cpu")
+    clips = args.model == "wan" or not set(args.parts).isdisjoint((*CLIP_PARTS, *OTHER_PARTS))
+    in_torch = clips and not (own and args.device == "cuda")  # clips take minutes without; a GPU's host chooses
+    host.enter(args.device, torch_attention=in_torch, keep_weights=not own)
 
 
 if __name__ == "__main__":
