@@ -28,6 +28,11 @@ from .truth import forecast_error
 
 QUALITIES = ("fidelity", "balanced", "fast", "draft")
 FEWER = (0.86, 0.75, 0.61, 0.5, 0.39)
+FEWEST = (0.33, 0.25, 0.2, 0.15)
+# Targets as far as the node takes them, and tolerances that spend less still.
+FASTER, LOOSER = (3.0, 4.0), (0.4, 1.0)
+# No transformer: regions by level and the paper's own points do not apply.
+WITHOUT_TOKENS = ("patches", "clip_patches")
 EASY = (0.03, 0.06, 0.1, 0.2, 0.3)
 LAZY = (0.01, 0.02, 0.05, 0.1, 0.2)
 SWEPT_INTERVALS = ((1, 2, 2), (1, 2, 3), (1, 2, 4), (1, 3, 6), (2, 2, 3), (2, 2, 4), (2, 3, 4))
@@ -68,14 +73,16 @@ class Setting:
 
 
 def settings(family: str, sweep: bool) -> list[Setting]:
-    """Of a model of this family, "flux" or "wan". `sweep` adds points to the host's caches and to ours, and everything
-    that regions by level can be set to."""
+    """Of a model of this family, "flux" or "wan"; on the beds of patches only what saves whole steps. `sweep`
+    adds points to the host's caches and to ours, and everything that regions by level can be set to."""
+    if family in WITHOUT_TOKENS:
+        return [*fewer_steps(FEWEST), *host_caches(sweep), *whole_step_forecasts((5,)), *ours(sweep, FASTER, LOOSER)]
     rivals = [*fewer_steps(), *host_caches(sweep), *whole_step_forecasts(), *published(family)]
     return [*rivals, *ours(sweep), *parts_of_ours(), *([*rankings(), *swept()] if sweep else ())]
 
 
-def fewer_steps() -> list[Setting]:
-    return [Setting("fewer steps", f"{share:.0%} of the steps", steps_share=share) for share in FEWER]
+def fewer_steps(more: tuple[float, ...] = ()) -> list[Setting]:
+    return [Setting("fewer steps", f"{share:.0%} of the steps", steps_share=share) for share in (*FEWER, *more)]
 
 
 def host_caches(sweep: bool) -> list[Setting]:
@@ -117,14 +124,14 @@ def configured(analyzer: AnalyzerConfig, scheduler: SchedulerConfig) -> Callable
     return lambda model: schedule(analyze(model, analyzer), scheduler)
 
 
-def ours(sweep: bool) -> list[Setting]:
+def ours(sweep: bool, targets: tuple[float, ...] = (), looser: tuple[float, ...] = ()) -> list[Setting]:
     """The presets, and tolerances between them: no more points than the host's caches are given."""
     presets = [
         Setting("Jano", quality, lambda model, q=quality: schedule(model, schedule_of(q, {}), preset=True))
         for quality in QUALITIES
     ]
-    presets.append(Setting("Jano", "target 2x", with_target(2.0)))
-    tolerances = (0.01, 0.03, 0.1, 0.4) if sweep else ()
+    presets += [Setting("Jano", f"target {speedup:g}x", with_target(speedup)) for speedup in (2.0, *targets)]
+    tolerances = (0.01, 0.03, 0.1, 0.4) if sweep else looser
     return presets + [Setting("Jano", f"tolerance {t:g}", with_tolerance(t)) for t in tolerances]
 
 
@@ -151,10 +158,10 @@ def parts_of_ours() -> list[Setting]:
     return without + held + uniform + regions
 
 
-def whole_step_forecasts() -> list[Setting]:
+def whole_step_forecasts(more: tuple[int, ...] = ()) -> list[Setting]:
     """Every k-th step computed, a full line in between: the first order of the published whole-step forecasts."""
     rival = {"settling": STRAIGHT, "correct": False}
-    return [Setting("whole-step forecast", f"every {k}", with_intervals(k, k, k, **rival)) for k in (2, 3, 4)]
+    return [Setting("whole-step forecast", f"every {k}", with_intervals(k, k, k, **rival)) for k in (2, 3, 4, *more)]
 
 
 def with_intervals(active: int, moderate: int, static: int, **more: object) -> Callable[[ModelPatcher], ModelPatcher]:
