@@ -20,6 +20,7 @@ from ..jano.levels.complexity import Features, Score
 from ..jano.levels.drawing import warmup_steps
 from ..jano.levels.grid import TokenGrid
 from ..jano.presets import schedule_of
+from ..jano.whole.control import ErrorControl
 from .candidates import contrast_denoised
 from .published import PUBLISHED, as_published
 from .stats import ranks
@@ -31,6 +32,8 @@ FEWER = (0.86, 0.75, 0.61, 0.5, 0.39)
 FEWEST = (0.33, 0.25, 0.2, 0.15)
 # Targets as far as the node takes them, and tolerances that spend less still.
 FASTER, LOOSER = (3.0, 4.0), (0.4, 1.0)
+# As TaylorSeer's first steps.
+PACED_FROM = 3
 # No transformer: regions by level and the paper's own points do not apply.
 WITHOUT_TOKENS = ("patches", "clip_patches")
 EASY = (0.03, 0.06, 0.1, 0.2, 0.3)
@@ -63,20 +66,22 @@ Ranking = Callable[[Full], Tensor]
 @dataclass(frozen=True)
 class Setting:
     """One point of one arm. `steps_share` is a share of the full run's steps; `ranking` puts the regions in another
-    order than their scores, with the same share of every level."""
+    order than their scores, with the same share of every level; `every` computes every so many-th step."""
 
     arm: str
     name: str
     prepare: Callable[[ModelPatcher], ModelPatcher] = lambda model: model
     steps_share: float = 1.0
     ranking: Ranking | None = None
+    every: int | None = None
 
 
 def settings(family: str, sweep: bool) -> list[Setting]:
     """Of a model of this family, "flux" or "wan"; on the beds of patches only what saves whole steps. `sweep`
     adds points to the host's caches and to ours, and everything that regions by level can be set to."""
     if family in WITHOUT_TOKENS:
-        return [*fewer_steps(FEWEST), *host_caches(sweep), *whole_step_forecasts((5,)), *ours(sweep, FASTER, LOOSER)]
+        rivals = [*fewer_steps(FEWEST), *host_caches(sweep), *paced_forecasts()]
+        return [*rivals, *ours(sweep, FASTER, LOOSER), *paced_ours()]
     rivals = [*fewer_steps(), *host_caches(sweep), *whole_step_forecasts(), *published(family)]
     return [*rivals, *ours(sweep), *parts_of_ours(), *([*rankings(), *swept()] if sweep else ())]
 
@@ -162,6 +167,37 @@ def whole_step_forecasts(more: tuple[int, ...] = ()) -> list[Setting]:
     """Every k-th step computed, a full line in between: the first order of the published whole-step forecasts."""
     rival = {"settling": STRAIGHT, "correct": False}
     return [Setting("whole-step forecast", f"every {k}", with_intervals(k, k, k, **rival)) for k in (2, 3, 4, *more)]
+
+
+def paced_forecasts() -> list[Setting]:
+    """The same where no transformer is: every k-th step after the first ones, whatever the errors."""
+    line = with_tolerance(1.0, settling=STRAIGHT, correct=False)
+    return [Setting("whole-step forecast", f"every {k}", line, every=k) for k in (2, 3, 4, 5, 6)]
+
+
+def paced_ours() -> list[Setting]:
+    """What the control is worth: our forecast and repair at a fixed rate, and without the repair."""
+    repaired, alone = with_tolerance(1.0), with_tolerance(1.0, correct=False)
+    return [
+        *(Setting("Jano at a fixed rate", f"every {k}", repaired, every=k) for k in (2, 3)),
+        *(Setting("Jano at a fixed rate", f"every {k}, without repair", alone, every=k) for k in (2, 3)),
+    ]
+
+
+@contextmanager
+def paced(every: int | None) -> Iterator[None]:
+    """While open, our control computes the first PACED_FROM steps, every `every`-th afterwards, and the last ones."""
+    original = ErrorControl.due
+
+    def due(control: ErrorControl, step: int) -> bool:
+        return step < PACED_FROM or step >= control._end or (step - PACED_FROM) % every == every - 1
+
+    if every is not None:
+        ErrorControl.due = due
+    try:
+        yield
+    finally:
+        ErrorControl.due = original
 
 
 def with_intervals(active: int, moderate: int, static: int, **more: object) -> Callable[[ModelPatcher], ModelPatcher]:

@@ -16,7 +16,7 @@ from ..jano.levels.drawing import warmup_steps
 from ..jano.levels.map import Level, LevelMap, classify
 from ..jano.show.quality import psnr, ssim
 from . import demo_models
-from .arms import WITHOUT_TOKENS, Full, Setting, ranked, settings
+from .arms import WITHOUT_TOKENS, Full, Setting, paced, ranked, settings
 from .demo_models import Demo, Outcome, Sampling
 from .patches import bed
 from .records import Lines, Row
@@ -103,7 +103,7 @@ def levels_of(run: Trajectory, demo: Demo) -> LevelMap:
 def compare(demo: Demo, how: Sampling, setting: Setting, seed: int, text: str, reference: Reference) -> Row:
     steps = max(1, round(how.steps * setting.steps_share))
     model = setting.prepare(demo.model)
-    with ranked(setting.ranking, reference.full):
+    with ranked(setting.ranking, reference.full), paced(setting.every):
         outcome = demo_models.metered(demo, text, seed, Sampling(steps, how.sampler, how.cfg), model=model)
     report = report_of(model, outcome.latent)
     picture = demo.picture(outcome.latent)

@@ -57,21 +57,21 @@ class PatchSize(nn.Module):
         covered = torch.zeros(side * side).index_add_(0, where.flatten(), window(size).repeat(where.shape[0]))
         self.register_buffer("where", where, persistent=False)
         self.register_buffer("patches", patches, persistent=False)
-        self.register_buffer("half_squares", patches.square().sum(-1, keepdim=True) / 2, persistent=False)
+        self.register_buffer("half_squares", patches.square().sum(-1)[:, None] / 2, persistent=False)
         self.register_buffer("covered", covered, persistent=False)
 
     def forward(self, x: Tensor, sigma: float, log_prior: Tensor) -> Tensor:
         """x0 (B, C, side, side) expected of x; `log_prior` (B, N) of the pictures."""
-        noisy = x.flatten(2)[:, :, self.where].permute(2, 1, 3, 0).flatten(1, 2)  # (positions, values, B)
+        noisy = x.flatten(2)[:, :, self.where].permute(2, 0, 1, 3).flatten(2)  # (positions, B, values)
         keep = 1.0 - sigma
-        closeness = torch.baddbmm(self.half_squares, self.patches, noisy, beta=-(keep**2), alpha=keep)
-        weights = (closeness / sigma**2 + log_prior.T).softmax(1)
-        return self._together(torch.bmm(self.patches.mT, weights))
+        closeness = torch.bmm(noisy, self.patches.mT) * keep - self.half_squares * keep**2
+        weights = (closeness / sigma**2 + log_prior).softmax(-1)
+        return self._together(torch.bmm(weights, self.patches))
 
     def _together(self, means: Tensor) -> Tensor:
-        """(positions, values, B) -> (B, C, side, side), averaged where patches overlap."""
-        values = means.unflatten(1, (self._shape[0], -1)) * window(self.size)[:, None]
-        values = values.permute(3, 1, 0, 2).flatten(2)
+        """(positions, B, values) -> (B, C, side, side), averaged where patches overlap."""
+        values = means.unflatten(-1, (self._shape[0], -1)) * window(self.size)
+        values = values.permute(1, 2, 0, 3).flatten(2)
         summed = torch.zeros(*values.shape[:2], self.covered.numel()).index_add_(2, self.where.flatten(), values)
         return (summed / self.covered).unflatten(-1, self._shape[1:])
 
