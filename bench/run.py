@@ -7,6 +7,7 @@
     python bench/run.py quality --prompts 16 --steps 20 28 50 --sweep
     python bench/run.py quality --model wan --prompts 4
     python bench/run.py quality --rivals --prompts 8     # beside Spectrum, TaylorSeer, MeanCache, SeaCache
+    python bench/run.py quality --model patches --prompts 16   # the hard bed: real pictures in closed form
     python bench/run.py motion content                   # clips only, not among the parts run by default
     python bench/run.py samplers                         # every sampler of the host, on both models
     python bench/run.py short_runs                       # from how many steps on a preset gains, on both models
@@ -38,6 +39,7 @@ from host.pack import import_pack  # noqa: E402
 PARTS = ("speed", "attention", "scores", "quality")
 CLIP_PARTS = ("motion", "content", "samplers", "short_runs", "masks", "references")
 OTHER_PARTS = ("mine", "reference_speed", "vae_decoders", "vae_ablation", "ltx_ablation")
+MODELS = ("flux", "wan", "patches", "clip_patches")
 PARTS_HELP = f"{', '.join((*PARTS, *CLIP_PARTS, *OTHER_PARTS))} or report; {', '.join(PARTS)} if none is given"
 
 
@@ -51,10 +53,11 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument("--prompts", type=int, help="scores, quality: how many lines of demo/prompts.txt")
     parser.add_argument("--steps", type=int, nargs="+", help="quality: lengths of the full run (scores: the first)")
-    parser.add_argument("--model", choices=("flux", "wan"), default="flux", help="quality: the demo's picture or clip")
+    parser.add_argument("--model", choices=MODELS, default="flux", help="quality: the demo's, or a bed of patches")
     parser.add_argument("--sampler", help="quality: a sampler of the host; the demo's if none is given")
     parser.add_argument("--side", type=int, help="quality: of the square picture in pixels; the demo's if not given")
     parser.add_argument("--cfg", type=float, help="scores, quality: guidance scale; the demo's if none is given")
+    parser.add_argument("--shift", type=float, help="of the sigmas (quality: of the beds of patches only; mine)")
     parser.add_argument("--checkpoint", type=Path, help="scores, quality: other weights of the same model")
     parser.add_argument("--sweep", action="store_true", help="quality: many more settings per arm")
     parser.add_argument("--rivals", action="store_true", help="quality: beside published ways to save as much")
@@ -65,6 +68,8 @@ def parse_args() -> argparse.Namespace:
     unknown = set(args.parts) - set(every)
     if unknown:
         parser.error(f"no part is called {', '.join(sorted(unknown))}; choose from {', '.join(every)}")
+    if args.shift is not None and "patches" not in args.model:
+        parser.error("--shift is for --model patches and clip_patches: the demo's models have their own")
     return args
 
 

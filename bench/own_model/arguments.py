@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    """Beside those that other parts have: --checkpoint, --model, --steps, --cfg, --sampler, --device and --out."""
+    """Beside those of other parts: --checkpoint, --model, --steps, --cfg, --sampler, --shift, --device, --out."""
     group = parser.add_argument_group("mine: your own model, by path or by its name in ComfyUI's models folder")
     group.add_argument("--unet", type=Path, help="a diffusion model; --checkpoint for a file that has everything")
     group.add_argument("--clip", type=Path, nargs="+", help="text encoder(s), where the checkpoint has none")
@@ -17,7 +17,6 @@ def add(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--prompt", help="what to make")
     group.add_argument("--negative", default="", help="the negative prompt, used where CFG is above 1")
     group.add_argument("--scheduler", help="of the host")
-    group.add_argument("--shift", type=float, help="as in ModelSamplingSD3 and ModelSamplingAuraFlow")
     group.add_argument("--guidance", type=float, help="as in FluxGuidance, for distilled models")
     group.add_argument("--width", type=int, help="in pixels")
     group.add_argument("--height", type=int, help="in pixels")

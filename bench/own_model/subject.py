@@ -67,6 +67,8 @@ def subject_of(args: argparse.Namespace) -> Subject:
 
 def _demo(args: argparse.Namespace) -> Subject:
     """The demo's tiny model, with a prompt in its own words: what this does without a model of one's own."""
+    if args.model not in demo_models.KINDS:
+        raise HostError(f"mine measures files, or the demo's {' and '.join(demo_models.KINDS)}.", USAGE)
     demo = demo_models.load(args.model, None, args.side)
     kind, text = demo.kind, args.prompt or demo_models.KINDS[args.model].prompts.read_text().splitlines()[0]
     size = {"width": 8 * kind.latent[-1], "height": 8 * kind.latent[-2]}
