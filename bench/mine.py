@@ -29,12 +29,13 @@ from ..jano.show.quality import Comparison, compare
 from .arms import QUALITIES
 from .host import describe
 from .own_model import memory, sheet
-from .own_model.subject import Subject, subject_of
+from .own_model.subject import Subject, subject_of, told_first
 from .records import Row, save
 from .tables import table
 
 WARM_STEPS = 2
 BEGIN, END = "----- copy from here -----", "----- to here -----"
+NOT_TOGETHER = "these files cannot be sampled together (do --clip, --clip-type and --vae belong to this model?)"
 NO_MEMORY = "the memory did not suffice: try a smaller --width and --height, or fewer --frames."
 EQUAL_DB = 100.0
 """What is written for pictures that are equal."""
@@ -47,7 +48,7 @@ def measure(args: argparse.Namespace) -> None:
         try:
             load_extra_paths()
             subject = subject_of(args)
-            sampled(subject, subject.model, WARM_STEPS)
+            warm_up(subject)
             rows, columns = runs(subject, args.device)
         except comfy.model_management.OOM_EXCEPTION as error:
             raise HostError(NO_MEMORY) from error
@@ -56,6 +57,16 @@ def measure(args: argparse.Namespace) -> None:
     sheet.save(args.out / "mine.png", title(told), columns)
     print(table(HEAD, [line(row) for row in rows]))
     print(f"{args.out / 'mine.png'}\n\n{BEGIN}\n{json.dumps(told)}\n{END}")
+
+
+def warm_up(subject: Subject) -> None:
+    """Weights are loaded, and files that do not go together are found."""
+    try:
+        decoded(subject, sampled(subject, subject.model, WARM_STEPS))
+    except comfy.model_management.OOM_EXCEPTION:
+        raise
+    except (RuntimeError, ValueError, TypeError, AttributeError, KeyError) as error:
+        raise HostError(f"{NOT_TOGETHER}: {told_first(error)}") from error
 
 
 def load_extra_paths() -> None:

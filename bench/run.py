@@ -33,8 +33,9 @@ ROOT = Path(__file__).resolve().parents[1]
 # Behind everything else: the repository's folder `nodes` must not hide the host's module of that name.
 sys.path[:] = [*sys.path[1:], str(ROOT)]
 
-from host.location import HostError  # noqa: E402
 from host.pack import import_pack  # noqa: E402
+
+HostError = import_pack("host.location").HostError  # the one that the pack's modules raise
 
 PARTS = ("speed", "attention", "scores", "quality")
 CLIP_PARTS = ("motion", "content", "samplers", "short_runs", "masks", "references")
@@ -68,7 +69,7 @@ def parse_args() -> argparse.Namespace:
     unknown = set(args.parts) - set(every)
     if unknown:
         parser.error(f"no part is called {', '.join(sorted(unknown))}; choose from {', '.join(every)}")
-    if args.shift is not None and "patches" not in args.model:
+    if args.shift is not None and "patches" not in args.model and args.parts != ["mine"]:
         parser.error("--shift is for --model patches and clip_patches: the demo's models have their own")
     return args
 

@@ -24,6 +24,7 @@ from .usual import Usual, usual_of
 
 PROMPT = "a lighthouse on a rocky coast at dusk, waves breaking below, warm light in its windows, detailed photograph"
 FEW_NAMES = 5
+LIKE_SD = "sdxl"  # a type of the host's Load CLIP that is no type of its own
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def chosen(args: argparse.Namespace, usual: Usual) -> Usual:
     how = replace(usual, **said)
     _require(how.sampler, comfy.samplers.SAMPLER_NAMES, "sampler")
     _require(how.scheduler, comfy.samplers.SCHEDULER_NAMES, "scheduler")
-    _require(how.clip_type, [kind.name.lower() for kind in comfy.sd.CLIPType], "clip type")
+    _require(how.clip_type, [*(kind.name.lower() for kind in comfy.sd.CLIPType), LIKE_SD], "clip type")
     if min(how.steps, how.width, how.height, how.frames) < 1:
         raise HostError("steps, width, height and frames must be 1 or more.", USAGE)
     return how
@@ -141,7 +142,7 @@ def _clip(args: argparse.Namespace, how: Usual) -> comfy.sd.CLIP:
         raise HostError("no text encoder was named, and the file has none: --clip with one or more.", USAGE)
     paths = [found(name, "text_encoders") for name in args.clip]
     with _told(", ".join(paths), "text encoder"):
-        kind = comfy.sd.CLIPType[how.clip_type.upper()]
+        kind = getattr(comfy.sd.CLIPType, how.clip_type.upper(), comfy.sd.CLIPType.STABLE_DIFFUSION)
         return comfy.sd.load_clip(paths, folder_paths.get_folder_paths("embeddings"), kind)
 
 
@@ -156,6 +157,11 @@ def _vae(args: argparse.Namespace) -> comfy.sd.VAE:
     return vae
 
 
+def told_first(error: Exception) -> str:
+    """The first sentence of what an error says."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0].split(". ")[0].removesuffix(".") + "."
+
+
 class _told:
     """Whatever a loader stumbles over becomes one sentence."""
 
@@ -167,8 +173,7 @@ class _told:
 
     def __exit__(self, kind: type | None, error: Exception | None, trace: object) -> None:
         if isinstance(error, Exception) and not isinstance(error, HostError):
-            first = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise HostError(f"{self._path} does not load as a {self._what}: {first}", USAGE) from error
+            raise HostError(f"{self._path} does not load as a {self._what}: {told_first(error)}", USAGE) from error
 
 
 # --- what is sampled

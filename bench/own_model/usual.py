@@ -30,7 +30,7 @@ _HUNYUAN = {"width": 848, "height": 480, "frames": 73, "shift": 7.0}
 OTHERWISE = Usual()
 USUAL = {
     "SD15": Usual(20, 8.0, scheduler="normal", width=512, height=512),  # default
-    "SDXL": Usual(25, 8.0, scheduler="normal", clip_type="sdxl"),  # sdxl_simple_example
+    "SDXL": Usual(25, 8.0, scheduler="normal"),  # sdxl_simple_example
     "SD3": Usual(20, 4.0, scheduler="sgm_uniform", clip_type="sd3"),  # sd3.5_simple_example
     "Flux": Usual(20, 1.0, guidance=3.5, clip_type="flux"),  # flux_dev_full_text_to_image
     "FluxSchnell": Usual(4, 1.0, clip_type="flux"),  # flux_schnell_full_text_to_image
