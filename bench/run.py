@@ -16,6 +16,7 @@
     python bench/run.py vae_decoders [--device cuda]     # fast decoders at real widths; not by default
     python bench/run.py vae_ablation                     # how a fast decoder is made; not by default either
     python bench/run.py ltx_ablation                     # the same in LTX-Video's layout
+    python bench/run.py calibration                      # how hard the tiny models and the bed are beside real ones
     python bench/run.py report                           # REPORT.md from what was measured before
 COMFYUI_PATH names another ComfyUI. On the CPU one thread computes (OMP_NUM_THREADS changes that).
 """
@@ -35,7 +36,7 @@ from host.pack import import_pack  # noqa: E402
 
 PARTS = ("speed", "attention", "scores", "quality")
 CLIP_PARTS = ("motion", "content", "samplers", "short_runs", "masks", "references")
-OTHER_PARTS = ("reference_speed", "vae_decoders", "vae_ablation", "ltx_ablation")
+OTHER_PARTS = ("calibration", "reference_speed", "vae_decoders", "vae_ablation", "ltx_ablation")
 MODELS = ("flux", "wan", "patches", "clip_patches")
 PARTS_HELP = f"{', '.join((*PARTS, *CLIP_PARTS, *OTHER_PARTS))} or report; {', '.join(PARTS)} if none is given"
 
