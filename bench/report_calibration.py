@@ -93,9 +93,9 @@ def turns(entry: Row, real: dict) -> str:
     firsts, lasts = zip(*(ends(known["mean"]) for known in published), strict=True)
     spreads = [spread_in_the_middle(*(known[name] for name in ("mean", "sd_over_prompts"))) for known in published]
     return (
-        f"Its predictions change {first:.1f} times as much at the first step and {last:.1f} times at the last as at the "
-        f"calmest (real ones {min(firsts):.1f} to {max(firsts):.1f} and {min(lasts):.1f} to {max(lasts):.1f}); prompts "
-        f"differ by {spread:.0%} in the middle ({min(spreads):.0%} to {max(spreads):.0%})."
+        f"Its predictions change {first:.1f} times as much at the first step and {last:.1f} times at the last as at "
+        f"the calmest (real ones {min(firsts):.1f} to {max(firsts):.1f} and {min(lasts):.1f} to {max(lasts):.1f}); "
+        f"prompts differ by {spread:.0%} in the middle ({min(spreads):.0%} to {max(spreads):.0%})."
     )
 
 

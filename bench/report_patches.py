@@ -15,7 +15,6 @@ from .tables import table
 COMPARED_AT = (0.5, 0.33, 0.2)
 HALF = "50% of the steps"
 OURS = "Jano"
-SHEET = "patches_samples.png"
 INTRODUCTION = f"""# Measurements on the bed of patches
 
 Written by `python bench/run.py report` from patches.jsonl; measured by `python bench/run.py quality --model patches
@@ -24,8 +23,6 @@ pictures that ComfyUI's template packages show, patch by patch (bench/patches): 
 A prompt stands for 64 of the pictures. The share is that of computed evaluations. Flips: pictures below {FLIP_DB:g} dB.
 "Exact" is against the end of the exact path (100 Heun steps from the same noise), where the full run itself is no
 better than its row says. [CALIBRATION.md](CALIBRATION.md) says how hard it is beside real models.
-
-![Samples of the full run, one row a setting]({SHEET})
 """
 
 PerPrompt = dict[int, list[tuple[float, float]]]
@@ -42,8 +39,7 @@ def write(out: Path) -> None:
         way: [row for row in kept if way_of(row) == way] for way in sorted({way_of(row) for row in kept}, reverse=True)
     }
     sections = [_of_way(out, way, found) for way, found in ways.items()]
-    introduction = INTRODUCTION if (out / SHEET).exists() else INTRODUCTION.partition("![")[0]
-    (out / "REPORT_PATCHES.md").write_text("\n".join([introduction, *sections]), encoding="utf-8")
+    (out / "REPORT_PATCHES.md").write_text("\n".join([INTRODUCTION, *sections]), encoding="utf-8")
 
 
 def way_of(row: Row) -> tuple:
