@@ -24,8 +24,8 @@ INTRODUCTION = f"""# How hard the beds are beside real models
 Written by `python bench/run.py report` from calibration.json (`python bench/run.py calibration`), quality.jsonl,
 patches.jsonl and published numbers (bench/real_trajectories.json, each with its source). A bed may serve for judging
 only as far as it agrees here: where half of the steps keeps much more than 18 dB, or more is settled early, it flatters
-whatever is judged on it. The closed form has no tokens and no hidden state; its output stands in for them. Flips: pictures below
-{FLIP_DB:g} dB, which usually are another picture.
+whatever is judged on it. The closed form has no tokens and no hidden state; its output stands in for them. Flips:
+pictures below {FLIP_DB:g} dB, which usually are another picture.
 """
 
 
