@@ -33,8 +33,8 @@ from .truth import forecast_error
 QUALITIES = ("fidelity", "balanced", "fast", "draft")
 FEWER = (0.86, 0.75, 0.61, 0.5, 0.39)
 FEWEST = (0.33, 0.25, 0.2, 0.15)
-# Targets as far as the node takes them, and tolerances that spend less still.
-FASTER, LOOSER = (3.0, 4.0), (0.4, 1.0)
+# Targets as far as the node takes them, and tolerances and EasyCache's thresholds that spend less still.
+FASTER, LOOSER, EASIER = (3.0, 4.0), (0.4, 1.0), (0.5, 1.0)
 # As TaylorSeer's first steps.
 PACED_FROM = 3
 # No transformer: regions by level and the paper's own points do not apply.
@@ -111,7 +111,7 @@ def settings(family: str, sweep: bool) -> list[Setting]:
     """Of a model of this family, "flux" or "wan"; on the beds of patches only what saves whole steps. `sweep`
     adds points to the host's caches and to ours, and everything that regions by level can be set to."""
     if family in WITHOUT_TOKENS:
-        rivals = [*fewer_steps(FEWEST), *host_caches(sweep), *paced_forecasts()]
+        rivals = [*fewer_steps(FEWEST), *host_caches(sweep, EASIER), *paced_forecasts()]
         return [*rivals, *ours(sweep, FASTER, LOOSER), *paced_ours()]
     rivals = [*fewer_steps(), *host_caches(sweep), *whole_step_forecasts(), *published(family)]
     return [*rivals, *ours(sweep), *parts_of_ours(), *([*rankings(), *swept()] if sweep else ())]
@@ -121,12 +121,12 @@ def fewer_steps(more: tuple[float, ...] = ()) -> list[Setting]:
     return [Setting("fewer steps", f"{share:.0%} of the steps", steps_share=share) for share in (*FEWER, *more)]
 
 
-def host_caches(sweep: bool) -> list[Setting]:
+def host_caches(sweep: bool, easier: tuple[float, ...] = ()) -> list[Setting]:
     """The host's own nodes at their default start and end, thresholds swept."""
     between = [0.04, 0.08, 0.15, 0.5] if sweep else []
     easy = [
         Setting("EasyCache", f"threshold {threshold:g}", cached(EasyCacheNode, threshold))
-        for threshold in sorted([*EASY, *between])
+        for threshold in sorted({*EASY, *between, *easier})
     ]
     lazy = [
         Setting("LazyCache", f"threshold {threshold:g}", cached(LazyCacheNode, threshold))

@@ -41,7 +41,7 @@ class Reference:
 
 
 def measure(args: argparse.Namespace) -> None:
-    lines = Lines(args.out / "quality.jsonl", KEY)
+    lines = Lines(args.out / file_of(args.model), KEY)
     with torch.inference_mode():
         demo = loaded(args)
         kind = demo.kind
@@ -51,6 +51,11 @@ def measure(args: argparse.Namespace) -> None:
             how = Sampling(steps, args.sampler or kind.sampler, args.cfg or kind.cfg)
             for seed, text in enumerate(demo.prompts(args.prompts or PROMPTS)):
                 measure_prompt(demo, lines, how, chosen, seed, text)
+
+
+def file_of(model: str) -> str:
+    """Where a model's rows are; the beds of patches have their own file."""
+    return "patches.jsonl" if model in WITHOUT_TOKENS else "quality.jsonl"
 
 
 def loaded(args: argparse.Namespace) -> Demo:

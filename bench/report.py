@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from . import (
+    report_calibration,
     report_clips,
     report_decoders,
     report_masks,
+    report_patches,
     report_quality,
     report_references,
     report_risk,
@@ -27,7 +29,8 @@ comparison run in turn in one process; ratios are medians over rounds.
 
 
 def write(out: Path) -> Path:
-    """Write REPORT.md into `out`, with a section for every part that has been measured there."""
+    """Write REPORT.md into `out`, with a section for every part that was measured there; beds of patches and the
+    calibration have files of their own."""
     sections = [
         *report_speed.speed(out),
         *report_speed.attention(out),
@@ -44,6 +47,8 @@ def write(out: Path) -> Path:
         *report_decoders.decoders(out),
         *report_vae.ablation(out),
     ]
+    report_patches.write(out)
+    report_calibration.write(out)
     path = out / "REPORT.md"
     path.write_text("\n".join([INTRODUCTION, *sections]), encoding="utf-8")
     return path

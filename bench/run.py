@@ -20,6 +20,7 @@
     python bench/run.py ltx_ablation                     # the same in LTX-Video's layout
     python bench/run.py mine --checkpoint FILE           # your own model, full against the four qualities
     python bench/run.py mine --unet FILE --clip FILE FILE --vae FILE [--steps 28 --width 1024 ...]
+    python bench/run.py calibration                      # how hard the tiny models and the bed are beside real ones
     python bench/run.py report                           # REPORT.md from what was measured before
 COMFYUI_PATH names another ComfyUI. On the CPU one thread computes (OMP_NUM_THREADS changes that).
 """
@@ -40,7 +41,7 @@ HostError = import_pack("host.location").HostError  # the one that the pack's mo
 
 PARTS = ("speed", "attention", "scores", "quality")
 CLIP_PARTS = ("motion", "content", "samplers", "short_runs", "masks", "references", "risk")
-OTHER_PARTS = ("mine", "reference_speed", "vae_decoders", "vae_ablation", "ltx_ablation")
+OTHER_PARTS = ("mine", "calibration", "reference_speed", "vae_decoders", "vae_ablation", "ltx_ablation")
 MODELS = ("flux", "wan", "patches", "clip_patches")
 PARTS_HELP = f"{', '.join((*PARTS, *CLIP_PARTS, *OTHER_PARTS))} or report; {', '.join(PARTS)} if none is given"
 

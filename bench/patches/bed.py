@@ -21,7 +21,10 @@ SIDE, CLIP_SIDE, FRAMES = 48, 32, 5
 # Of FLUX.1-dev at 1024 pixels (mu 1.15) and of SD 3.
 SHIFT = 3.0
 # So hard that half of 50 Euler steps keeps 15 to 20 dB, as on FLUX.1-dev, Wan 2.1 14B and HunyuanVideo.
-CFG, STEPS = 6.0, 50
+CFG, STEPS = 4.0, 50
+# Cells of a real latent's side (1024 pixels): their mean over the place of one of ours has so many times less noise, so
+# that a picture shows itself at as high a sigma as there. Without, one sees a tenth as much of it at sigma 0.9.
+REAL_CELLS = 128
 # Pictures that a prompt stands for: those most like one picture of the set, seen at COARSE x COARSE pixels.
 LIKE, COARSE = 64, 1
 # Numbers of neighbouring prompts lie far apart in the set's order: the golden ratio, as a share of the set.
@@ -63,10 +66,10 @@ def load(name: str = "patches", side: int | None = None, shift: float | None = N
 def bed_of(pictures: Pictures, name: str = "patches", shift: float = SHIFT) -> Bed:
     frames, _, side, _ = pictures.values.shape[1:]
     latent = (1, 3, side, side) if frames == 1 else (1, 3, frames, side, side)
-    scale = 1.0 / float(pictures.values.std())  # a variance of one, as the latents of real models have
+    scale = REAL_CELLS / side / float(pictures.values.std())  # real latents have a variance of one
     asked = partial(asked_for, pictures)
     kind = Kind(name, None, latent, asked, "euler", CFG, STEPS, shift, cell=1, exact_steps=EXACT_STEPS)
-    made = digest_of_text(f"{pictures.digest} {denoiser.SIZES} {denoiser.OVERLAP} {shift} {LIKE} {COARSE}")
+    made = digest_of_text(f"{pictures.digest} {denoiser.SIZES} {denoiser.OVERLAP} {shift} {scale:.4f} {LIKE} {COARSE}")
     return Bed(kind, patcher(pictures.values * scale, shift), None, made, pictures, scale)
 
 

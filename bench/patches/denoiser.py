@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 # Side of the patches as a share of the picture, and the sigma at which they alone count; in between two sizes are
 # blended over the log odds of sigma.
-SIZES = ((1.0, 0.98), (2 / 3, 0.965), (5 / 12, 0.93), (1 / 4, 0.82), (1 / 6, 0.67), (1 / 12, 0.4))
+SIZES = ((1.0, 0.992), (2 / 3, 0.987), (5 / 12, 0.973), (1 / 4, 0.924), (1 / 6, 0.844), (1 / 12, 0.64))
 # So many patches lie over a pixel, along a side: enough that no seams show (2 costs twice as much and looks the same).
 OVERLAP = 1.5
 
