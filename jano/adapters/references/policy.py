@@ -18,9 +18,9 @@ MOSTLY_REFERENCES = 0.6
 """Share of the tokens above which references are left out of runs that skip steps too. On the tiny edit model (time
 zero, 20 steps, CFG 1 and 3) three references gain 1 to 7 dB at 0.3 of the FLOPs, one is level at 0.4."""
 FEW_REFERENCES = 2 / 3
-"""Share of its tolerance that "balanced" keeps where they are fewer and no step is skipped. 4 steps, one reference, 24
-edits a layout: three computations of four are 1 to 11 dB closer than a run of three steps; the two that the whole
-tolerance plans cost as much as that run and are 1 to 4 dB further off at CFG 1, at most level at CFG 3."""
+"""Share of its tolerance that "balanced" keeps where they are fewer and no step is skipped. 4 steps, one reference,
+20 to 64 edits a cell: three computations of four are 1.3 to 6.4 dB closer than a run of three steps; the two that the
+whole tolerance often plans cost as much as that run and are further off (8 edits: 2 to 7 dB)."""
 STEPS_ALONE = "at this quality a run of this length comes closer by leaving out whole steps (fast and draft do both)"
 AUTO, EVERY_STEP, ISOLATED = "auto", "every step", "isolated"
 
