@@ -31,10 +31,10 @@ MEASURES = {
 }
 
 
-def rivals(out: Path) -> list[str]:
-    """A section for each way of sampling in which the rivals were measured."""
+def rivals(file: Path) -> list[str]:
+    """A section for each way of sampling in which the rivals were measured, by the rows of this file."""
     ways: dict[tuple, list[Row]] = defaultdict(list)
-    for row in Lines(out / "quality.jsonl", KEY):
+    for row in Lines(file, KEY):
         ways[kind_of(row), row["side"], row["steps"], row["sampler"], row["cfg"], row["model"]].append(row)
     return [_section(way, rows) for way, rows in ways.items() if any(row["arm"] == SHOWS for row in rows)]
 
