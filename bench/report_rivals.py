@@ -41,7 +41,8 @@ def rivals(file: Path) -> list[str]:
 
 def _section(way: tuple, rows: list[Row]) -> str:
     kind, side, steps, sampler, cfg, model = way
-    prompts = len({row["prompt"] for row in rows})
+    common = {row["prompt"] for row in rows if row["arm"] == SHOWS}
+    rows, prompts = [row for row in rows if row["prompt"] in common], len(common)
     head = f"## Beside published ways: {kind} ({model}), {side} pixels, {steps} steps of {sampler}, CFG {cfg:g}"
     parts = [head, "", f"{prompts} prompts. {INTRODUCTION}", ""]
     for measure, name in MEASURES.items():
