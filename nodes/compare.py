@@ -38,8 +38,13 @@ class JanoCompare(io.ComfyNode):
     @classmethod
     def execute(cls, reference: io.Image.Type, image: io.Image.Type) -> io.NodeOutput:
         reference, image = pictures_of(reference, "reference"), pictures_of(image, "image")
-        markdown = compare(reference, image, *lpips_weights(Path(folder_paths.models_dir))).markdown()
+        table = compare(reference, image, *lpips_weights(Path(folder_paths.models_dir))).table()
+        markdown = table.markdown()
         difference = difference_map(reference, image)
         sheet = contact_sheet(difference) if difference.shape[0] > 1 else difference
-        shown = {**ui.PreviewImage(sheet, cls=cls).as_dict(), **ui.PreviewText(markdown).as_dict()}
+        shown = {
+            **ui.PreviewImage(sheet, cls=cls).as_dict(),
+            **ui.PreviewText(markdown).as_dict(),
+            "jano_table": table.spoken(),
+        }
         return io.NodeOutput(markdown, difference, ui=shown)

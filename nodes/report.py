@@ -44,6 +44,7 @@ class JanoReport(io.ComfyNode):
             **ui.PreviewImage(chart, cls=cls).as_dict(),
             **ui.PreviewText(markdown).as_dict(),
             "jano": [account],
+            "jano_table": report.table().spoken(),
         }
         return io.NodeOutput(markdown, json.dumps(account, indent=1), chart, ui=shown)
 

@@ -43,7 +43,7 @@ def tell_step(node_id: str | None, report: RunReport, grid_tokens: THW, told: To
 
 def tell_end(node_id: str | None, report: RunReport) -> None:
     """Show on a node what the whole run did, or why it ran natively. Never raises."""
-    _send(node_id, END_EVENT, lambda page: report.verdict_as_dict())
+    _send(node_id, END_EVENT, lambda page: {**report.verdict_as_dict(), "spoken": report.spoken()})
 
 
 def step_payload(report: RunReport, grid_tokens: THW, told: Told) -> dict:

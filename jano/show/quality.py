@@ -9,11 +9,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
 
+from ..sentences import Sentence, say
 from .lpips import FILE, SMALLEST, Weights, lpips
+from .table import Table
 
 WINDOW = 11
 STRIP = 256  # rows
-NO_LPIPS = f"not computed: put its weights into models/{FILE} (the node's help says how)"
+NO_LPIPS = say("no_lpips", file=FILE)
 
 
 @dataclass(frozen=True)
@@ -34,31 +36,46 @@ class Comparison:
 
     def markdown(self) -> str:
         """The comparison as a short markdown table."""
-        rows = [
-            ("PSNR", self._spread(self.psnr, "{:.2f} dB")),
-            (
-                "SSIM",
-                "not computed: smaller than 11 pixels" if self.ssim is None else self._spread(self.ssim, "{:.4f}"),
-            ),
-            ("Largest difference", f"{float(self.largest.max()):.1%} of the range"),
-            (
-                "LPIPS (AlexNet)",
-                self.no_lpips if self.lpips is None else self._spread(self.lpips, "{:.4f}", worst=Tensor.argmax),
-            ),
-        ]
-        return "\n".join(["| Jano compare | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
+        return self.table().markdown()
 
-    def _spread(self, values: Tensor, form: str, worst: Callable[[Tensor], Tensor] = Tensor.argmin) -> str:
+    def table(self) -> Table:
+        ssim = say("too_small", pixels=WINDOW) if self.ssim is None else self._spread(self.ssim, _four_digits)
+        lpips = self.no_lpips
+        if self.lpips is not None:
+            lpips = self._spread(self.lpips, _four_digits, worst=Tensor.argmax)
+        rows = (
+            (say("row_psnr"), self._spread(self.psnr, _decibels)),
+            (say("row_ssim"), ssim),
+            (say("row_largest"), say("of_the_range", share=float(self.largest.max()))),
+            (say("row_lpips"), lpips),
+        )
+        return Table("Jano compare", rows)
+
+    def _spread(
+        self,
+        values: Tensor,
+        form: Callable[[float], Sentence],
+        worst: Callable[[Tensor], Tensor] = Tensor.argmin,
+    ) -> Sentence:
         """The mean over the frames, and the worst one of several."""
         frame, differing = int(worst(values)), values[values.isfinite()]
         if differing.numel() == 0:
-            return "infinite: the pictures are equal"
-        mean, least = form.format(float(differing.mean())), form.format(float(values[frame]))
+            return say("equal_pictures")
+        mean, least = form(float(differing.mean())), form(float(values[frame]))
         if values.numel() == 1:
             return mean
         equal = values.numel() - differing.numel()
-        rest = f" ({equal} more are equal)" if equal else ""
-        return f"{mean} on average over {differing.numel()} frames{rest}, {least} at worst (frame {frame + 1})"
+        rest = say("equal_frames", count=equal) if equal else ""
+        counts = {"frames": differing.numel(), "frame": frame + 1}
+        return say("over_frames", mean=mean, worst=least, equal=rest, **counts)
+
+
+def _decibels(value: float) -> Sentence:
+    return say("decibels", value=value)
+
+
+def _four_digits(value: float) -> Sentence:
+    return say("four_digits", value=value)
 
 
 def compare(reference: Tensor, image: Tensor, weights: Weights | None = None, no_weights: str = NO_LPIPS) -> Comparison:
@@ -80,7 +97,7 @@ def compare(reference: Tensor, image: Tensor, weights: Weights | None = None, no
         )
     smallest = min(a.shape[1:3])
     if weights is not None and smallest < SMALLEST:
-        weights, no_weights = None, f"not computed: smaller than {SMALLEST} pixels"
+        weights, no_weights = None, say("too_small", pixels=SMALLEST)
     frames = list(zip(a.split(1), b.split(1), strict=True))  # frame by frame: a clip in double takes gigabytes
     return Comparison(
         torch.cat([psnr(*pair) for pair in frames]),

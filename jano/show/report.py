@@ -10,7 +10,9 @@ from enum import Enum
 from torch import Tensor
 
 from ..levels.map import LevelMap
+from ..sentences import say, spoken
 from .references import ReferenceAccount
+from .table import Table
 
 
 class StepClass(str, Enum):
@@ -28,6 +30,17 @@ class StepClass(str, Enum):
 
 
 log = logging.getLogger(__name__)
+
+VERDICTS = {"accelerated": say("accelerated"), "analysed": say("analysed"), "native": say("native")}
+LEVELS = {"static": say("static"), "moderate": say("moderate"), "active": say("active")}
+CLASSES = {
+    StepClass.FULL: say("class_full"),
+    StepClass.STORE: say("class_store"),
+    StepClass.MODERATE: say("class_moderate"),
+    StepClass.ACTIVE: say("class_active"),
+    StepClass.PICTURE: say("class_picture"),
+    StepClass.SKIPPED: say("class_skipped"),
+}
 
 
 @dataclass
@@ -164,49 +177,64 @@ class RunReport:
 
     def summary(self) -> str:
         """One line for the log."""
+        reasons, notes = list(self.fallbacks), say("run_notes", notes=list(self.notes)) if self.notes else ""
         if self.verdict != "accelerated":
-            because = f" because {'; '.join(self.fallbacks)}" if self.fallbacks else ""
-            return f"Jano: {self.verdict}, {self.num_steps} steps{because}.{self._noted()}"
-        speed = f", about {self.speedup:.2f}x" if self.speedup else ""
-        in_part = f" Native in part: {'; '.join(self.fallbacks)}." if self.fallbacks else ""
-        computed = f"{self.computed_token_fraction:.0%} of the token-steps computed"
-        return f"Jano: accelerated, {computed}{speed}{self._scheduled()}{self._frozen()}.{in_part}{self._noted()}"
+            because = say("run_because", reasons=reasons) if reasons else ""
+            verdict = VERDICTS[self.verdict]
+            return say("run_computed", verdict=verdict, steps=self.num_steps, because=because, notes=notes)
+        return say(
+            "run_accelerated",
+            share=self.computed_token_fraction,
+            speed=say("run_of_speed", speedup=self.speedup) if self.speedup else "",
+            levels=self._scheduled(),
+            references=self._frozen(),
+            in_part=say("run_in_part", reasons=reasons) if reasons else "",
+            notes=notes,
+        )
 
     def _frozen(self) -> str:
         told = self.references and self.references.told()
-        return f"; {told}" if told else ""
+        return say("run_of_references", told=told) if told else ""
 
     def _scheduled(self) -> str:
         """The levels and their cache, where levels decided what was computed: whole steps are skipped without one."""
         if not self.cache_bytes_peak:
             return ""
-        shares = ", ".join(f"{share:.0%} {name}" for name, share in self.level_share.items())
-        return f"; {shares}; cache {self.cache_bytes_peak / 2**20:.0f} MiB"
+        shares = [say("share_of_level", share=share, level=LEVELS[name]) for name, share in self.level_share.items()]
+        return say("run_of_levels", levels=shares, mib=self.cache_bytes_peak / 2**20)
 
-    def _noted(self) -> str:
-        return f" Note: {'; '.join(self.notes)}." if self.notes else ""
+    def spoken(self) -> dict:
+        """What the user reads of the run, as the page tells it in another language."""
+        return {"summary": spoken(self.summary()), "fallbacks": spoken(self.fallbacks), "notes": spoken(self.notes)}
 
     def markdown(self) -> str:
-        """The run as a short markdown table; what is not known of it, or did not happen, has no row."""
-        classes = ", ".join(f"{n} {c}" for c, n in self.as_dict()["step_classes"].items())
-        levels = "Levels" if self.cache_bytes_peak else "Levels (complexity, not the schedule)"
-        in_part = " in part" if self.verdict == "accelerated" else ""
-        rows = [
-            ("Verdict", self.verdict),
-            ("Model", self.model),
-            ("Steps", f"{self.num_steps} ({classes})" if classes else str(self.num_steps)),
-            ("Image tokens", str(self.num_tokens or "")),
-            ("Computed token-steps", f"{self.computed_token_fraction:.1%}"),
-            (levels, ", ".join(f"{name} {share:.0%}" for name, share in self.level_share.items())),
-            ("Measured speed-up", f"{self.speedup:.2f}x" if self.speedup else ""),
-            ("References", self.references and self.references.told()),
-            ("Cache", f"{self.cache_bytes_peak / 2**20:.1f} MiB" if self.cache_bytes_peak else ""),
+        """The run as a short markdown table."""
+        return self.table().markdown()
+
+    def table(self) -> Table:
+        """The run; what is not known of it, or did not happen, has no row."""
+        shares = [say("level_of_share", level=LEVELS[name], share=share) for name, share in self.level_share.items()]
+        native = say("row_native_in_part") if self.verdict == "accelerated" else say("row_native")
+        rows = (
+            (say("row_verdict"), VERDICTS[self.verdict]),
+            (say("row_model"), self.model),
+            (say("row_steps"), self._steps_by_class()),
+            (say("row_tokens"), str(self.num_tokens or "")),
+            (say("row_computed"), say("percent", share=self.computed_token_fraction)),
             (
-                "Spread of the forecast error",
-                f"{self.spread:.1f} (90th over 10th percentile)" if self.spread else "",
+                say("row_levels") if self.cache_bytes_peak else say("row_complexity"),
+                say("levels", levels=shares),
             ),
-            (f"Native{in_part} because", "; ".join(self.fallbacks)),
-            ("Note", "; ".join(self.notes)),
-        ]
-        told = (f"| {name} | {value} |" for name, value in rows if value)
-        return "\n".join(["| Jano run | |", "|---|---|", *told])
+            (say("row_speedup"), say("times", times=self.speedup) if self.speedup else ""),
+            (say("row_references"), self.references and self.references.told()),
+            (say("row_cache"), say("mebibytes", mib=self.cache_bytes_peak / 2**20) if self.cache_bytes_peak else ""),
+            (say("row_spread"), say("spread", spread=self.spread) if self.spread else ""),
+            (native, say("several", parts=list(self.fallbacks))),
+            (say("row_note"), say("several", parts=list(self.notes))),
+        )
+        return Table("Jano run", rows)
+
+    def _steps_by_class(self) -> str:
+        counts = Counter(record.step_class for record in self.steps)
+        classes = [say("steps_of_class", count=count, name=CLASSES[kind]) for kind, count in counts.items()]
+        return say("steps_by_class", steps=self.num_steps, classes=classes) if classes else str(self.num_steps)

@@ -7,6 +7,7 @@ from comfy.model_patcher import ModelPatcher
 
 from ...references.control import TOLERANCE, tolerance_for
 from ...references.engine import Refreshing
+from ...sentences import say
 from ...show.references import ReferenceAccount
 from ...show.report import RunReport
 from ..refusals import is_split, patched_blocks
@@ -17,7 +18,6 @@ from .memory import cache_bytes, references_of, storage_of
 MOSTLY_REFERENCES = 0.6
 """Share of the tokens above which references are left out of runs that skip steps too. On the tiny edit model (time
 zero, 20 steps, CFG 1 and 3) three references gain 1 to 7 dB at 0.3 of the FLOPs, one is level at 0.4."""
-STEPS_ALONE = "at this quality a run of this length comes closer by leaving out whole steps (fast and draft do both)"
 AUTO, EVERY_STEP, ISOLATED = "auto", "every step", "isolated"
 
 
@@ -32,11 +32,11 @@ def refreshing(
     if settings.scheduler is None or chosen.references == EVERY_STEP or not any(references_of(guider.conds)):
         return None
     if reason := _refused(settings, guider):
-        report.notes.append(f"references are computed at every step: {reason}")
+        report.notes.append(say("references_every_step", reason=reason))
         return None
     tolerance = tolerance_for(settings.scheduler.tolerance, settings.scheduler.target_speedup)
     if chosen.references == AUTO and forecasts and not _is_worth_it(tolerance, model, guider.conds, cells):
-        report.notes.append(f"references are computed at every computed step: {STEPS_ALONE}")
+        report.notes.append(say("references_every_computed_step"))
         return None
     report.references = ReferenceAccount(chosen.references)
     tolerance = tolerance if chosen.references == AUTO else None
@@ -57,11 +57,11 @@ def _refused(settings: JanoSettings, guider: object) -> str:
     model, options = guider.model_patcher, guider.model_options
     network = model.model.diffusion_model
     if settings.by_level:
-        return "intervals by level leave out tokens of the picture alone (quality presets can leave out references)"
+        return say("references_not_by_level")
     if family_of(network) is None:
-        return f"leaving them out needs a model class that Jano knows ({supported()}), not {type(network).__name__}"
+        return say("unknown_class_of_references", known=supported(), model=type(network).__name__)
     if settings.references.references == ISOLATED and not can_isolate(network):
-        return f"{type(network).__name__} cannot have them at time zero, which isolated references need"
+        return say("no_time_zero", model=type(network).__name__)
     of_model = options["transformer_options"]
     return is_split(model, options) or _kept_elsewhere(of_model) or patched_blocks(of_model)
 
@@ -71,4 +71,4 @@ def _kept_elsewhere(options: dict) -> str:
     patches = options.get("patches", {}).get("attn1_patch", ())
     if not any(type(patch).__name__ == "KV_Attn_Input" for patch in patches):
         return ""
-    return "FluxKVCache is on the same model and keeps them in its own way (remove one of the two)"
+    return say("kept_by_flux_kv_cache")
