@@ -6,6 +6,7 @@ import { addView, chain, isCopy, putInPlace, watchMode } from "./node_view.js";
 import { PROPERTY, RunRecord } from "./run_record.js";
 import { RunView } from "./run_view.js";
 import { TableView } from "./table_view.js";
+import { isTold } from "./told.js";
 import { wordsFor } from "./words.js";
 import { isOnCanvas, loaded, nodeOf, openWorkflow, rewrite, watchQueue, workflowOf } from "./workflows.js";
 
@@ -22,7 +23,7 @@ const WIDTHS = {
 const RUN_WIDTH = 300;
 
 const views = new WeakMap(); // node -> RunView or TableView
-const memory = new WeakMap(); // workflow -> Map: the server's id of a node -> its RunRecord, or the text of its table
+const memory = new WeakMap(); // workflow -> Map: the server's id of a node -> its RunRecord, or its table
 const NO_TABS = {}; // stands for the workflow where the host has no tabs
 let running = null; // { workflow, path, record } of the last step: previews belong to it
 
@@ -67,7 +68,7 @@ function attachRun(node) {
 
 /** Give a node the table that it makes. */
 function attachTable(node) {
-  attach(node, "jano_table", (onResize) => new TableView(onResize));
+  attach(node, "jano_table", (onResize) => new TableView(words(), onResize));
 }
 
 function attach(node, name, make) {
@@ -109,7 +110,7 @@ function onStopped({ prompt_id }) {
   const workflow = workflowOf(prompt_id);
   for (const [path, record] of workflow === undefined ? [] : memoryOf(workflow)) {
     if (record.prompt !== prompt_id || record.ended) continue;
-    record.stop(words());
+    record.stop();
     keep(workflow, path, record);
   }
 }
@@ -119,8 +120,13 @@ function onExecuted({ prompt_id, node, display_node, output }) {
   const workflow = workflowOf(prompt_id);
   if (workflow === undefined || !output?.text?.length) return;
   const [path, text] = [display_node ?? node, [output.text].flat().join("")];
-  memoryOf(workflow).set(path, text);
-  show(workflow, path, text);
+  const shown = { text, table: areRows(output.jano_table) ? output.jano_table : null };
+  memoryOf(workflow).set(path, shown);
+  show(workflow, path, shown);
+}
+
+function areRows(table) {
+  return Array.isArray(table) && table.every((row) => Array.isArray(row) && row.length === 2 && row.every((told) => isTold(told)));
 }
 
 function memoryOf(workflow) {

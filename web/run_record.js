@@ -4,6 +4,7 @@
 import { unpack } from "./packed.js";
 import { thumbnail } from "./picture.js";
 import { isGrid, MOST_CHARACTERS, readSaved } from "./saved_run.js";
+import { wordsFor } from "./words.js";
 
 export const PROPERTY = "jano_run";
 const NOTHING = new Uint8Array(0); // no bit of it is set
@@ -59,14 +60,17 @@ export class RunRecord {
   }
 
   end(event) {
-    const { summary, verdict, fallbacks, level_share, computed_token_fraction, speedup_measured } = event;
-    Object.assign(this.data, { summary, verdict, fallbacks, level_share, num_steps: event.steps });
+    const { summary, spoken, verdict, fallbacks, level_share, computed_token_fraction, speedup_measured } = event;
+    Object.assign(this.data, { summary, spoken, verdict, fallbacks, level_share, num_steps: event.steps });
     Object.assign(this.data, { computed_fraction: computed_token_fraction, speedup: speedup_measured });
   }
 
   /** The run was stopped in its midst. */
-  stop(words) {
-    this.data.summary = `${words.stopped}: ${words.step(this.length, this.data.num_steps)}`;
+  stop() {
+    const values = { step: this.length, count: this.data.num_steps };
+    const told = { text: "stopped", key: "run_stopped", values };
+    this.data.summary = wordsFor("en").speak(told);
+    this.data.spoken = { summary: { ...told, text: this.data.summary } };
   }
 
   /** A preview of the step that is under way. */

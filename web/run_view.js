@@ -149,11 +149,11 @@ export class RunView {
     const { words, record, step } = this;
     if (!record || (!record.length && !record.ended)) return words.waiting;
     const { data } = record;
-    if (record.ended && this.chosen === null) return data.summary;
+    if (record.ended && this.chosen === null) return words.speak(data.spoken?.summary ?? data.summary);
     const parts = [words.step(step + 1, data.num_steps), words.kinds[data.steps[step].kind] ?? data.steps[step].kind];
     if (this.chosen === null) {
-      parts.push(words.computed(`${Math.round(100 * data.computed_fraction)} %`));
-      if (data.speedup) parts.push(words.faster(data.speedup.toFixed(2)));
+      parts.push(words.computed(data.computed_fraction));
+      if (data.speedup) parts.push(words.faster(data.speedup));
     }
     return parts.join(" · ");
   }
@@ -190,7 +190,7 @@ export class RunView {
     const entries = Object.entries(LEVEL_COLOURS).map(([level, colour]) => {
       const part = share[{ 1: "static", 2: "moderate", 3: "active" }[level]];
       const name = this.words.levels[level];
-      return [`rgb(${colour})`, part === undefined ? name : `${name} ${Math.round(100 * part)} %`];
+      return [`rgb(${colour})`, part === undefined ? name : this.words.share(name, part)];
     });
     this.legend.replaceChildren();
     for (const [colour, text] of entries) {

@@ -4,7 +4,8 @@ const ROW = 16; // pixels, until the rows are drawn
 const MARGIN = 28; // what lies above and below them
 
 export class TableView {
-  constructor(onResize) {
+  constructor(words, onResize) {
+    this.words = words;
     this.onResize = onResize;
     this.element = document.createElement("div");
     this.element.className = "jano-table";
@@ -14,16 +15,15 @@ export class TableView {
     this.observer.observe(this.rows);
   }
 
-  /** Show the rows "| name | value |" of a markdown table; anything else in it is left out. */
-  update(markdown) {
-    const lines = String(markdown).split("\n");
-    const first = lines.findIndex((line) => line.startsWith("|---")) + 1;
-    const rows = lines.slice(first).filter((line) => line.startsWith("| ")).map((line) => line.replace(/^\| | \|$/g, "").split(" | "));
+  /** Show a table: its rows as sentences [name, value] where the server tells them, else those of its markdown. */
+  update({ text, table }) {
+    const rows = table ?? rowsOf(text);
     this.rows.replaceChildren();
-    for (const [name, ...value] of rows) {
-      const row = this.rows.appendChild(document.createElement("div"));
-      row.appendChild(document.createElement("b")).textContent = name;
-      row.appendChild(document.createElement("span")).textContent = value.join(" | ");
+    for (const row of rows) {
+      const line = this.rows.appendChild(document.createElement("div"));
+      const [name, value] = row.map((told) => this.words.speak(told));
+      line.appendChild(document.createElement("b")).textContent = name;
+      line.appendChild(document.createElement("span")).textContent = value;
     }
     this.resize(this.rows.offsetHeight || rows.length * ROW);
   }
@@ -46,4 +46,12 @@ export class TableView {
   get minHeight() {
     return this.height && this.height + MARGIN;
   }
+}
+
+/** Name and value of the rows "| name | value |" of a markdown table; anything else in it is left out. */
+function rowsOf(markdown) {
+  const lines = markdown.split("\n");
+  const first = lines.findIndex((line) => line.startsWith("|---")) + 1;
+  const rows = lines.slice(first).filter((line) => line.startsWith("| "));
+  return rows.map((line) => line.replace(/^\| | \|$/g, "").split(" | ")).map(([name, ...value]) => [name, value.join(" | ")]);
 }

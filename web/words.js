@@ -1,52 +1,64 @@
-// The few words that the run view says itself; node names and tooltips come from locales/.
+// The words of the page, in the reader's language: its own ones, and sentences that the server made (jano/sentences.py).
+// Node names and tooltips come from locales/.
 
-const WORDS = {
-  en: {
-    waiting: "The level map appears here while sampling.",
-    step: (step, count) => `step ${step} of ${count}`,
-    computed: (share) => `${share} computed`,
-    faster: (times) => `${times}× faster`,
-    stopped: "stopped",
-    levels: { 1: "static", 2: "moderate", 3: "active" },
-    kinds: {
-      full: "full",
-      store: "store",
-      moderate: "moderate",
-      active: "active",
-      picture: "without references",
-      skipped: "skipped",
-    },
-    left_out: "dark: not computed at this step",
-    frame: (frame, count) => `frame ${frame} of ${count}`,
-    steps: "Steps of the run: choose one to see what it computed",
-    frames: "Frames of the clip",
-    past: (mode) => `Last run with Jano; this node is ${mode}`,
-    modes: { 2: "muted", 4: "bypassed" },
-  },
-  zh: {
-    waiting: "采样时此处显示收敛等级图。",
-    step: (step, count) => `第 ${step} 步，共 ${count} 步`,
-    computed: (share) => `已计算 ${share}`,
-    faster: (times) => `加速 ${times} 倍`,
-    stopped: "已停止",
-    levels: { 1: "静止", 2: "中等", 3: "活跃" },
-    kinds: {
-      full: "完整",
-      store: "完整并缓存",
-      moderate: "中等与活跃",
-      active: "仅活跃",
-      picture: "不含参考图",
-      skipped: "跳过",
-    },
-    left_out: "变暗：此步未计算",
-    frame: (frame, count) => `第 ${frame} 帧，共 ${count} 帧`,
-    steps: "本次运行的各步：选一步查看其计算区域",
-    frames: "视频帧",
-    past: (mode) => `上次使用 Jano 的运行；此节点已${mode}`,
-    modes: { 2: "静音", 4: "绕过" },
-  },
-};
+import en from "./words/en.js";
+import ja from "./words/ja.js";
+import ko from "./words/ko.js";
+import zh from "./words/zh.js";
 
+const LANGUAGES = { en, ja, ko, zh };
+const PLACE = /\{(\w+)(?::([^}]*))?\}/g; // as in Python: {name} or {name:format}
+const DIGITS = /^\.(\d)(f|%)$/;
+
+/**
+ * The words for a locale. Those with places are functions of what belongs there, in the order in which English names
+ * it. `speak` says a sentence of the server's, or what it is in English where this language does not know it.
+ */
 export function wordsFor(locale) {
-  return String(locale ?? "").startsWith("zh") ? WORDS.zh : WORDS.en;
+  const tag = String(locale ?? "");
+  const language = tag.split("-")[0];
+  const name = Object.hasOwn(LANGUAGES, language) ? language : "en";
+  const { view, sentences } = LANGUAGES[name];
+  const numbers = Intl.NumberFormat.supportedLocalesOf(name === language ? tag : "en").length ? tag : name;
+  return { ...made(en.view, view, numbers), speak: (told) => spoken(told, sentences, numbers) };
+}
+
+function made(english, words, locale) {
+  const entries = Object.entries(english).map(([key, text]) => {
+    const word = words[key] ?? text;
+    if (typeof text !== "string") return [key, made(text, word, locale)];
+    const names = [...text.matchAll(PLACE)].map(([, name]) => name);
+    const filled = (...values) => fill(word, Object.fromEntries(names.map((name, at) => [name, values[at]])), locale);
+    return [key, names.length ? filled : word];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** Text, a number, or { text, key, values } as `spoken` in jano/sentences.py makes it; its values are the same again. */
+function spoken(told, sentences, locale) {
+  if (told === null || typeof told !== "object") return String(told ?? "");
+  const { text, key, values } = told;
+  const word = Object.hasOwn(sentences, key) ? sentences[key] : null;
+  const fits = word !== null && [...word.matchAll(PLACE)].every(([, name]) => Object.hasOwn(values, name));
+  if (!fits) return text; // of another version
+  const parts = Object.entries(values).map(([name, value]) => [name, said(value, sentences, locale)]);
+  return fill(word, Object.fromEntries(parts), locale);
+}
+
+function said(value, sentences, locale) {
+  if (Array.isArray(value)) return value.map((one) => spoken(one, sentences, locale));
+  return typeof value === "number" ? value : spoken(value, sentences, locale);
+}
+
+/** Values in their places, all at once: what stands in a value is no place. */
+function fill(word, values, locale) {
+  return word.replace(PLACE, (_, name, format) => formatted(values[name], format, locale));
+}
+
+function formatted(value, format = "", locale) {
+  if (Array.isArray(value)) return value.join(format);
+  if (typeof value !== "number") return String(value);
+  const [, digits, kind] = DIGITS.exec(format) ?? [];
+  const places = digits === undefined ? {} : { minimumFractionDigits: digits, maximumFractionDigits: digits };
+  return new Intl.NumberFormat(locale, { style: kind === "%" ? "percent" : "decimal", ...places }).format(value);
 }
