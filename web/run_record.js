@@ -4,6 +4,7 @@
 import { unpack } from "./packed.js";
 import { thumbnail } from "./picture.js";
 import { isGrid, MOST_CHARACTERS, readSaved } from "./saved_run.js";
+import { isSpoken } from "./told.js";
 import { wordsFor } from "./words.js";
 
 export const PROPERTY = "jano_run";
@@ -61,7 +62,7 @@ export class RunRecord {
 
   end(event) {
     const { summary, spoken, verdict, fallbacks, level_share, computed_token_fraction, speedup_measured } = event;
-    Object.assign(this.data, { summary, spoken, verdict, fallbacks, level_share, num_steps: event.steps });
+    Object.assign(this.data, { summary, spoken: isSpoken(spoken) ? spoken : null, verdict, fallbacks, level_share, num_steps: event.steps });
     Object.assign(this.data, { computed_fraction: computed_token_fraction, speedup: speedup_measured });
   }
 

@@ -2,7 +2,7 @@
 
 import { isPacked } from "./packed.js";
 import { pictureBlob } from "./picture.js";
-import { isTold } from "./told.js";
+import { isSpoken } from "./told.js";
 
 export const MOST_CHARACTERS = 150_000; // a saved workflow travels inside of every picture
 const MOST_STEPS = 10_000; // the most that the host's samplers take
@@ -26,7 +26,6 @@ export function isGrid(value) {
 const isStep = (step) => isObject(step) && KINDS.has(step.kind) && missingOr(isMap)(step.computed);
 const isLevelShare = (share) => isObject(share) && LEVELS.every((level) => missingOr(isShare)(share[level]));
 const isMap = (value) => isText(value) && value.length <= MOST_CHARACTERS && isPacked(value);
-const isSpoken = (spoken) => isObject(spoken) && missingOr(isTold)(spoken.summary);
 const isNode = (id) => isCount(id, Number.MAX_SAFE_INTEGER) || (isText(id) && id.length < 100);
 
 const FIELDS = {
@@ -55,7 +54,6 @@ export function readSaved(saved) {
   }
   if (known.steps.length > known.num_steps + 1) return null;
   known.steps = known.steps.map(({ kind, computed = null }) => ({ kind, computed }));
-  known.spoken &&= { summary: known.spoken.summary ?? null };
   known.level_share &&= Object.fromEntries(LEVELS.map((level) => [level, known.level_share[level] ?? undefined]));
   const text = JSON.stringify(known);
   return text.length <= MOST_CHARACTERS ? JSON.parse(text) : null;

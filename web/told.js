@@ -6,6 +6,13 @@ const MOST_CHARACTERS = 4000;
 const DEEPEST = 5; // a summary holds reasons, these what they are about
 const NAME = /^[a-z]\w{0,40}$/;
 
+/** What a run says: its summary, and the reasons and notes in it. */
+export function isSpoken(spoken) {
+  if (spoken === null || typeof spoken !== "object") return false;
+  const { summary, fallbacks = [], notes = [], ...rest } = spoken;
+  return !Object.keys(rest).length && isTold(summary) && [fallbacks, notes].every((list) => Array.isArray(list) && isValue(list, 0));
+}
+
 /** Text, a finite number, or { text, key, values } whose values are the same again, or lists of them. */
 export function isTold(told, depth = 0) {
   if (typeof told === "string") return told.length <= MOST_CHARACTERS;

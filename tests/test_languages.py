@@ -1,0 +1,140 @@
+"""What users read, in their language: sentences of a run, words of the page, nodes, help pages.
+
+English is the source: `jano/sentences.py`, `web/words/en.js`, the schemas, `web/docs/<Node>.md`. What is added there is
+added to each language here.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from string import Formatter
+
+import pytest
+from comfyui_jano.jano.sentences import CATALOGUE
+
+ROOT = Path(__file__).resolve().parents[1]
+LANGUAGES = ("zh", "ja", "ko")
+# Letters that every sentence of a language has.
+SCRIPTS = {"zh": "[\u4e00-\u9fff]", "ja": "[\u3040-\u30ff]", "ko": "[\uac00-\ud7af]"}
+SPEAKING = sorted(file for room in ("jano", "nodes") for file in (ROOT / room).rglob("*.py"))
+PAGES = sorted((ROOT / "web" / "docs").glob("*.md"))
+FORMATS = re.compile(r"(\.\d[f%]|g|)")  # that words.js knows; between the parts of a list stands anything
+MOST_WORDS = 2  # of a text that is no sentence
+
+
+def words_of(language: str) -> dict:
+    """A language's file is JSON behind its first words, so that it can be read here."""
+    text = (ROOT / "web" / "words" / f"{language}.js").read_text(encoding="utf-8")
+    return json.loads(text.removeprefix("export default ").removesuffix(";\n"))
+
+
+def places(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+
+
+def leaves(tree: dict | str, at: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(tree, str):
+        yield at, tree
+    else:
+        for name, branch in tree.items():
+            yield from leaves(branch, f"{at}.{name}")
+
+
+ENGLISH = words_of("en")
+SENTENCES = CATALOGUE | ENGLISH["sentences"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_sentence_is_there_with_the_same_places(language: str) -> None:
+    sentences = words_of(language)["sentences"]
+    assert {key: places(text) for key, text in sentences.items()} == {k: places(text) for k, text in SENTENCES.items()}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_word_of_the_page_is_there_with_the_same_places(language: str) -> None:
+    words = dict(leaves(words_of(language)["view"]))
+    assert {at: places(text) for at, text in words.items()} == {
+        at: places(text) for at, text in leaves(ENGLISH["view"])
+    }
+
+
+@pytest.mark.parametrize("language", ("en", *LANGUAGES))
+def test_numbers_have_a_format_that_the_page_knows(language: str) -> None:
+    lists = {
+        name for text in CATALOGUE.values() for _, name, form, _ in Formatter().parse(text) if name and " " in form
+    }
+    texts = [*dict(leaves(words_of(language))).values(), *CATALOGUE.values()]
+    told = [(name, form) for text in texts for _, name, form, _ in Formatter().parse(text) if name not in lists]
+    assert [name for name, form in told if not FORMATS.fullmatch(form or "")] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_sentence_is_in_its_language(language: str) -> None:
+    """But for those that are a name, or places alone."""
+    said = {key: Formatter().vformat(text, (), Blanks()) for key, text in words_of(language)["sentences"].items()}
+    plain = {key for key, text in said.items() if not re.search(SCRIPTS[language], text)}
+    english = {key for key in plain if re.search("[A-Za-z]{3}", said[key])} - {"row_psnr", "row_ssim", "row_lpips"}
+    assert english - {"run_of_levels", "mebibytes"} == set()
+
+
+class Blanks(dict):
+    """A text without format for every place."""
+
+    def __missing__(self, name: str) -> Blank:
+        return Blank()
+
+
+class Blank:
+    def __format__(self, form: str) -> str:
+        return ""
+
+
+# --- sentences are made from the catalogue
+
+
+def calls_of_say() -> Iterator[tuple[str, ast.Call]]:
+    for file in SPEAKING:
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "say":
+                yield f"{file.name}:{node.lineno}", node
+
+
+def test_every_entry_of_the_catalogue_is_said_and_no_other() -> None:
+    said = {ast.literal_eval(call.args[0]) for _, call in calls_of_say()}
+    assert said == CATALOGUE.keys()
+
+
+def test_every_place_gets_its_value() -> None:
+    """Where values come in a dict, those that are named are among the places."""
+    for where, call in calls_of_say():
+        wanted, given = places(CATALOGUE[call.args[0].value]), {word.arg for word in call.keywords}
+        assert (given - {None} <= wanted) if None in given else (given == wanted), where
+
+
+@pytest.mark.parametrize("path", SPEAKING, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_no_sentence_stands_outside_of_the_catalogue(path: Path) -> None:
+    """But for those of errors, which the host shows as they are, of the log, and of pictures and schemas."""
+    if path.name == "sentences.py":
+        return
+    tree = ast.parse(path.read_text())
+    known = {id(part) for node in ast.walk(tree) if is_told_elsewhere(node) for part in ast.walk(node)}
+    texts = (node for node in ast.walk(tree) if id(node) not in known and isinstance(node, ast.Constant))
+    assert [text.value for text in texts if is_sentence(text.value)] == []
+
+
+def is_sentence(value: object) -> bool:
+    return isinstance(value, str) and len(re.findall(r"\b[A-Za-z]{2,}\b", value)) > MOST_WORDS and " " in value.strip()
+
+
+def is_told_elsewhere(node: ast.AST) -> bool:
+    if isinstance(node, ast.Expr):
+        return isinstance(node.value, ast.Constant)  # a docstring
+    if isinstance(node, ast.Raise):
+        return isinstance(node.exc, ast.Call) and ast.unparse(node.exc.func) != "Unaccelerated"
+    if isinstance(node, ast.FunctionDef):
+        return node.name == "define_schema" or node.name.endswith(("_input", "_inputs"))
+    return isinstance(node, ast.Call) and ast.unparse(node.func).startswith("log.")
