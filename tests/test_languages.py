@@ -144,3 +144,25 @@ def is_told_elsewhere(node: ast.AST) -> bool:
     if isinstance(node, ast.FunctionDef):
         return node.name == "define_schema" or node.name.endswith(("_input", "_inputs"))
     return isinstance(node, ast.Call) and ast.unparse(node.func).startswith("log.")
+
+
+# --- nodes and their help pages
+
+
+def nodes_in(language: str) -> dict:
+    return json.loads((ROOT / "locales" / language / "nodeDefs.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_input_and_output_is_there(language: str) -> None:
+    """After a change of a schema, add or take away the same entries here."""
+    told = dict(leaves(nodes_in(language)))
+    assert told.keys() == dict(leaves(nodes_in("en"))).keys()
+    prose = {at: text for at, text in told.items() if at.endswith(("tooltip", "description"))}
+    assert [at for at, text in prose.items() if not re.search(SCRIPTS[language], text)] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_name_holds_what_the_page_would_fill_in(language: str) -> None:
+    """The host's page formats these texts, in which braces, @ and | stand for something else."""
+    assert [at for at, text in leaves(nodes_in(language)) if re.search(r"[{}@|]", text)] == []
