@@ -166,3 +166,26 @@ def test_every_input_and_output_is_there(language: str) -> None:
 def test_no_name_holds_what_the_page_would_fill_in(language: str) -> None:
     """The host's page formats these texts, in which braces, @ and | stand for something else."""
     assert [at for at, text in leaves(nodes_in(language)) if re.search(r"[{}@|]", text)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_help_is_found_in_every_language(page: Path) -> None:
+    """The host asks for docs/<Node>/<locale>.md, and then for docs/<Node>.md: English has both, so that nothing is
+    missing in the console. After a change of an input, tell the same in each language."""
+    folder = page.with_suffix("")
+    text = page.read_text(encoding="utf-8")
+    if os.environ.get("JANO_WRITE_CONTRACT"):
+        (folder / "en.md").write_text(text, encoding="utf-8")
+    assert {file.stem for file in folder.iterdir()} == {"en", *LANGUAGES}
+    assert (folder / "en.md").read_text(encoding="utf-8") == text
+    for language in LANGUAGES:
+        translated = (folder / f"{language}.md").read_text(encoding="utf-8")
+        assert emphasised(translated) == emphasised(text)
+        assert translated.splitlines()[0] == f"# {nodes_in(language)[page.stem]['display_name']}"
+
+
+def emphasised(text: str) -> set[str]:
+    """Names of inputs in bold, headings, rows of tables and addresses: what a translation has as well."""
+    kinds = {"headings": r"^## ", "rows": r"^\| ", "items": r"^- "}
+    counts = {f"{len(re.findall(kind, text, re.MULTILINE))} {name}" for name, kind in kinds.items()}
+    return counts | set(re.findall(r"\*\*([a-z_]+)\*\*", text)) | set(re.findall(r"https?://[\w./-]+", text))
