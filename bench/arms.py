@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
+from typing import ClassVar
 
 import torch
 from comfy.model_patcher import ModelPatcher
@@ -20,14 +21,24 @@ from ..jano.levels.complexity import Features, Score
 from ..jano.levels.drawing import warmup_steps
 from ..jano.levels.grid import TokenGrid
 from ..jano.presets import schedule_of
+from ..jano.whole.control import ErrorControl
 from .candidates import contrast_denoised
 from .published import PUBLISHED, as_published
+from .rivals import TARGETS, named
+from .rivals import settings as rivals
 from .stats import ranks
 from .trajectory import Trajectory
 from .truth import forecast_error
 
 QUALITIES = ("fidelity", "balanced", "fast", "draft")
 FEWER = (0.86, 0.75, 0.61, 0.5, 0.39)
+FEWEST = (0.33, 0.25, 0.2, 0.15)
+# Targets as far as the node takes them, and tolerances and EasyCache's thresholds that spend less still.
+FASTER, LOOSER, EASIER = (3.0, 4.0), (0.4, 1.0), (0.5, 1.0)
+# As TaylorSeer's first steps.
+PACED_FROM = 3
+# No transformer: regions by level and the paper's own points do not apply.
+WITHOUT_TOKENS = ("patches", "clip_patches")
 EASY = (0.03, 0.06, 0.1, 0.2, 0.3)
 LAZY = (0.01, 0.02, 0.05, 0.1, 0.2)
 SWEPT_INTERVALS = ((1, 2, 2), (1, 2, 3), (1, 2, 4), (1, 3, 6), (2, 2, 3), (2, 2, 4), (2, 3, 4))
@@ -38,6 +49,9 @@ RANKED = {
     "1/2/2, 10% active": ((1, 2, 2), {"static_threshold": 0.4, "moderate_threshold": 0.9}),
     "1/2/4, 25% active": ((1, 2, 4), {"static_threshold": 0.4, "moderate_threshold": 0.75}),
 }
+# Beside the rivals: up to a fifth of the compute, and samplers of one evaluation a step that need few.
+EASY_TO_A_FIFTH = (0.03, 0.06, 0.1, 0.3, 0.8, 2.0)
+FEW_STEP_SAMPLERS = ("dpmpp_2m", "uni_pc", "res_multistep", "ipndm", "deis")
 OVERRIDDEN = AnalyzerConfig().score
 # So long a settling time that a forecast is a straight line.
 STRAIGHT = 1e6
@@ -55,35 +69,64 @@ class Full:
 Ranking = Callable[[Full], Tensor]
 
 
+class AnyTarget(SchedulerConfig):
+    """Ours at a target beyond what the node offers."""
+
+    RULES: ClassVar = tuple(rule for rule in SchedulerConfig.RULES if rule[0] != ("target_speedup",))
+
+
 @dataclass(frozen=True)
 class Setting:
     """One point of one arm. `steps_share` is a share of the full run's steps; `ranking` puts the regions in another
-    order than their scores, with the same share of every level."""
+    order than their scores, with the same share of every level; `every` computes every so many-th step; `sampler` is
+    another one than the full run's."""
 
     arm: str
     name: str
     prepare: Callable[[ModelPatcher], ModelPatcher] = lambda model: model
     steps_share: float = 1.0
     ranking: Ranking | None = None
+    every: int | None = None
+    sampler: str | None = None
+
+
+def beside_rivals() -> list[Setting]:
+    """Every rival at about a half, a third and a fifth of the compute, ours at these targets, and fewer steps, by the
+    full run's sampler and by others."""
+    easy = [Setting("EasyCache", f"threshold {t:g}", cached(EasyCacheNode, t)) for t in EASY_TO_A_FIFTH]
+    targets = [
+        Setting("Jano", named(target), configured(AnalyzerConfig(), AnyTarget(target_speedup=target)))
+        for target in TARGETS
+    ]
+    return [*targets, *(Setting(*rival) for rival in rivals()), *easy, *fewer_steps_by(None, *FEW_STEP_SAMPLERS)]
+
+
+def fewer_steps_by(*samplers: str | None) -> Iterator[Setting]:
+    for sampler, target in product(samplers, TARGETS):
+        arm = "fewer steps" if sampler is None else f"fewer steps, {sampler}"
+        yield Setting(arm, f"{1 / target:.0%} of the steps", steps_share=1 / target, sampler=sampler)
 
 
 def settings(family: str, sweep: bool) -> list[Setting]:
-    """Of a model of this family, "flux" or "wan". `sweep` adds points to the host's caches and to ours, and everything
-    that regions by level can be set to."""
+    """Of a model of this family, "flux" or "wan"; on the beds of patches only what saves whole steps. `sweep`
+    adds points to the host's caches and to ours, and everything that regions by level can be set to."""
+    if family in WITHOUT_TOKENS:
+        rivals = [*fewer_steps(FEWEST), *host_caches(sweep, EASIER), *paced_forecasts()]
+        return [*rivals, *ours(sweep, FASTER, LOOSER), *paced_ours()]
     rivals = [*fewer_steps(), *host_caches(sweep), *whole_step_forecasts(), *published(family)]
     return [*rivals, *ours(sweep), *parts_of_ours(), *([*rankings(), *swept()] if sweep else ())]
 
 
-def fewer_steps() -> list[Setting]:
-    return [Setting("fewer steps", f"{share:.0%} of the steps", steps_share=share) for share in FEWER]
+def fewer_steps(more: tuple[float, ...] = ()) -> list[Setting]:
+    return [Setting("fewer steps", f"{share:.0%} of the steps", steps_share=share) for share in (*FEWER, *more)]
 
 
-def host_caches(sweep: bool) -> list[Setting]:
+def host_caches(sweep: bool, easier: tuple[float, ...] = ()) -> list[Setting]:
     """The host's own nodes at their default start and end, thresholds swept."""
     between = [0.04, 0.08, 0.15, 0.5] if sweep else []
     easy = [
         Setting("EasyCache", f"threshold {threshold:g}", cached(EasyCacheNode, threshold))
-        for threshold in sorted([*EASY, *between])
+        for threshold in sorted({*EASY, *between, *easier})
     ]
     lazy = [
         Setting("LazyCache", f"threshold {threshold:g}", cached(LazyCacheNode, threshold))
@@ -117,14 +160,14 @@ def configured(analyzer: AnalyzerConfig, scheduler: SchedulerConfig) -> Callable
     return lambda model: schedule(analyze(model, analyzer), scheduler)
 
 
-def ours(sweep: bool) -> list[Setting]:
+def ours(sweep: bool, targets: tuple[float, ...] = (), looser: tuple[float, ...] = ()) -> list[Setting]:
     """The presets, and tolerances between them: no more points than the host's caches are given."""
     presets = [
         Setting("Jano", quality, lambda model, q=quality: schedule(model, schedule_of(q, {}), preset=True))
         for quality in QUALITIES
     ]
-    presets.append(Setting("Jano", "target 2x", with_target(2.0)))
-    tolerances = (0.01, 0.03, 0.1, 0.4) if sweep else ()
+    presets += [Setting("Jano", f"target {speedup:g}x", with_target(speedup)) for speedup in (2.0, *targets)]
+    tolerances = (0.01, 0.03, 0.1, 0.4) if sweep else looser
     return presets + [Setting("Jano", f"tolerance {t:g}", with_tolerance(t)) for t in tolerances]
 
 
@@ -151,10 +194,41 @@ def parts_of_ours() -> list[Setting]:
     return without + held + uniform + regions
 
 
-def whole_step_forecasts() -> list[Setting]:
+def whole_step_forecasts(more: tuple[int, ...] = ()) -> list[Setting]:
     """Every k-th step computed, a full line in between: the first order of the published whole-step forecasts."""
     rival = {"settling": STRAIGHT, "correct": False}
-    return [Setting("whole-step forecast", f"every {k}", with_intervals(k, k, k, **rival)) for k in (2, 3, 4)]
+    return [Setting("whole-step forecast", f"every {k}", with_intervals(k, k, k, **rival)) for k in (2, 3, 4, *more)]
+
+
+def paced_forecasts() -> list[Setting]:
+    """The same where no transformer is: every k-th step after the first ones, whatever the errors."""
+    line = with_tolerance(1.0, settling=STRAIGHT, correct=False)
+    return [Setting("whole-step forecast", f"every {k}", line, every=k) for k in (2, 3, 4, 5, 6)]
+
+
+def paced_ours() -> list[Setting]:
+    """What the control is worth: our forecast and repair at a fixed rate, and without the repair."""
+    repaired, alone = with_tolerance(1.0), with_tolerance(1.0, correct=False)
+    return [
+        *(Setting("Jano at a fixed rate", f"every {k}", repaired, every=k) for k in (2, 3)),
+        *(Setting("Jano at a fixed rate", f"every {k}, without repair", alone, every=k) for k in (2, 3)),
+    ]
+
+
+@contextmanager
+def paced(every: int | None) -> Iterator[None]:
+    """While open, our control computes the first PACED_FROM steps, every `every`-th afterwards, and the last ones."""
+    original = ErrorControl.due
+
+    def due(control: ErrorControl, step: int) -> bool:
+        return step < PACED_FROM or step >= control._end or (step - PACED_FROM) % every == every - 1
+
+    if every is not None:
+        ErrorControl.due = due
+    try:
+        yield
+    finally:
+        ErrorControl.due = original
 
 
 def with_intervals(active: int, moderate: int, static: int, **more: object) -> Callable[[ModelPatcher], ModelPatcher]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -44,21 +45,24 @@ def wan_conditioning(text: str) -> list:
 
 @dataclass(frozen=True)
 class Kind:
-    """What the demo fixes for a model: prompts, latent and conditioning, sampler, CFG and steps; and the shift of
-    its sigmas (None: the model's own)."""
+    """What the demo fixes for a model: prompts (a file of lines), latent and conditioning, sampler, CFG and steps; the
+    shift of its sigmas (None: the model's own), the pixels of a latent cell's side, and the Heun steps that count as
+    the exact solution (None: too dear)."""
 
     name: str
-    prompts: Path
+    prompts: Path | None
     latent: tuple[int, ...]
     conditioning: Callable[[str], list]
     sampler: str
     cfg: float
     steps: int
     shift: float | None = None
+    cell: int = 8
+    exact_steps: int | None = None
 
     def at(self, side: int) -> Kind:
         """The same for square pictures of `side` pixels."""
-        return replace(self, latent=(*self.latent[:-2], side // 8, side // 8))
+        return replace(self, latent=(*self.latent[:-2], side // self.cell, side // self.cell))
 
 
 KINDS = {
@@ -81,7 +85,7 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One run: latent, FLOPs counted while sampling, wall seconds."""
+    """One run: latent, FLOPs (of a bed of patches evaluations) counted while sampling, wall seconds."""
 
     latent: Tensor
     flops: int
@@ -100,7 +104,7 @@ class Demo:
     @property
     def side(self) -> int:
         """Pixels."""
-        return 8 * self.kind.latent[-1]
+        return self.kind.cell * self.kind.latent[-1]
 
     @property
     def grid(self) -> TokenGrid:
@@ -111,6 +115,12 @@ class Demo:
         with OneDnnConvolutions():
             picture = self.vae.decode(latent).float().cpu().clamp(0.0, 1.0)
         return picture.flatten(0, -4)
+
+    @contextmanager
+    def meter(self) -> Iterator[Callable[[], int]]:
+        """What is spent while open, as a function to ask afterwards: FLOPs."""
+        with FlopCounterMode(display=False) as counter:
+            yield counter.get_total_flops
 
     def prompts(self, count: int) -> list[str]:
         """The first lines of the prompts' file, from the top again with other seeds where they do not suffice."""
@@ -158,6 +168,6 @@ def metered(
     demo: Demo, text: str, seed: int, how: Sampling, on_step: OnStep | None = None, model: ModelPatcher | None = None
 ) -> Outcome:
     started = time.perf_counter()
-    with FlopCounterMode(display=False) as counter:
+    with demo.meter() as spent:
         latent = demo.sample(text, seed, how, on_step, model)
-    return Outcome(latent, counter.get_total_flops(), time.perf_counter() - started)
+    return Outcome(latent, spent(), time.perf_counter() - started)

@@ -11,10 +11,15 @@ import torch
 from ..host.location import HostError, chosen_host, is_comfyui
 
 
-def enter(device: str, torch_attention: bool = False) -> None:
+def best_device() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def enter(device: str, torch_attention: bool = False, keep_weights: bool = True) -> None:
     """Put the chosen ComfyUI first on the path and bind it to `device` ("cpu" or "cuda"). HostError without one.
 
-    `torch_attention` is the host's --use-pytorch-cross-attention, its choice on a GPU anyway.
+    `torch_attention` is the host's --use-pytorch-cross-attention, its choice on a GPU anyway. With
+    `keep_weights` they stay on the GPU, where they are measured; else the host moves them as it does for its users.
     """
     folder = chosen_host().folder
     if not is_comfyui(folder):
@@ -26,7 +31,7 @@ def enter(device: str, torch_attention: bool = False) -> None:
 
     args.cpu = device == "cpu"
     args.use_pytorch_cross_attention = torch_attention
-    args.highvram = device == "cuda"  # weights stay where they are measured
+    args.highvram = keep_weights and device == "cuda"
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     logging.getLogger().setLevel(logging.ERROR)
 

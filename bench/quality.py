@@ -16,8 +16,9 @@ from ..jano.levels.drawing import warmup_steps
 from ..jano.levels.map import Level, LevelMap, classify
 from ..jano.show.quality import psnr, ssim
 from . import demo_models
-from .arms import Full, Setting, ranked, settings
+from .arms import WITHOUT_TOKENS, Full, Setting, beside_rivals, paced, ranked, settings
 from .demo_models import Demo, Outcome, Sampling
+from .patches import bed
 from .records import Lines, Row
 from .trajectory import Trajectory, as_clip, sigmas_of, watched
 
@@ -29,24 +30,39 @@ HIGHEST_DB = 100.0
 
 @dataclass(frozen=True)
 class Reference:
-    """A full run: its cost, its picture, what it went through, and the level map that its first steps give."""
+    """A full run: its cost, its picture, what it went through, and the level map that its first steps give; the picture
+    at the end of the exact path, where it was solved."""
 
     outcome: Outcome
     picture: Tensor
     full: Full
     levels: LevelMap
+    exact: Tensor | None = None
 
 
 def measure(args: argparse.Namespace) -> None:
-    lines = Lines(args.out / "quality.jsonl", KEY)
+    lines = Lines(args.out / file_of(args.model), KEY)
     with torch.inference_mode():
-        demo = demo_models.load(args.model, args.checkpoint, args.side)
+        demo = loaded(args)
         kind = demo.kind
-        chosen = [s for s in settings(kind.name, args.sweep) if not args.arms or s.arm in args.arms]
+        every = beside_rivals() if args.rivals else settings(kind.name, args.sweep)
+        chosen = [s for s in every if not args.arms or s.arm in args.arms]
         for steps in args.steps or (kind.steps,):
             how = Sampling(steps, args.sampler or kind.sampler, args.cfg or kind.cfg)
             for seed, text in enumerate(demo.prompts(args.prompts or PROMPTS)):
                 measure_prompt(demo, lines, how, chosen, seed, text)
+
+
+def file_of(model: str) -> str:
+    """Where a model's rows are; the beds of patches have their own file."""
+    return "patches.jsonl" if model in WITHOUT_TOKENS else "quality.jsonl"
+
+
+def loaded(args: argparse.Namespace) -> Demo:
+    """The model that --model names."""
+    if args.model in WITHOUT_TOKENS:
+        return bed.load(args.model, args.side, args.shift)
+    return demo_models.load(args.model, args.checkpoint, args.side)
 
 
 def measure_prompt(demo: Demo, lines: Lines, how: Sampling, chosen: list[Setting], seed: int, text: str) -> None:
@@ -58,7 +74,8 @@ def measure_prompt(demo: Demo, lines: Lines, how: Sampling, chosen: list[Setting
     reference = full_run(demo, how, seed, text)
     for number, (key, setting) in enumerate(missing, start=1):
         print(f"\r{how.steps} steps, prompt {seed + 1}: {number} of {len(missing)} settings", end="", file=sys.stderr)
-        lines.add({**key, "kind": demo.kind.name, "text": text, **compare(demo, how, setting, seed, text, reference)})
+        about = {"kind": demo.kind.name, "shift": demo.kind.shift, "text": text}
+        lines.add({**key, **about, **compare(demo, how, setting, seed, text, reference)})
     print(file=sys.stderr)
 
 
@@ -71,7 +88,15 @@ def full_run(demo: Demo, how: Sampling, seed: int, text: str) -> Reference:
     states: list[Tensor] = []
     outcome = demo_models.metered(demo, text, seed, how, watched(states))
     run = Trajectory(as_clip(torch.stack(states)), sigmas_of(demo, how.steps))
-    return Reference(outcome, demo.picture(outcome.latent), Full(run, demo.grid, seed), levels_of(run, demo))
+    full, picture = Full(run, demo.grid, seed), demo.picture(outcome.latent)
+    return Reference(outcome, picture, full, levels_of(run, demo), exact(demo, how, seed, text))
+
+
+def exact(demo: Demo, how: Sampling, seed: int, text: str) -> Tensor | None:
+    """Where the path from this noise ends if its steps are made very short (Heun's, twice as many evaluations)."""
+    if demo.kind.exact_steps is None:
+        return None
+    return demo.picture(demo.sample(text, seed, Sampling(demo.kind.exact_steps, "heun", how.cfg)))
 
 
 def levels_of(run: Trajectory, demo: Demo) -> LevelMap:
@@ -83,9 +108,10 @@ def levels_of(run: Trajectory, demo: Demo) -> LevelMap:
 
 def compare(demo: Demo, how: Sampling, setting: Setting, seed: int, text: str, reference: Reference) -> Row:
     steps = max(1, round(how.steps * setting.steps_share))
+    spent = Sampling(steps, setting.sampler or how.sampler, how.cfg)
     model = setting.prepare(demo.model)
-    with ranked(setting.ranking, reference.full):
-        outcome = demo_models.metered(demo, text, seed, Sampling(steps, how.sampler, how.cfg), model=model)
+    with ranked(setting.ranking, reference.full), paced(setting.every):
+        outcome = demo_models.metered(demo, text, seed, spent, model=model)
     report = report_of(model, outcome.latent)
     picture = demo.picture(outcome.latent)
     frames = psnr(reference.picture, picture)
@@ -93,6 +119,7 @@ def compare(demo: Demo, how: Sampling, setting: Setting, seed: int, text: str, r
         "flops_fraction": round(outcome.flops / reference.outcome.flops, 4),
         "psnr_db": round(min(HIGHEST_DB, frames.mean().item()), 3),
         "worst_frame_db": round(min(HIGHEST_DB, frames.min().item()), 3),
+        "exact_db": None if reference.exact is None else round(psnr(reference.exact, picture).mean().item(), 3),
         "ssim": round(ssim(reference.picture, picture).mean().item(), 4),
         "motion_db": motion_psnr(reference.picture, picture),
         "latent_psnr_db": round(latent_psnr(reference.outcome.latent, outcome.latent), 3),

@@ -26,6 +26,11 @@ def digest(*paths: Path) -> str:
     return content.hexdigest()
 
 
+def digest_of_text(text: str) -> str:
+    """Eight letters that change with the text."""
+    return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
+
+
 class Lines:
     """A file of JSON lines in which each row is found by its `key` fields; rows of older versions lack some, and do not
     count."""

@@ -11,6 +11,7 @@ import argparse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 
 import comfy.sample
 import torch
@@ -33,6 +34,7 @@ from .stats import mean, worst_decile
 PAIRS = 64
 STEPS, CFGS, REFERENCES = (4, 8, 20), (1.0, 3.0), (1, 3)
 EASY = 0.1
+FEWER = "fewer steps"
 MOST = 120.0
 """dB of pictures that are equal."""
 KEY = ("kind", "references", "steps", "cfg", "arm", "pair")
@@ -48,10 +50,10 @@ class Case:
     cfg: float
 
 
-def cases() -> Iterator[Case]:
-    for kind in edit_models.KINDS:
-        for count in REFERENCES:
-            yield from (Case(kind, count, steps, cfg) for steps in STEPS for cfg in CFGS)
+def cases() -> list[Case]:
+    """What is asked for most first: short runs, few references, and models as most are."""
+    every = (Case(*case) for case in product(edit_models.KINDS, REFERENCES, STEPS, CFGS))
+    return sorted(every, key=lambda case: (case.kind == "isolated", case.steps > 8, case.references, case.steps))
 
 
 def arms(case: Case) -> dict[str, Arm]:
@@ -88,32 +90,33 @@ def measure(args: argparse.Namespace) -> None:
 
 
 def compare(model: ModelPatcher, case: Case, pair: Pair, picture: Callable, lines: Lines) -> None:
-    """One edit in full and by every arm; by fewer steps, as many as cost no more than "auto"."""
+    """One edit in full and by every arm; by fewer steps, as many as cost no more than "auto". What is known is kept."""
     row = {**vars(case), "pair": pair.number}
     made = arms(case)
-    if all(lines.find({**row, "arm": arm}) is not None for arm in made):
+    missing = [arm for arm in (*made, *([FEWER] if "auto" in made else ())) if not lines.find({**row, "arm": arm})]
+    if not missing:
         return
     truth = edit_models.isolating(model) if case.kind == "isolated" else model
-    full, flops = sampled(truth, case, pair)
-    wanted = picture(full)
-    for arm, make in made.items():
-        found, cost = sampled(make(model), case, pair)
-        lines.add({**row, "arm": arm, "psnr": closeness(picture(found), wanted), "flops": cost / flops})
-    if "auto" in made:
-        share = lines.find({**row, "arm": "auto"})["flops"]
-        fewer = max(1, int(share * case.steps + 0.02))
-        found, cost = sampled(model, case, pair, fewer)
-        lines.add({**row, "arm": "fewer steps", "psnr": closeness(picture(found), wanted), "flops": cost / flops})
+    full, flops = sampled(truth, case, pair, case.steps)
+    for arm in missing:
+        steps = fewer_steps(case, lines.find({**row, "arm": "auto"})["flops"]) if arm == FEWER else case.steps
+        found, cost = sampled(model if arm == FEWER else made[arm](model), case, pair, steps)
+        lines.add({**row, "arm": arm, "psnr": closeness(picture(found), picture(full)), "flops": cost / flops})
+
+
+def fewer_steps(case: Case, share: float) -> int:
+    """As many as take no more than this share of all FLOPs."""
+    return max(1, int(share * case.steps + 0.02))
 
 
 def closeness(picture: Tensor, wanted: Tensor) -> float:
     return min(MOST, psnr(wanted, picture).item())
 
 
-def sampled(model: ModelPatcher, case: Case, pair: Pair, steps: int | None = None) -> tuple[Tensor, int]:
+def sampled(model: ModelPatcher, case: Case, pair: Pair, steps: int) -> tuple[Tensor, int]:
     empty = torch.zeros_like(pair.target)
     noise = comfy.sample.prepare_noise(empty, pair.number)
-    settings = (steps or case.steps, case.cfg, "euler", "simple", pair.positive, pair.negative, empty)
+    settings = (steps, case.cfg, "euler", "simple", pair.positive, pair.negative, empty)
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         latent = comfy.sample.sample(model, noise, *settings, disable_pbar=True, seed=pair.number)
     return latent, counter.get_total_flops()

@@ -9,7 +9,7 @@ from pathlib import Path
 from . import chart
 from .quality import KEY
 from .records import Lines, Row
-from .stats import interval, mean, worst_decile
+from .stats import flips, interval, mean, median, worst_decile
 from .tables import table
 
 COMPARED_AT = (0.75, 0.6, 0.5, 0.4)
@@ -207,7 +207,9 @@ def _settings(groups: Groups) -> str:
     for (arm, setting), found in groups.items():
         values = _all(found, "psnr_db")
         natively = sorted({reason for row in found for reason in row["native_because"]})
-        shown = [f"{mean(_all(found, 'flops_fraction')):.3f}", f"{mean(values):.2f}", f"{worst_decile(values):.2f}"]
+        shown = [f"{mean(_all(found, 'flops_fraction')):.3f}", f"{mean(values):.2f}"]
+        shown += [f"{median(values):.2f}", f"{worst_decile(values):.2f}", f"{flips(values):.0%}"]
         more = [f"{mean([find(row) or 0.0 for row in found]):.4g}" for find in columns.values()]
         rows.append([arm, setting, str(len(found)), *shown, *more, "; ".join(natively)])
-    return table(["arm", "setting", "prompts", "FLOPs", "PSNR dB", "worst decile", *columns, "native because"], rows)
+    head = ["arm", "setting", "prompts", "FLOPs", "PSNR dB", "median", "worst decile", "flips", *columns]
+    return table([*head, "native because"], rows)

@@ -29,19 +29,25 @@ def closeness(reference: Path, made: Path) -> dict[str, float]:
     return figures | ({"psnr_worst_frame_db": round(float(psnr.min()), 2)} if len(psnr) > 1 else {})
 
 
+def references(told: dict) -> str:
+    """In how many of the steps, and what was kept of them."""
+    computed, frozen = len(told["computed_steps"]), len(told["frozen_steps"])
+    return f"in {computed} of {computed + frozen} steps, {told['bytes_peak'] / 2**20:.1f} MiB kept"
+
+
 def table(report: dict[str, dict]) -> str:
     """The report for the terminal."""
     rows: list[tuple[str, Callable[[dict], str]]] = [
-        ("verdict", lambda r: r["verdict"]),
+        ("result", lambda r: r["headline"]),
         ("steps, image tokens", lambda r: f"{r['steps']}, {r['tokens']}"),
-        ("levels", lambda r: ", ".join(f"{name} {share:.0%}" for name, share in r["level_share"].items())),
-        ("token-steps computed", lambda r: f"{r['computed_token_fraction']:.1%}"),
+        ("steps computed", lambda r: f"{r['steps_computed']} in full, {r['steps_forecast']} forecast"),
         ("FLOPs against full", lambda r: f"{r['flops_fraction']:.1%}"),
         ("seconds full / Jano", lambda r: f"{r['seconds_full']:.1f} / {r['seconds_jano']:.1f}"),
         ("PSNR, SSIM", lambda r: f"{r['psnr_db']:.1f} dB, {r['ssim']:.3f}"),
         ("worst frame", lambda r: f"{r['psnr_worst_frame_db']:.1f} dB" if "psnr_worst_frame_db" in r else ""),
         ("cache at its peak", lambda r: f"{r['cache_bytes_peak'] / 2**20:.1f} MiB"),
-        ("native in part", lambda r: "; ".join(r["fallbacks"]) or "no"),
+        ("references computed", lambda r: references(r["references"]) if "references" in r else ""),
+        ("partly in full, why", lambda r: "; ".join(r["fallbacks"]) or "no"),
     ]
     lines = [f"{'':<22}" + "".join(f"{name:<44}" for name in report)]
     lines += [f"{label:<22}" + "".join(f"{show(r):<44}" for r in report.values()) for label, show in rows]

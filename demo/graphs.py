@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from host.client import Prompt
 
-WORKFLOWS = Path(__file__).resolve().parents[1] / "workflows"
+WORKFLOWS = Path(__file__).resolve().parents[1] / "example_workflows"
 TEXT_NODES = ("CLIPTextEncode", "ConditioningZeroOut", "FluxGuidance", "DualCLIPLoader", "CLIPLoader")
-JANO_NODES = ("JanoScheduler", "JanoConvergenceMap", "JanoReport")
-PICTURE_NODES = ("VAELoader", "VAEDecode", "SaveImage", "SaveAnimatedWEBP", "JanoConvergenceMap", "JanoReport")
+JANO_NODES = ("JanoConvergenceMap", "JanoReport")
+PICTURE_NODES = ("VAEDecode", "SaveImage", "SaveAnimatedWEBP", "JanoConvergenceMap", "JanoReport")
+BEFORE = "jano_demo_before.png"
+"""What the edit's picture is called in the host's input folder."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,14 @@ class Scene:
     long_steps: bool = False
     fast_decoder: str = ""
     """The small decoder that drafts are decoded with; none if empty."""
+    edits: int | None = None
+    """The picture that is changed: the one before the edit, of the held-out pair of this number."""
 
 
 SCENES = {
     "flux": Scene(
         "flux",
-        WORKFLOWS / "jano_flux_text_to_image.json",
+        WORKFLOWS / "Flux text to image.json",
         {
             "UNETLoader": {"unet_name": "jano_tiny_flux.safetensors"},
             "VAELoader": {"vae_name": "jano_tiny_flux_vae.safetensors"},
@@ -50,7 +54,7 @@ SCENES = {
     ),
     "wan": Scene(
         "wan",
-        WORKFLOWS / "jano_wan_text_to_video.json",
+        WORKFLOWS / "Wan 2.1 text to video.json",
         {
             "UNETLoader": {"unet_name": "jano_tiny_wan.safetensors"},
             "VAELoader": {"vae_name": "jano_tiny_wan_vae.safetensors"},
@@ -61,6 +65,19 @@ SCENES = {
         {"seed": 7, "steps": 30, "cfg": 5.0},
         long_steps=True,
         fast_decoder="jano_tiny_wan_fast_decoder.safetensors",
+    ),
+    "edit": Scene(
+        "edit",
+        WORKFLOWS / "jano_flux_kontext_edit.json",
+        {
+            "JanoModelLoader": {"unet_name": "jano_tiny_edit_step.safetensors", "quality": "fast"},
+            "VAELoader": {"vae_name": "jano_tiny_flux_vae.safetensors"},
+            "LoadImage": {"image": BEFORE},
+        },
+        "JanoDemoPrompt",
+        "red tent, green tree, sunset sky, grass",
+        {"seed": 1, "steps": 8, "cfg": 1.0},
+        edits=1,
     ),
 }
 DRAFT_STEPS = 12
@@ -74,14 +91,39 @@ def only(prompt: Prompt, class_type: str) -> str:
 def with_tiny_models(prompt: Prompt, scene: Scene) -> dict:
     """The shipped workflow with our own checkpoints and conditioning put in place of the big ones."""
     small = {node_id: deepcopy(node) for node_id, node in prompt.items() if node["class_type"] not in TEXT_NODES}
+    small = without_node(small, "FluxKontextImageScale", "image")  # the tiny model edits small pictures
     for node in small.values():
         node["inputs"].update(scene.inputs.get(node["class_type"], {}))
     sampler = small[only(small, "KSampler")]["inputs"]
     for side, text in (("positive", scene.text), ("negative", "")):
         small[side] = {"class_type": scene.prompt_node, "inputs": {"text": text}}
         sampler[side] = [side, 0]
+    for node_id, node in list(small.items()):
+        if node["class_type"] == "ReferenceLatent":
+            node["inputs"]["conditioning"], sampler["positive"] = sampler["positive"], [node_id, 0]
     sampler.update(scene.sampler)
-    return small
+    return animated(small)
+
+
+def animated(prompt: dict) -> dict:
+    """The prompt with its video saved as an animated picture, whose frames can be compared: nothing is lost there."""
+    for node_id in [node_id for node_id, node in prompt.items() if node["class_type"] == "SaveVideo"]:
+        video = prompt.pop(prompt[node_id]["inputs"]["video"][0])["inputs"]
+        saved = {"fps": video["fps"], "lossless": True, "quality": 90, "method": "default"}
+        inputs = {"images": video["images"], "filename_prefix": "jano_wan", **saved}
+        prompt[node_id] = {"class_type": "SaveAnimatedWEBP", "inputs": inputs}
+    return prompt
+
+
+def without_node(prompt: Prompt, class_type: str, through: str) -> dict:
+    """The prompt as with nodes of a class bypassed: what comes out is what goes in at `through`."""
+    sources = {node_id: node["inputs"][through] for node_id, node in prompt.items() if node["class_type"] == class_type}
+    kept = {node_id: deepcopy(node) for node_id, node in prompt.items() if node_id not in sources}
+    for node in kept.values():
+        for name, value in node["inputs"].items():
+            if isinstance(value, list) and value[0] in sources:
+                node["inputs"][name] = sources[value[0]]
+    return kept
 
 
 def metered(prompt: Prompt, count_flops: bool) -> dict:
@@ -117,10 +159,11 @@ def fast_draft(prompt: Prompt, decoder: str) -> dict:
 
 
 def without_jano(prompt: Prompt) -> dict:
-    """The prompt as with the Scheduler bypassed and the nodes that look at its run left out."""
-    scheduler = only(prompt, "JanoScheduler")
-    source = prompt[scheduler]["inputs"]["model"]
-    kept = {node_id: deepcopy(node) for node_id, node in prompt.items() if node["class_type"] not in JANO_NODES}
+    """The prompt as with Jano's nodes left out: the Scheduler bypassed, the stock loader in place of Jano's."""
+    kept = without_node(prompt, "JanoScheduler", "model")
+    kept = {node_id: node for node_id, node in kept.items() if node["class_type"] not in JANO_NODES}
     for node in kept.values():
-        node["inputs"] = {name: source if value == [scheduler, 0] else value for name, value in node["inputs"].items()}
+        if node["class_type"] == "JanoModelLoader":
+            stock = {name: node["inputs"][name] for name in ("unet_name", "weight_dtype")}
+            node.update(class_type="UNETLoader", inputs=stock)
     return kept

@@ -1,11 +1,13 @@
-"""What `make demo` runs: a picture and a clip through a real ComfyUI, in full and with Jano, and what differs.
+"""What `make demo` runs: a picture, a clip and an edit through a real ComfyUI, in full and with Jano, and what differs.
 
     python demo/run.py
     python demo/run.py --only wan --prompt "white ball bouncing, brick wall, grass" --seed 7 --steps 30 --cfg 5
 
 Leaves in build/demo: flux_full.png, flux_jano.png, flux_levels.png, flux_steps.png; of the clip wan_full.webp and
 wan_jano.webp, contact sheets of both (.png), wan_levels.png, wan_steps.png; wan_draft.webp, a draft in few steps,
-decoded by the VAE (left) and by the small decoder made from it; and report.json.
+decoded by the VAE (left) and by the small decoder made from it; of the edit edit_before.png, edit_full.png,
+edit_jano.png, edit_levels.png and edit_steps.png; and report.json. The pictures called levels are Jano
+Convergence Map's: where forecasts moved the picture.
 """
 
 from __future__ import annotations
@@ -20,8 +22,10 @@ ROOT = Path(__file__).resolve().parents[1]
 # Behind everything else: the repository's folder `nodes` must not hide the host's module of that name.
 sys.path.append(str(ROOT))
 
+import torch  # noqa: E402
 from closeness import closeness, load_frames, table  # noqa: E402
-from graphs import SCENES, Scene, fast_draft, metered, with_tiny_models, without_jano, without_pictures  # noqa: E402
+from edits import HELD_OUT, pair_of  # noqa: E402
+from graphs import BEFORE, SCENES, Scene, fast_draft, metered, with_tiny_models, without_jano, without_pictures  # noqa: E402
 
 from host.client import Prompt  # noqa: E402
 from host.location import chosen_host  # noqa: E402
@@ -31,17 +35,20 @@ from host.workflow import to_prompt  # noqa: E402
 
 OUT = ROOT / "build" / "demo"
 MODELS = ROOT / "demo" / "models"
-TITLES = {"flux": "Flux", "wan": "Wan"}
+TITLES = {"flux": "Flux", "wan": "Wan", "edit": "Edit"}
 # Attention in plain tensors, the stock choice without a GPU, takes two and a half times as long for a clip.
 OPTIONS = ("--use-pytorch-cross-attention",)
 SAVERS = ("SaveImage", "SaveAnimatedWEBP")
-KEPT = ("steps", "tokens", "level_share", "computed_token_fraction", "cache_bytes_peak", "fallbacks", "verdict")
+KEPT = (
+    *("steps", "tokens", "level_share", "computed_token_fraction", "cache_bytes_peak", "fallbacks", "verdict"),
+    *("headline", "seconds_saved", "steps_computed", "steps_forecast", "risk"),
+)
 
 
 def parse_args() -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=sorted(SCENES), help="render one of the two; the options below are its own")
+    parser.add_argument("--only", choices=sorted(SCENES), help="render one of them; the options below are its own")
     parser.add_argument("--prompt")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--steps", type=int)
@@ -49,7 +56,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--readme", action="store_true", help="also renew the README's pictures")
     args = parser.parse_args()
     if args.only is None and any(value is not None for value in (args.prompt, args.seed, args.steps, args.cfg)):
-        parser.error("--prompt, --seed, --steps and --cfg need --only flux or --only wan")
+        parser.error("--prompt, --seed, --steps and --cfg need --only")
     return args
 
 
@@ -74,6 +81,14 @@ def run(server: Server, prompt: Prompt, label: str) -> dict[str, dict]:
     return {prompt[node_id]["class_type"]: output for node_id, output in outputs.items()}
 
 
+def draw_before(scene: Scene, server: Server) -> None:
+    """The picture that an edit changes, drawn as those that the model was trained on, into the host's input folder."""
+    _, (before, *_), _ = pair_of(HELD_OUT, scene.edits)
+    for path in (server.base / "input" / BEFORE, OUT / f"{scene.name}_before.png"):
+        path.parent.mkdir(exist_ok=True)
+        write_picture(torch.from_numpy(before)[None], path)
+
+
 def prompt_of(server: Server, scene: Scene) -> dict:
     """The shipped workflow with the tiny models."""
     workflow = json.loads(scene.workflow.read_text(encoding="utf-8"))
@@ -90,6 +105,8 @@ def render_draft(server: Server, scene: Scene) -> str:
 
 def render(server: Server, scene: Scene) -> dict:
     """The same seed in full and with Jano; pictures into build/demo, figures returned (design.md section 3)."""
+    if scene.edits is not None:
+        draw_before(scene, server)
     jano = prompt_of(server, scene)
     full, title = without_jano(jano), TITLES[scene.name]
     full_run = run(server, metered(full, scene.long_steps), f"{title} in full")
@@ -106,6 +123,7 @@ def render(server: Server, scene: Scene) -> dict:
     account = jano_run["JanoReport"]["jano"][0]
     return {
         **{name: account[name] for name in KEPT},
+        **({"references": account["references"]} if scene.edits is not None else {}),
         "flops_fraction": round(jano_flops / full_flops, 4),
         "seconds_full": round(reading(full_run)["seconds"], 3),
         "seconds_jano": round(reading(jano_run)["seconds"], 3),
@@ -143,16 +161,13 @@ def write_picture(picture: object, path: Path) -> None:
 
 
 def renew_readme_pictures() -> None:
-    """The README's pictures and the workflows' thumbnails, as small JPEGs."""
+    """The README's pictures, as small JPEGs. The templates' cards: `python templates/write.py --cards`."""
     from PIL import Image
 
     folder = ROOT / "demo" / "pictures"
     folder.mkdir(exist_ok=True)
     for path in sorted(OUT.glob("*.png")):
         Image.open(path).convert("RGB").save(folder / f"{path.stem}.jpg", quality=85)
-    for name, scene in SCENES.items():
-        picture = Image.open(OUT / f"{name}_jano.png").convert("RGB")
-        picture.resize((384, 384)).save(scene.workflow.with_suffix(".jpg"), quality=85)
 
 
 def main() -> None:

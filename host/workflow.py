@@ -1,4 +1,4 @@
-"""A workflow as ComfyUI's editor saves it, turned into the prompt that its API takes.
+"""A workflow as ComfyUI's editor saves it, turned into the prompt that its API takes; a node's values as it saves them.
 
 The saved form names neither its widgets nor their order: /object_info does. Subgraphs are not understood.
 """
@@ -62,8 +62,8 @@ def widget_values(node: Mapping[str, Any], info: Mapping[str, Any]) -> dict[str,
     linked_widgets = {slot["name"] for slot in node.get("inputs", []) if slot.get("widget")}
     rest = list(saved)
     values: dict[str, Any] = {}
-    for name, spec in _inputs_in_order(info["input"], info.get("input_order")):
-        if name in linked_widgets or _is_widget(spec):
+    for name, spec in input_specs(info):
+        if name in linked_widgets or is_widget(spec):
             _take(name, spec, rest, values)
     return values
 
@@ -121,6 +121,40 @@ def _bypass_link(node: Mapping[str, Any], slot: int) -> int | None:
     return next((entry.get("link") for entry in candidates if entry["type"] == kind), None)
 
 
+def input_specs(info: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[Any]]]:
+    """The (name, specification) of a node type's inputs, as the editor lays them out."""
+    return _inputs_in_order(info["input"], info.get("input_order"))
+
+
+def stored_values(info: Mapping[str, Any], given: Mapping[str, Any]) -> list[Any]:
+    """A node's widget values as the editor stores them: by position, what is not given by its default.
+
+    Seeds stay as they are from run to run. The inverse of `widget_values`.
+    """
+    return [value for name, spec in input_specs(info) if is_widget(spec) for value in _stored(name, spec, given)]
+
+
+def _stored(name: str, spec: Sequence[Any], given: Mapping[str, Any]) -> Iterator[Any]:
+    """The values of one widget and of those that come with it."""
+    value = given[name] if name in given else _default(spec)
+    yield value
+    if spec[0] == DYNAMIC_COMBO:
+        chosen = next((option for option in _options(spec)["options"] if option["key"] == value), None)
+        for inner, inner_spec in _inputs_in_order(chosen["inputs"]) if chosen else ():
+            yield from _stored(f"{name}.{inner}", inner_spec, given)
+    elif _has_control(name, spec):
+        yield "fixed"
+
+
+def _default(spec: Sequence[Any]) -> Any:
+    options = _options(spec)
+    choices = spec[0] if isinstance(spec[0], list) else options.get("options")
+    if spec[0] == DYNAMIC_COMBO:
+        return choices[0]["key"]
+    first = choices[0] if choices else {"STRING": "", "BOOLEAN": False}.get(spec[0], 0)
+    return options.get("default", first)
+
+
 def _inputs_in_order(
     inputs: Mapping[str, Mapping[str, Any]], order: Mapping[str, Sequence[str]] | None = None
 ) -> Iterator[tuple[str, Sequence[Any]]]:
@@ -131,8 +165,10 @@ def _inputs_in_order(
             yield name, specs[name]
 
 
-def _is_widget(spec: Sequence[Any]) -> bool:
-    return (isinstance(spec[0], list) or spec[0] in WIDGET_TYPES) and not _options(spec).get("forceInput")
+def is_widget(spec: Sequence[Any]) -> bool:
+    """Whether an input of this specification is set on the node itself, rather than by a link alone."""
+    kind = _options(spec).get("widgetType", spec[0])  # of an input that takes several types
+    return (isinstance(kind, list) or kind in WIDGET_TYPES) and not _options(spec).get("forceInput")
 
 
 def _options(spec: Sequence[Any]) -> Mapping[str, Any]:
@@ -147,7 +183,7 @@ def _take(name: str, spec: Sequence[Any], rest: list[Any], values: dict[str, Any
     if spec[0] == DYNAMIC_COMBO:
         chosen = next((option for option in _options(spec)["options"] if option["key"] == values[name]), None)
         for inner, inner_spec in _inputs_in_order(chosen["inputs"]) if chosen else ():
-            if _is_widget(inner_spec):
+            if is_widget(inner_spec):
                 _take(f"{name}.{inner}", inner_spec, rest, values)
     elif _has_control(name, spec) and rest and rest[0] in SEED_CONTROLS:
         rest.pop(0)

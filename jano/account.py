@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .levels.grid import TokenGrid
+from .show.error_map import ErrorMap
 from .show.report import RunReport, StepClass, StepRecord
 
 
@@ -92,6 +93,20 @@ class Account:
     def fall_back(self, reason: str) -> None:
         """Why something is computed natively; each reason once."""
         self._report.add_fallback(reason)
+
+    def missed(self, forecast_error: float | None, picture_error: float | None) -> None:
+        """How far the forecast of the step that is under way was off, as a share of its prediction, and what the
+        forecast steps before it did to the finished picture; None where that was not measured."""
+        self.record.forecast_error, self.record.picture_error = forecast_error, picture_error
+
+    def tolerated(self, tolerance: float) -> None:
+        """What the forecasts that the step under way ends might cost, in the measure of whole/control.py; 0: as yet
+        unknown."""
+        self.record.tolerance = tolerance or None
+
+    def mapped(self, error_map: ErrorMap) -> None:
+        """What the forecasts that the step under way ends did to the picture, region by region."""
+        self.record.error_map = error_map
 
     def measured(self, spread: float) -> None:
         """The spread of the forecast errors over the regions, as known by now."""

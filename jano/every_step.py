@@ -7,6 +7,9 @@ from collections.abc import Hashable
 from torch import Tensor
 
 from .clock import Moment
+from .sentences import say
+
+TOO_FAR = say("references_drift_too_far")
 
 
 class EveryStep:
@@ -14,6 +17,7 @@ class EveryStep:
 
     NEEDS_MAP = False
     MAY_LOOK = False
+    MAPS_ERRORS = False
     shift = None
     error_rate = None
     computed = True
@@ -41,7 +45,8 @@ class EveryStep:
         """There is nothing to give up."""
 
     def why_native(self) -> str:
-        return ""
+        """After a run that left out nothing, and gave up on nothing."""
+        return TOO_FAR
 
     def why_little(self, share: float) -> str:
         return ""

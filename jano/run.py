@@ -71,6 +71,8 @@ class Run:
         report.level_map = self.drawing.level_map and self.drawing.level_map.to(torch.device("cpu"))
         report.num_steps, report.num_tokens = self.clock.num_steps, grid.num_tokens
         report.accelerates = scheduler is not None
+        report.left = sampler.left
+        report.maps_errors = self.engine is not None and self.engine.MAPS_ERRORS
 
     def _engine(
         self, scheduler: SchedulerConfig | None, error_rate: float | None, painted: Tensor | None
@@ -184,8 +186,8 @@ class Run:
 
     def why_native(self) -> str:
         """Why nothing was saved; empty when something was, or the reason is known."""
-        told = self._gave_up or self.report.fallbacks or self.report.computed_token_fraction < 1.0
-        if self.engine is None or told:
+        gave_up = self._gave_up or (self.references is not None and self.references.gave_up)
+        if self.engine is None or gave_up or self.report.fallbacks or self.report.computed_token_fraction < 1.0:
             return ""
         return ALWAYS_NEW if self.questions.are_always_new else self.engine.why_native()
 

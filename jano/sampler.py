@@ -11,11 +11,13 @@ from .forecast.repair import Repair
 @dataclass(frozen=True)
 class SamplerTraits:
     """`repair` is what is done about wrong forecasts in its x, `adds_noise` tells that it adds some at every step,
-    `looks_ahead` that in a step it also evaluates at lower noise levels, each below the one before, and comes back."""
+    `looks_ahead` that in a step it also evaluates at lower noise levels, each below the one before, and comes back.
+    `left` is how much of what forecasts do to the picture stays in it."""
 
     repair: Repair = Repair.NONE
     adds_noise: bool = False
     looks_ahead: bool = False
+    left: float = 1.0
 
     def is_ahead(self, sigma: float, last: float) -> bool:
         """Whether an evaluation at `sigma` after one at `last` looks ahead: a step begins where sigma does not fall."""

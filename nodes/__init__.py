@@ -11,10 +11,11 @@ from .flash_vaed_compare import FlashVAEDCompare
 from .flash_vaed_compress import FlashVAEDCompress
 from .model_loader import JanoModelLoader
 from .report import JanoReport
+from .sweep import JanoSweep
 from .tune import JanoAnalyzer, JanoScheduler
 
 
 class JanoExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         sampling = [JanoModelLoader, JanoAnalyzer, JanoScheduler, JanoConvergenceMap, JanoReport, JanoCompare]
-        return [*sampling, FlashVAEDLoader, FlashVAEDCompare, FlashVAEDCompress]
+        return [*sampling, JanoSweep, FlashVAEDLoader, FlashVAEDCompare, FlashVAEDCompress]

@@ -6,7 +6,8 @@ from comfy_api.latest import io, ui
 
 from ..jano.adapters.inputs import pictures_of, samples_of
 from ..jano.adapters.settings import report_of
-from ..jano.show.render import computed_masks, level_overlay, level_sheet, notice
+from ..jano.show.render import computed_masks, error_overlay, error_sheet, level_overlay, level_sheet, notice
+from ..jano.show.report import RunReport
 from .types import CATEGORY, NAME_ALIASES, LevelMapType
 
 
@@ -17,10 +18,10 @@ class JanoConvergenceMap(io.ComfyNode):
             node_id="JanoConvergenceMap",
             display_name="Jano Convergence Map",
             category=CATEGORY,
-            description="Shows how complex the parts of the picture were in the run that made it: static, moderate or "
-            "active; of a clip, its frames side by side. With quality custom and intervals that is how often they were "
-            "computed; else whole steps are skipped, and the map is there to look at.",
-            search_aliases=[*NAME_ALIASES, "heatmap", "attention map", "level map"],
+            description="Shows what the run did to the parts of the picture; of a clip, its frames side by side. Where "
+            "whole steps were forecast: how far the forecasts moved each part, before they were repaired. With quality "
+            "custom and intervals: how often each part was computed, by its level: static, moderate or active.",
+            search_aliases=[*NAME_ALIASES, "heatmap", "error map", "attention map", "level map"],
             is_output_node=True,
             inputs=[
                 io.Model.Input("model", tooltip="The model with Jano that the sampler used."),
@@ -40,9 +41,16 @@ class JanoConvergenceMap(io.ComfyNode):
                     display_name="frozen",
                     tooltip="1 in the rest: the calmer parts, which quality custom leaves out at some steps.",
                 ),
-                LevelMapType.Output(display_name="level_map", tooltip="The map, for another Scheduler's level_map."),
+                LevelMapType.Output(
+                    display_name="level_map", tooltip="The map, for another Jano Accelerator's level_map."
+                ),
                 io.Image.Output(
                     display_name="sheet", tooltip="One picture: the map, of a clip up to twelve frames of it."
+                ),
+                io.Image.Output(
+                    display_name="errors",
+                    tooltip="How far forecasts moved each part of the picture, as heat over it; a frame for each of a "
+                    "clip.",
                 ),
             ],
         )
@@ -61,4 +69,16 @@ class JanoConvergenceMap(io.ComfyNode):
             picture = level_overlay(level_map, image)
         sheet = level_sheet(level_map, image) if level_map is not None and picture.shape[0] > 1 else picture[:1]
         active, frozen = computed_masks(level_map, samples, image)
-        return io.NodeOutput(picture, active, frozen, level_map, sheet, ui=ui.PreviewImage(sheet, cls=cls))
+        errors, shown = _errors(report, image)
+        preview = ui.PreviewImage(sheet if shown is None else shown, cls=cls)
+        return io.NodeOutput(picture, active, frozen, level_map, sheet, errors, ui=preview)
+
+
+def _errors(report: RunReport, image: io.Image.Type | None) -> tuple[io.Image.Type, io.Image.Type | None]:
+    """Errors of forecasts over the picture, and as the node shows them; None where none were measured."""
+    error_map = report.error_map
+    if error_map is None:
+        why = "; ".join(report.fallbacks + report.notes) or "this run forecast no whole step"
+        return notice(f"No errors of forecasts: {why}.", image), None
+    errors = error_overlay(error_map, image)
+    return errors, error_sheet(error_map, image) if errors.shape[0] > 1 else errors

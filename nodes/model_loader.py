@@ -1,4 +1,4 @@
-"""Load Diffusion Model (Jano): the stock loader with the Scheduler's function built in."""
+"""Load Diffusion Model (Jano): the stock loader with the Accelerator's function built in."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from comfy_api.latest import io
 from ..jano.adapters.patch import load_model, schedule
 from ..jano.adapters.settings import Loader
 from ..jano.config import REFERENCES, ReferenceConfig
-from ..jano.presets import QUALITIES, schedule_of
-from .types import CATEGORY, SEARCH_ALIASES, own_id, references_input
+from ..jano.presets import PRESETS, schedule_of
+from .types import CATEGORY, EXPECTATION, SEARCH_ALIASES, own_id, references_input
 
 
 class JanoModelLoader(io.ComfyNode):
@@ -36,9 +36,9 @@ class JanoModelLoader(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "quality",
-                    options=[name for name in QUALITIES if name != "custom"],
+                    options=list(PRESETS),
                     default="balanced",
-                    tooltip="fidelity: closest to the full picture. draft: fastest.",
+                    tooltip=EXPECTATION,
                 ),
                 references_input(),
             ],

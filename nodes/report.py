@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
+from pathlib import Path
 
+import folder_paths
 from comfy_api.latest import io, ui
 
 from ..jano.adapters.inputs import samples_of
+from ..jano.adapters.latents import size_told
 from ..jano.adapters.settings import report_of
-from ..jano.show.render import step_chart
+from ..jano.sentences import say
+from ..jano.show.chart import step_chart
+from ..jano.show.run_files import row_of, save_run
 from .types import CATEGORY, NAME_ALIASES
 
 
@@ -27,24 +33,41 @@ class JanoReport(io.ComfyNode):
             inputs=[
                 io.Model.Input("model", tooltip="The model with Jano that the sampler used."),
                 io.Latent.Input("latent", tooltip="The sampler's own output: it tells which run is meant."),
+                io.Boolean.Input(
+                    "save",
+                    default=False,
+                    optional=True,  # workflows of 0.1.0 do not have it
+                    tooltip="Write each run as JSON into output/jano, and as a line into output/jano_runs.csv.",
+                ),
+                io.String.Input(
+                    "filename_prefix",
+                    default="run",
+                    optional=True,
+                    tooltip="save: what the names of the JSON files begin with.",
+                ),
             ],
             outputs=[
                 io.String.Output(display_name="markdown", tooltip="The run as a table."),
                 io.String.Output(display_name="json", tooltip="The run as JSON, with one entry a step."),
-                io.Image.Output(display_name="chart", tooltip="Share of the tokens computed at each step."),
+                io.Image.Output(
+                    display_name="chart", tooltip="Seconds of each step, and what forecasts cost the picture."
+                ),
             ],
         )
 
     @classmethod
-    def execute(cls, model: io.Model.Type, latent: io.Latent.Type) -> io.NodeOutput:
+    def execute(
+        cls, model: io.Model.Type, latent: io.Latent.Type, save: bool = False, filename_prefix: str = "run"
+    ) -> io.NodeOutput:
         report = report_of(model, samples_of(latent))
         cls._note_for_saved_pictures(report.verdict_as_dict())
         markdown, account, chart = report.markdown(), report.as_dict(), step_chart(report)
+        table = report.table() + (_saved(account, model, latent, filename_prefix) if save else ())
         shown = {
             **ui.PreviewImage(chart, cls=cls).as_dict(),
-            **ui.PreviewText(markdown).as_dict(),
+            **ui.PreviewText(table.markdown()).as_dict(),
             "jano": [account],
-            "jano_table": report.table().spoken(),
+            "jano_table": table.spoken(),
         }
         return io.NodeOutput(markdown, json.dumps(account, indent=1), chart, ui=shown)
 
@@ -53,3 +76,15 @@ class JanoReport(io.ComfyNode):
         """For what the host writes into pictures; it runs output nodes as soon as it can: this one before saving."""
         if cls.hidden is not None and cls.hidden.extra_pnginfo is not None:
             cls.hidden.extra_pnginfo.setdefault("jano", {})[str(cls.hidden.unique_id)] = verdict
+
+
+def _saved(account: dict, model: io.Model.Type, latent: io.Latent.Type, prefix: str) -> tuple[tuple[str, str], ...]:
+    """Save a run; the row for the node's table that says where, or why not, which ends no run."""
+    when, size = datetime.now(), size_told(model, samples_of(latent))
+    row = row_of(account, when, size=size)
+    told = {"time": when.isoformat(" ", "seconds"), "size": size, **account}
+    try:
+        return ((say("row_saved"), save_run(Path(folder_paths.get_output_directory()), prefix, told, row)),)
+    except (OSError, ValueError) as error:
+        said = f"{error.strerror}: {error.filename}" if isinstance(error, OSError) else error
+        return ((say("row_not_saved"), str(said)),)

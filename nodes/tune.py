@@ -1,4 +1,4 @@
-"""Jano Analyzer and Jano Scheduler: settings on a clone of the MODEL."""
+"""Jano Analyzer and Jano Accelerator: settings on a clone of the MODEL."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from comfy_api.latest import io
 from ..jano.adapters.patch import analyze, schedule
 from ..jano.config import CACHES, MOST_SPEEDUP, AnalyzerConfig, ReferenceConfig, SchedulerConfig
 from ..jano.levels.complexity import SCORE_FUNCTIONS
-from ..jano.presets import QUALITIES, schedule_complaint, schedule_of
-from .types import CATEGORY, NAME_ALIASES, SEARCH_ALIASES, LevelMapType, own_id, references_input
+from ..jano.presets import PRESETS, QUALITIES, schedule_complaint, schedule_of
+from .types import CATEGORY, EXPECTATION, NAME_ALIASES, SEARCH_ALIASES, LevelMapType, own_id, references_input
 
 ANALYZER = AnalyzerConfig()
 SCHEDULER = SchedulerConfig()
@@ -23,7 +23,7 @@ class JanoAnalyzer(io.ComfyNode):
             display_name="Jano Analyzer",
             category=CATEGORY,
             description="Reads from the first sampling steps which parts of the picture are complex. Alone it changes "
-            "nothing and records the level map; beside a Jano Scheduler it says how that one's map is drawn.",
+            "nothing and records the level map; beside a Jano Accelerator it says how that one's map is drawn.",
             search_aliases=[*NAME_ALIASES, "level map", "complexity"],
             hidden=[io.Hidden.unique_id],
             not_idempotent=True,  # the host must not hand a MODEL that draws on this node to another one
@@ -105,7 +105,7 @@ class JanoScheduler(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="JanoScheduler",
-            display_name="Jano Scheduler",
+            display_name="Jano Accelerator",
             category=CATEGORY,
             description="Speeds up a diffusion model: it measures how well the model can be forecast, computes "
             "it where it cannot, and repairs afterwards what forecasts missed. What it cannot speed up it runs "
@@ -122,7 +122,8 @@ class JanoScheduler(io.ComfyNode):
                     "quality",
                     options=list(QUALITIES),
                     default="balanced",
-                    tooltip="fidelity: closest to the full picture. draft: fastest. custom: the settings below.",
+                    tooltip=f"{EXPECTATION} target: as many times less as target_speedup says. custom: the settings "
+                    "below.",
                 ),
                 *_threshold_inputs(),
                 *_interval_inputs(),
@@ -133,7 +134,7 @@ class JanoScheduler(io.ComfyNode):
                     max=0.9,
                     step=0.01,
                     advanced=True,
-                    tooltip="custom: share of the steps at the end that are computed in full.",
+                    tooltip="target and custom: share of the steps at the end that are computed in full.",
                 ),
                 io.Float.Input(
                     "target_speedup",
@@ -142,8 +143,8 @@ class JanoScheduler(io.ComfyNode):
                     max=MOST_SPEEDUP,
                     step=0.05,
                     advanced=True,
-                    tooltip="custom: compute this many times less, wherever that costs the picture least (2 = half of "
-                    "the steps). 0 goes by the thresholds and intervals above instead.",
+                    tooltip="target and custom: compute this many times less, wherever that costs the picture least (2 "
+                    "= half of the steps). With custom, 0 goes by the thresholds and intervals above instead.",
                 ),
                 LevelMapType.Input(
                     "level_map",
@@ -183,7 +184,7 @@ class JanoScheduler(io.ComfyNode):
             "cooldown": cooldown,
             "target_speedup": target_speedup,
         }
-        made, preset = schedule_of(quality, custom), quality != "custom"
+        made, preset = schedule_of(quality, custom), quality in PRESETS
         scheduled = schedule(
             model,
             made,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..jano.config import REFERENCES
+from ..jano.presets import PRESETS, told
 
 CATEGORY = "model/patch/jano"
 NAME_ALIASES = ["jano", "token freezing"]
@@ -13,12 +14,27 @@ SEARCH_ALIASES = [
     "teacache",
     "easycache",
     "magcache",
+    "speed",
     "speedup",
     "speed up",
     "faster",
     "accelerate",
+    "optimize",
+    "skip steps",
+    "step caching",
+    "wavespeed",
+    "first block cache",
+    "cachedit",
+    "taylorseer",
+    "spectrum",
+    "turbo",
     "kv cache",
 ]
+EXPECTATION = (
+    "Closeness to the full picture against computing, means on our small Flux (64 prompts, 28 euler steps): "
+    f"{'; '.join(map(told, PRESETS))}. From 35 dB on a difference is hard to see, from 28 on small details move, "
+    "below 22 the composition changes. Your model and number of steps differ."
+)
 
 LevelMapType = io.Custom("JANO_LEVEL_MAP")
 

@@ -42,6 +42,7 @@ MAY_IMPORT = {
     ".": {".nodes"},
 }
 MAY_ALSO_IMPORT = {
+    "jano/adapters/sweep.py": {"comfy_extras", "nodes"},  # the host's own sampler, guiders and decoding
     "flash_vaed/host_vae.py": {"comfy"},
     "flash_vaed/host_make.py": {"comfy"},
     "flash_vaed/__main__.py": {"comfy", "jano", "PIL"},  # the command line; only where it is asked to read pictures

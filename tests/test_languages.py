@@ -24,9 +24,10 @@ SCRIPTS = {"zh": "[\u4e00-\u9fff]", "ja": "[\u3040-\u30ff\u4e00-\u9fff]", "ko": 
 SPEAKING = sorted(file for room in ("jano", "nodes") for file in (ROOT / room).rglob("*.py"))
 PAGES = sorted((ROOT / "web" / "docs").glob("*.md"))
 FORMATS = re.compile(r"(\.\d[f%]|g|)")  # that words.js knows; between the parts of a list stands anything
-NAMES = {"row_psnr", "row_ssim", "row_lpips", "mebibytes"}  # the same everywhere
+NAMES = {"row_psnr", "row_ssim", "row_lpips", "mebibytes", "run", "run_with_reason"}  # the same everywhere
 # Errors, which the host shows as they are; and what is drawn into pictures, whose font has only our letters.
 IN_ENGLISH = ("config.py", "presets.py", "inputs.py", "convergence_map.py", "flash_vaed_compare.py", "sentences.py")
+IN_ENGLISH += ("chart.py", "types.py")  # drawn; tooltips
 BRANDS = {"First Block Cache"}
 MOST_WORDS = 2  # of a text that is no sentence
 
@@ -144,7 +145,7 @@ def is_told_elsewhere(node: ast.AST) -> bool:
         return "Enum" in map(ast.unparse, node.bases)  # values that nobody reads
     if isinstance(node, ast.FunctionDef):
         return node.name == "define_schema" or node.name.endswith(("_input", "_inputs"))
-    return isinstance(node, ast.Call) and ast.unparse(node.func).startswith("log.")
+    return isinstance(node, ast.Call) and ast.unparse(node.func).startswith(("log.", "wire_of"))
 
 
 # --- nodes and their help pages

@@ -18,14 +18,16 @@ from pathlib import Path
 
 import pytest
 import yaml
+from PIL import Image
 
 import nodes
 
 ROOT = Path(__file__).resolve().parents[1]
 CONTRACT = ROOT / "tests" / "data" / "object_info.json"
 JANO = {"JanoModelLoader", "JanoAnalyzer", "JanoScheduler", "JanoConvergenceMap", "JanoReport", "JanoCompare"}
-NODE_IDS = JANO | {"FlashVAEDLoader", "FlashVAEDCompare", "FlashVAEDCompress"}
-FILES = {"unet_name": "the files in models/diffusion_models", "vae_name": "the files in models/vae"}
+NODE_IDS = JANO | {"JanoSweep", "FlashVAEDLoader", "FlashVAEDCompare", "FlashVAEDCompress"}
+OF_THE_HOST = {"unet_name": "the files in models/diffusion_models", "vae_name": "the files in models/vae"}
+OF_THE_HOST |= {"sampler_name": "the host's samplers", "scheduler": "the host's schedulers"}
 NOT_PART_OF_IT = ("tooltip", "description")
 
 
@@ -95,8 +97,8 @@ def contract(info: dict) -> dict:
     for section in ("required", "optional"):
         for name, (kind, *rest) in info["input"].get(section, {}).items():
             options = {key: value for key, value in (rest[0] if rest else {}).items() if key not in NOT_PART_OF_IT}
-            if name in FILES:
-                options["options"] = FILES[name]
+            if name in OF_THE_HOST:
+                options["options"] = OF_THE_HOST[name]
             inputs.append([section, name, kind, options])
     outputs = [list(output) for output in zip(info["output"], info["output_name"], strict=True)]
     return {
@@ -124,6 +126,29 @@ def test_the_registry_finds_what_it_needs(pyproject: dict) -> None:
     assert pyproject["project"]["urls"]["Repository"].startswith("https://")
     assert pyproject["tool"]["comfy"]["PublisherId"]
     assert "web" not in pyproject["tool"]["comfy"]  # with WEB_DIRECTORY it would serve every script twice
+
+
+def test_every_address_of_the_card_is_the_repositorys_own(pyproject: dict) -> None:
+    urls, card = pyproject["project"]["urls"], pyproject["tool"]["comfy"]
+    repository = urls["Repository"]
+    assert urls["Documentation"] == f"{repository}#readme"
+    assert urls["Bug Tracker"] == f"{repository}/issues"
+    raw = repository.replace("https://github.com", "https://raw.githubusercontent.com") + "/main/"
+    for name in ("Icon", "Banner"):
+        assert card[name].startswith(raw)
+        assert (ROOT / card[name].removeprefix(raw)).is_file()
+
+
+def test_icon_and_banner_have_the_shapes_that_the_registry_asks_for() -> None:
+    with Image.open(ROOT / "assets" / "icon.png") as icon, Image.open(ROOT / "assets" / "banner.png") as banner:
+        assert icon.size == (400, 400)
+        assert banner.width * 9 == banner.height * 21
+
+
+def test_what_only_developers_need_is_not_published() -> None:
+    left_out = set((ROOT / ".comfyignore").read_text().splitlines())
+    assert {"assets/", "bench/", "demo/", "host/", "templates/", "tests/"} <= left_out
+    assert not {"example_workflows/", "examples/", "locales/", "web/"} & left_out
 
 
 def test_nothing_is_published_before_the_tests_have_passed() -> None:

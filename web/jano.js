@@ -2,45 +2,55 @@
 
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
-import { addView, chain, isCopy, putInPlace, watchMode } from "./node_view.js";
+import { CompareView } from "./compare_view.js";
+import { against, keepFull, queuedAs, watchSamplers } from "./full_runs.js";
+import { told } from "./headline.js";
+import { watchKnobs } from "./knobs.js";
+import { addView, chain, dropPreviews, isCopy, makeRoom, putInPlace, watchMode } from "./node_view.js";
+import { duration } from "./numbers.js";
 import { PROPERTY, RunRecord } from "./run_record.js";
 import { RunView } from "./run_view.js";
+import { count, warn } from "./session.js";
+import { isOn, settings } from "./settings.js";
 import { TableView } from "./table_view.js";
+import { colourTitle, redraw } from "./title.js";
 import { isTold } from "./told.js";
 import { wordsFor } from "./words.js";
 import { isOnCanvas, loaded, nodeOf, openWorkflow, rewrite, watchQueue, workflowOf } from "./workflows.js";
 
 const RUNS = new Set(["JanoScheduler", "JanoModelLoader", "JanoAnalyzer"]);
-const TABLES = new Set(["JanoReport", "JanoCompare", "FlashVAEDCompare", "FlashVAEDCompress"]);
+const TABLES = new Set(["JanoReport", "JanoCompare", "JanoSweep", "FlashVAEDCompare", "FlashVAEDCompress"]);
 // Pixels that a new node has at least: a line of the run's text, two columns of a table, a map and its outputs.
 const WIDTHS = {
   JanoReport: 360,
   JanoCompare: 320,
+  JanoSweep: 420,
   JanoConvergenceMap: 300,
   FlashVAEDCompare: 360,
   FlashVAEDCompress: 360,
 };
 const RUN_WIDTH = 300;
 
-const views = new WeakMap(); // node -> RunView or TableView
-const memory = new WeakMap(); // workflow -> Map: the server's id of a node -> its RunRecord, or its table
+const STYLES = ["./jano.css", "./headline.css"];
+
+const views = new WeakMap(); // node -> its view
+const memory = new WeakMap(); // workflow -> Map: the server's id of a node -> its RunRecord, or its table and what it compares
 const NO_TABS = {}; // stands for the workflow where the host has no tabs
 let running = null; // { workflow, path, record } of the last step: previews belong to it
 
 app.registerExtension({
   name: "Jano.RunView",
+  settings: settings(showAgain),
   setup() {
-    const style = document.createElement("link");
-    style.rel = "stylesheet";
-    style.href = new URL("./jano.css", import.meta.url).href;
-    document.head.append(style);
-    watchQueue();
+    STYLES.forEach(addStyle);
+    watchQueue(queuedAs);
+    watchSamplers(onSampled);
     api.addEventListener("jano.step", ({ detail }) => onStep(detail));
     api.addEventListener("jano.end", ({ detail }) => onEnd(detail));
     api.addEventListener("executed", ({ detail }) => onExecuted(detail));
     api.addEventListener("b_preview_with_metadata", ({ detail }) => onPreview(detail));
     for (const stop of ["execution_interrupted", "execution_error"]) {
-      api.addEventListener(stop, ({ detail }) => onStopped(detail));
+      api.addEventListener(stop, ({ detail }) => onStopped(detail, stop === "execution_error"));
     }
   },
   nodeCreated(node) {
@@ -55,10 +65,24 @@ app.registerExtension({
   },
 });
 
+function addStyle(file) {
+  const style = document.createElement("link");
+  style.rel = "stylesheet";
+  style.href = new URL(file, import.meta.url).href;
+  document.head.append(style);
+}
+
+/** A setting has changed. */
+function showAgain() {
+  for (const node of app.canvas?.graph?.nodes ?? []) views.get(node)?.show?.();
+}
+
 /** Give a node its run view, as its last widget; it is no input and saves no widget value. */
 function attachRun(node) {
-  const view = attach(node, "jano_run", (onResize) => new RunView(words(), onResize));
+  const view = attach(node, "jano_run", (onResize) => new RunView(words(), onResize, () => isOn("Jano.map")));
   watchMode(node, () => view.setMode(node.mode));
+  colourTitle(node, () => view.state);
+  if (node.comfyClass === "JanoScheduler") watchKnobs(node, () => LiteGraph.vueNodesMode || makeRoom(node, view)); // Nodes 2.0 makes it
   chain(node, "onConfigure", (saved) => {
     const record = isCopy(saved) ? null : RunRecord.from(node.properties?.[PROPERTY], node.id);
     if (!record) delete node.properties?.[PROPERTY];
@@ -66,9 +90,10 @@ function attachRun(node) {
   });
 }
 
-/** Give a node the table that it makes. */
+/** Give a node the table that it makes, and Jano Compare its pictures. */
 function attachTable(node) {
-  attach(node, "jano_table", (onResize) => new TableView(words(), onResize));
+  const View = node.comfyClass === "JanoCompare" ? CompareView : TableView;
+  attach(node, "jano_table", (onResize) => new View(words(), onResize));
 }
 
 function attach(node, name, make) {
@@ -84,7 +109,7 @@ function words() {
 
 function onStep(event) {
   const workflow = workflowOf(event.prompt_id);
-  if (workflow === undefined) return;
+  if (workflow === undefined || !isOn("Jano.live")) return;
   const record = recordOf(workflow, event);
   record.add(event);
   running = { workflow, path: event.node, record };
@@ -103,14 +128,42 @@ function onEnd(event) {
   if (workflow === undefined) return;
   const record = recordOf(workflow, event); // a new one for a run that was native from the start
   record.end(event);
+  countIn(record);
   keep(workflow, event.node, record);
+  if (event.verdict !== "native" || !event.accelerates) return;
+  const { big, line } = told(words(), record.data);
+  warn(`Jano: ${big}`, line);
 }
 
-function onStopped({ prompt_id }) {
+/** A node has sampled: with Jano, in full, or both, where nothing could be left out. */
+function onSampled(prompt, node, run) {
+  const workflow = workflowOf(prompt);
+  if (workflow === undefined) return;
+  const records = [...memoryOf(workflow)].filter(([, shown]) => shown instanceof RunRecord && shown.ended);
+  const own = records.find(([, record]) => record.prompt === prompt && record.sampler === node)?.[1];
+  if (own) own.sampled = run;
+  if (own ? own.data.result && own.data.verdict !== "accelerated" : !run.accelerates) keepFull(run);
+  for (const [path, record] of records) {
+    if (record.sampled?.signature !== run.signature || record.data.verdict !== "accelerated") continue;
+    const seconds = against(record.sampled);
+    if (!seconds) continue;
+    record.compare(seconds);
+    countIn(record);
+    keep(workflow, path, record);
+  }
+}
+
+/** Into the session's total, which is told from the second run on. */
+function countIn(record) {
+  const { runs, seconds } = count(record);
+  record.remarks = runs > 1 && seconds >= 1 ? [words().headline.session(runs, duration(words(), seconds))] : [];
+}
+
+function onStopped({ prompt_id }, failed) {
   const workflow = workflowOf(prompt_id);
   for (const [path, record] of workflow === undefined ? [] : memoryOf(workflow)) {
     if (record.prompt !== prompt_id || record.ended) continue;
-    record.stop();
+    record.stop(failed);
     keep(workflow, path, record);
   }
 }
@@ -120,13 +173,19 @@ function onExecuted({ prompt_id, node, display_node, output }) {
   const workflow = workflowOf(prompt_id);
   if (workflow === undefined || !output?.text?.length) return;
   const [path, text] = [display_node ?? node, [output.text].flat().join("")];
-  const shown = { text, table: areRows(output.jano_table) ? output.jano_table : null };
+  const { a_images: a, b_images: b, frames, worst } = output;
+  const said = { text, table: areRows(output.jano_table) ? output.jano_table : null };
+  const shown = a?.length ? { ...said, a, b, frames, worst: worst[0] } : said;
   memoryOf(workflow).set(path, shown);
+  const sweep = isOnCanvas(workflow) ? nodeOf(path) : null;
+  if (sweep?.comfyClass === "JanoSweep") dropPreviews(sweep);
   show(workflow, path, shown);
 }
 
+/** Rows of sentences, all of one length. */
 function areRows(table) {
-  return Array.isArray(table) && table.every((row) => Array.isArray(row) && row.length === 2 && row.every((told) => isTold(told)));
+  const isRow = (row) => Array.isArray(row) && row.length > 1 && row.every((told) => isTold(told));
+  return Array.isArray(table) && table.every((row) => isRow(row) && row.length === table[0].length);
 }
 
 function memoryOf(workflow) {
@@ -147,6 +206,7 @@ function recordOf(workflow, event) {
 /** Show what belongs to a node, if it is on the canvas. */
 function show(workflow, path, shown) {
   if (isOnCanvas(workflow)) views.get(nodeOf(path))?.update(shown);
+  redraw();
 }
 
 /** Put a run that is over into its workflow, on the canvas or not, so that it comes back with it. */
@@ -155,7 +215,7 @@ async function keep(workflow, path, record) {
   show(workflow, path, record);
   await record.keepPicture();
   await loaded();
-  const run = { [PROPERTY]: record.saved() };
+  const run = { [PROPERTY]: isOn("Jano.keep") ? record.saved() : undefined };
   const node = isOnCanvas(workflow) ? nodeOf(path) : null;
   if (RUNS.has(node?.comfyClass)) Object.assign(node.properties, run);
   const isRun = ({ type }) => RUNS.has(type);
@@ -168,7 +228,7 @@ async function comeBack() {
   const workflow = openWorkflow();
   for (const [path, shown] of memoryOf(workflow)) {
     const saved = nodeOf(path)?.properties?.[PROPERTY];
-    const isOther = shown.ended && JSON.stringify(saved) !== JSON.stringify(shown.saved());
+    const isOther = shown.ended && isOn("Jano.keep") && JSON.stringify(saved) !== JSON.stringify(shown.saved());
     if (!isOther) show(workflow, path, shown);
   }
   putInPlace(views);

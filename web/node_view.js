@@ -53,7 +53,7 @@ export function isCopy(saved) {
  * Let a node grow where its view no longer fits; it never shrinks below what the user gave it. That is no edit of the
  * user's either: the workflow knows the node as large as this in all of its past.
  */
-function makeRoom(node, view) {
+export function makeRoom(node, view) {
   view.element.style.minHeight = `${view.minHeight - MARGIN}px`;
   if (!node.graph) return;
   const needed = node.computeSize()[1];
@@ -64,6 +64,16 @@ function makeRoom(node, view) {
     if (isOnCanvas(workflow)) rewrite(workflow, pathOf(node), grown);
   }
   app.canvas?.setDirty(true, true);
+}
+
+/**
+ * A node that samples and then shows a picture: the host goes on showing the sampler's last preview in its place, and
+ * has no call of its own to end that. Where its store is another one by now, the preview stays.
+ */
+export function dropPreviews(node) {
+  const store = app.extensionManager?._p?._s?.get("nodeOutput");
+  const { graph, id } = node;
+  store?.revokePreviewsByLocatorId?.(graph === graph.rootGraph ? String(id) : `${graph.id}:${id}`);
 }
 
 /**

@@ -1,26 +1,25 @@
-// The run of one node as DOM: a line of text, the level map over the picture, a cell for each step, frames of a clip.
+// The run of one node as DOM: a line of text, and below it the map over the picture, the frames of a clip, the steps.
 
-import { isSet } from "./packed.js";
-import { pictureBlob } from "./picture.js";
+import { Clip } from "./clip.js";
+import { make } from "./element.js";
+import { Headline, NOTICEABLE, told } from "./headline.js";
+import { RunMap } from "./map.js";
+import { percent, times } from "./numbers.js";
+import { Strip } from "./strip.js";
 
-// As in jano/show/render.py (a test holds them equal): told apart with any kind of colour blindness, in lightness too.
-const LEVEL_COLOURS = { 1: [26, 64, 153], 2: [242, 184, 51], 3: [217, 51, 64] };
-const TINT = 0.42;
-const SHADE = 0.62;
-const MAP_SIDE = 512; // pixels of the canvas behind its longer side
 const IDLE = [2, 4]; // modes of a node that takes no part: muted, bypassed
-const MOST_CELLS = 200; // of the strip: longer runs show several steps in one
-const MIN_HEIGHT = { empty: 34, text: 60, map: 250, clip: 275 };
+const MIN_HEIGHT = { empty: 34, text: 60, map: 340, clip: 370 };
+const MILESTONES = 4; // times that a run which goes on is read aloud
 
 export class RunView {
-  constructor(words, onResize) {
+  /** `isMapOn` tells whether anything is to be drawn over the picture. */
+  constructor(words, onResize, isMapOn = () => true) {
     this.words = words;
     this.onResize = onResize;
+    this.isMapOn = isMapOn;
     this.record = null;
     this.chosen = null; // a step, or null: the whole run
-    this.frame = 0;
     this.mode = 0;
-    this.drawing = 0;
     this.build();
     this.show();
   }
@@ -28,50 +27,14 @@ export class RunView {
   build() {
     this.element = make("div", "jano-run");
     this.head = make("div", "jano-head", this.element);
-    this.line = make("div", "jano-line", this.element);
-    this.canvas = make("canvas", "jano-map", this.element);
-    this.frames = make("input", "jano-frames", this.element);
-    Object.assign(this.frames, { type: "range", min: 0, step: 1, title: this.words.frames });
-    this.strip = make("div", "jano-strip", this.element);
-    this.strip.tabIndex = 0;
-    this.strip.title = this.words.steps;
-    this.strip.setAttribute("role", "slider");
-    this.strip.setAttribute("aria-label", this.words.steps);
-    this.legend = make("div", "jano-legend", this.element);
-    this.listen();
-  }
-
-  listen() {
-    for (const part of [this.strip, this.frames]) {
-      part.addEventListener("pointerdown", (event) => event.stopPropagation()); // the node must not be dragged
-      part.addEventListener("keydown", (event) => event.stopPropagation());
-    }
-    this.strip.addEventListener("pointerdown", (event) => {
-      const step = this.stepAt(event);
-      this.choose(step === this.chosen ? null : step);
-      if (event.isTrusted) this.strip.setPointerCapture(event.pointerId);
-    });
-    this.strip.addEventListener("pointermove", (event) => event.buttons && this.choose(this.stepAt(event)));
-    this.strip.addEventListener("keydown", (event) => this.onKey(event));
-    this.frames.addEventListener("input", () => {
-      this.frame = Number(this.frames.value);
-      this.show();
-    });
-  }
-
-  onKey(event) {
-    const last = (this.record?.length ?? 0) - 1;
-    const now = this.chosen ?? last;
-    const to = { ArrowLeft: now - 1, ArrowRight: now + 1, Home: 0, End: last, Escape: null }[event.key];
-    if (to === undefined || last < 0) return;
-    event.preventDefault();
-    this.choose(to === null ? null : Math.min(last, Math.max(0, to)));
-  }
-
-  stepAt(event) {
-    const { left, width } = this.strip.getBoundingClientRect();
-    const step = Math.floor(((event.clientX - left) / width) * this.record.data.num_steps);
-    return Math.min(this.record.length - 1, Math.max(0, step));
+    this.headline = new Headline(this.element);
+    this.line = this.headline.line;
+    this.said = make("div", "jano-said", this.element);
+    this.said.setAttribute("role", "status"); // read aloud, politely
+    const panel = make("div", "jano-panel", this.element);
+    this.map = new RunMap(this.words, panel);
+    this.clip = new Clip(this.words.clip, panel, () => this.show());
+    this.strip = new Strip(this.words.strip, panel, (step) => this.choose(step));
   }
 
   choose(step) {
@@ -101,14 +64,15 @@ export class RunView {
 
   dispose() {
     this.record = null;
-    this.drawing = -1;
+    this.map.stop();
+    this.clip.pause();
     this.element.replaceChildren();
   }
 
   get minHeight() {
     if (!this.record) return MIN_HEIGHT.empty;
-    if (!this.hasMap) return MIN_HEIGHT.text;
-    return this.record.data.grid[0] > 1 ? MIN_HEIGHT.clip : MIN_HEIGHT.map;
+    if (!this.hasMap) return MIN_HEIGHT.text + this.headline.height;
+    return (this.record.data.grid[0] > 1 ? MIN_HEIGHT.clip : MIN_HEIGHT.map) + this.headline.height;
   }
 
   /** Why the run shown says nothing of the pictures that are made now; undefined while it may. */
@@ -116,33 +80,70 @@ export class RunView {
     return this.record?.ended && IDLE.includes(this.mode) ? this.words.modes[this.mode] : undefined;
   }
 
+  /** How the run went, where it says something of the pictures that are made now; empty for nothing. */
+  get state() {
+    return (!this.past && this.record?.state) || "";
+  }
+
   get hasMap() {
     return Boolean(this.record?.data.grid);
   }
 
-  /** The step whose tokens are lit: the chosen one, or the last one while the run goes on. */
+  /** The step that is told of: the chosen one, or the last one while the run goes on. */
   get step() {
     if (this.chosen !== null) return this.chosen;
     return this.record && !this.record.ended && this.record.length ? this.record.length - 1 : null;
   }
 
   show() {
+    this.headline.show(this.told());
     const height = this.minHeight;
     this.element.classList.toggle("jano-empty", !this.hasMap);
     this.element.classList.toggle("jano-past", Boolean(this.past));
+    this.element.dataset.state = this.state;
     this.head.hidden = !this.past;
     this.head.textContent = this.past ? this.words.past(this.past) : "";
-    this.line.textContent = this.text();
-    this.line.title = this.line.textContent;
-    if (this.hasMap) {
-      this.showStrip();
-      this.showFrames();
-      this.showLegend();
-      this.draw();
-    }
+    this.say();
+    if (this.hasMap) this.showPanel();
     const resized = height !== this.height;
     this.height = height;
     if (resized) this.onResize();
+  }
+
+  /** What the lines above the map say: of a run that is over its result, else where it is. */
+  told() {
+    const { words, record, chosen } = this;
+    const result = record?.ended && chosen === null ? told(words, record.data) : null;
+    return result ? { ...result, more: [...result.more, ...record.remarks] } : { line: this.text() };
+  }
+
+  showPanel() {
+    const { record, chosen, step } = this;
+    const { steps, num_steps: count, grid } = record.data;
+    this.clip.show(grid[0]);
+    this.strip.show({ steps, count, chosen, shown: step, tell: (told) => this.tellStep(told) });
+    const mapped = record.mapsErrors ? chosen : step; // a run that goes on shows all of its errors so far
+    this.map.show(record, mapped, this.clip.frame, this.mapTitle(mapped), this.isMapOn());
+  }
+
+  /** What the map is of: the whole run or a step, and of a clip which frame. */
+  mapTitle(step) {
+    const { words, record, clip } = this;
+    const parts = [step === null ? words.strip.whole : words.strip.short(step + 1, words.strip.cells[record.kind(step)])];
+    if (clip.count > 1) parts.push(words.clip.frame(clip.frame + 1, clip.count));
+    return parts.join(" · ");
+  }
+
+  /** What is known of a step, in one line. */
+  tellStep(step) {
+    const { words, record } = this;
+    const { strip } = words;
+    const { seconds } = record.data.steps[step];
+    const at = record.measuredAt(step);
+    const parts = [strip.short(step + 1, strip.cells[record.kind(step)])];
+    if (at !== null) parts.push(strip.moved(percent(words, record.data.steps[at].error ?? 0), at + 1));
+    if (Number.isFinite(seconds)) parts.push(words.numbers.seconds(seconds.toFixed(2)));
+    return parts.join(" · ");
   }
 
   text() {
@@ -152,124 +153,19 @@ export class RunView {
     if (record.ended && this.chosen === null) return words.speak(data.spoken?.summary ?? data.summary);
     const parts = [words.step(step + 1, data.num_steps), words.kinds[data.steps[step].kind] ?? data.steps[step].kind];
     if (this.chosen === null) {
-      parts.push(words.computed(data.computed_fraction));
-      if (data.speedup) parts.push(words.faster(data.speedup));
+      parts.push(words.computed(percent(words, data.computed_fraction)));
+      if (data.speedup >= 1 + NOTICEABLE) parts.push(words.faster(times(words, data.speedup)));
     }
     return parts.join(" · ");
   }
 
-  showStrip() {
-    const { steps, num_steps } = this.record.data;
-    const count = Math.min(num_steps, MOST_CELLS);
-    while (this.strip.childElementCount > count) this.strip.lastElementChild.remove();
-    while (this.strip.childElementCount < count) make("span", "", this.strip);
-    const chosen = this.step === null ? -1 : Math.floor((this.step * count) / num_steps);
-    [...this.strip.children].forEach((cell, index) => {
-      const kind = steps[Math.floor((index * num_steps) / count)]?.kind;
-      cell.className = kind ? `jano-${kind}` : "";
-      cell.classList.toggle("jano-chosen", index === chosen);
-    });
-    const now = (this.step ?? this.record.length - 1) + 1;
-    for (const [name, value] of Object.entries({ valuemin: 1, valuemax: num_steps, valuenow: now })) {
-      this.strip.setAttribute(`aria-${name}`, value);
-    }
-    this.strip.setAttribute("aria-valuetext", this.text());
+  /** Read aloud what the lines say, of a run that goes on a few times only. */
+  say() {
+    const { record } = this;
+    if (!record || this.chosen !== null) return; // what is chosen, the slider itself says
+    const done = record.ended ? MILESTONES : Math.floor((MILESTONES * record.length) / (record.data.num_steps + 1));
+    if (this.toldOf === record && this.milestone === done) return;
+    this.said.textContent = this.toldOf === undefined && record.ended ? "" : this.headline.text; // not what was loaded
+    [this.toldOf, this.milestone] = [record, done];
   }
-
-  showFrames() {
-    const count = this.record.data.grid[0];
-    this.frames.hidden = count < 2;
-    this.frames.max = count - 1;
-    this.frame = Math.min(this.frame, count - 1);
-    this.frames.value = this.frame;
-    this.frames.title = this.words.frame(this.frame + 1, count);
-  }
-
-  showLegend() {
-    const share = this.record.data.level_share ?? {};
-    const entries = Object.entries(LEVEL_COLOURS).map(([level, colour]) => {
-      const part = share[{ 1: "static", 2: "moderate", 3: "active" }[level]];
-      const name = this.words.levels[level];
-      return [`rgb(${colour})`, part === undefined ? name : this.words.share(name, part)];
-    });
-    this.legend.replaceChildren();
-    for (const [colour, text] of entries) {
-      const entry = make("span", "", this.legend);
-      make("i", "", entry).style.background = colour;
-      entry.append(text);
-    }
-    const { kind } = this.record.data.steps[this.step] ?? {};
-    if (kind && kind !== "full" && kind !== "store") make("span", "", this.legend).append(this.words.left_out);
-  }
-
-  /** Draw the newest state; a drawing that was overtaken while it waited is dropped. */
-  async draw() {
-    const turn = ++this.drawing;
-    const { record, step, frame } = this;
-    const [levels, bits, picture] = await Promise.all([
-      record.levels(),
-      step === null ? null : record.computed(step),
-      backdrop(record, step),
-    ]);
-    if (turn === this.drawing) paint(this.canvas, record.data.grid, frame, levels, bits, picture);
-    picture?.close?.();
-  }
-}
-
-function make(tag, name, parent) {
-  const element = document.createElement(tag);
-  element.className = name;
-  parent?.append(element);
-  return element;
-}
-
-/** The picture to draw on: the preview of the step, of the last step before it, or the one kept in the workflow. */
-async function backdrop(record, step) {
-  const blobs = record.pictures.slice(0, (step ?? record.length) + 1);
-  const blob = blobs.findLast((candidate) => candidate) ?? record.pictures.find((candidate) => candidate);
-  const picture = blob ?? pictureBlob(record.data.picture);
-  return picture && createImageBitmap(picture).catch(() => null);
-}
-
-/** The picture, tokens tinted by their level, and those that were not computed in the dark. */
-function paint(canvas, [, rows, columns], frame, levels, bits, picture) {
-  const scale = MAP_SIDE / Math.max(rows, columns);
-  canvas.width = Math.max(1, Math.round(columns * scale));
-  canvas.height = Math.max(1, Math.round(rows * scale));
-  const context = canvas.getContext("2d");
-  context.fillStyle = "#2a2a2e";
-  context.fillRect(0, 0, canvas.width, canvas.height);
-  if (picture) context.drawImage(picture, 0, 0, canvas.width, canvas.height);
-  const layer = document.createElement("canvas");
-  layer.width = columns;
-  layer.height = rows;
-  layer.getContext("2d").putImageData(tokens(rows, columns, frame, levels, bits, palette(picture)), 0, 0);
-  context.imageSmoothingEnabled = false;
-  context.drawImage(layer, 0, 0, canvas.width, canvas.height);
-}
-
-/** A pixel a token of one frame. */
-function tokens(rows, columns, frame, levels, bits, colours) {
-  const image = new ImageData(columns, rows);
-  const pixels = new Uint32Array(image.data.buffer);
-  const first = frame * pixels.length;
-  for (let index = 0; index < pixels.length; index++) {
-    const dark = bits && !isSet(bits, first + index);
-    pixels[index] = colours[(dark ? 4 : 0) + ((levels?.[first + index] ?? 0) & 3)];
-  }
-  return image;
-}
-
-/** Eight pixels: no level and levels 1 to 3, as they are and in the dark. */
-function palette(picture) {
-  const tint = picture ? TINT : 0.9;
-  const levels = [0, 1, 2, 3].map((level) => LEVEL_COLOURS[level] ?? null);
-  const lit = levels.map((colour) => [...(colour ?? [0, 0, 0]), 255 * (colour ? tint : 0)]);
-  const dark = levels.map((colour) => shaded(colour, colour ? tint : 0));
-  return new Uint32Array(new Uint8ClampedArray([...lit, ...dark].flat()).buffer);
-}
-
-/** A level's colour as seen in the dark: RGBA. */
-function shaded(colour, tint) {
-  return [...(colour ?? [0, 0, 0]).map((part) => part * (1 - SHADE) * 0.6), 255 * Math.max(SHADE, tint)];
 }

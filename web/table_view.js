@@ -1,7 +1,9 @@
-// The table of Jano Report, Jano Compare and what decoders cost on their nodes: two columns of a markdown table, as text.
+// The table of Jano Report, Jano Compare, Jano Sweep and what decoders cost on their nodes: a markdown table, as text.
+// Tables of more than two columns have a heading, and a button that copies all of it.
 
 const ROW = 16; // pixels, until the rows are drawn
 const MARGIN = 28; // what lies above and below them
+const TOLD = 2000; // ms that the button says what it did
 
 export class TableView {
   constructor(words, onResize) {
@@ -15,17 +17,39 @@ export class TableView {
     this.observer.observe(this.rows);
   }
 
-  /** Show a table: its rows as sentences [name, value] where the server tells them, else those of its markdown. */
+  /**
+   * Show a table: its rows as sentences where the server tells them, else those of its markdown; anything else in that
+   * is left out, but copied.
+   */
   update({ text, table }) {
-    const rows = table ?? rowsOf(text);
+    const rows = table ? table.map((row) => row.map(this.words.speak)) : rowsOf(text);
+    const isWide = rows[0]?.length > 2; // then the first is a heading
     this.rows.replaceChildren();
-    for (const row of rows) {
-      const line = this.rows.appendChild(document.createElement("div"));
-      const [name, value] = row.map((told) => this.words.speak(told));
-      line.appendChild(document.createElement("b")).textContent = name;
-      line.appendChild(document.createElement("span")).textContent = value;
-    }
-    this.resize(this.rows.offsetHeight || rows.length * ROW);
+    this.rows.classList.toggle("jano-wide", isWide);
+    if (isWide) this.drawWide(rows, text);
+    else rows.forEach((cells) => this.drawRow(cells));
+    this.resize(this.rows.offsetHeight || (rows.length + 2) * ROW);
+  }
+
+  drawRow(cells) {
+    const row = this.rows.appendChild(document.createElement("div"));
+    cells.forEach((cell, column) => {
+      row.appendChild(document.createElement(column ? "span" : "b")).textContent = cell;
+    });
+    return row;
+  }
+
+  drawWide([[, ...names], ...rows], markdown) {
+    const words = this.words.table;
+    this.rows.style.setProperty("--columns", names.length);
+    this.drawRow(["", ...names]).className = "jano-heading";
+    for (const cells of rows) this.drawRow(cells);
+    const button = this.rows.appendChild(document.createElement("button"));
+    button.textContent = words.copy;
+    button.addEventListener("click", async () => {
+      button.textContent = (await copied(markdown)) ? words.copied : words.not_copied;
+      setTimeout(() => (button.textContent = words.copy), TOLD);
+    });
   }
 
   measure() {
@@ -48,10 +72,25 @@ export class TableView {
   }
 }
 
-/** Name and value of the rows "| name | value |" of a markdown table; anything else in it is left out. */
+/** The rows of a markdown table: [name, value] each, or of a wide one all cells, its heading first. */
 function rowsOf(markdown) {
   const lines = markdown.split("\n");
   const first = lines.findIndex((line) => line.startsWith("|---")) + 1;
-  const rows = lines.slice(first).filter((line) => line.startsWith("| "));
-  return rows.map((line) => line.replace(/^\| | \|$/g, "").split(" | ")).map(([name, ...value]) => [name, value.join(" | ")]);
+  const rows = lines.slice(first).filter((line) => line.startsWith("| ")).map(cellsOf);
+  const heading = cellsOf(lines[first - 2] ?? "");
+  return heading.length > 2 ? [heading, ...rows] : rows.map(([name, ...value]) => [name, value.join(" | ")]);
+}
+
+function cellsOf(line) {
+  return line.replace(/^\| | ?\|$/g, "").split(" | ").map((cell) => cell.trim());
+}
+
+/** Whether a text is in the clipboard now; pages that are not served safely have none. */
+async function copied(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return false;
+  }
 }

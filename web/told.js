@@ -3,14 +3,14 @@
 const MOST_VALUES = 16;
 const MOST_PARTS = 100; // of a list: reasons, levels
 const MOST_CHARACTERS = 4000;
-const DEEPEST = 5; // a summary holds reasons, these what they are about
+const DEEPEST = 8; // a summary holds remarks, these reasons, and these what they are about
 const NAME = /^[a-z]\w{0,40}$/;
 
-/** What a run says: its summary, and the reasons and notes in it. */
+/** What a run says: its summary, and the reasons, notes and advice in it. */
 export function isSpoken(spoken) {
   if (spoken === null || typeof spoken !== "object") return false;
-  const { summary, fallbacks = [], notes = [], ...rest } = spoken;
-  return !Object.keys(rest).length && isTold(summary) && [fallbacks, notes].every((list) => Array.isArray(list) && isValue(list, 0));
+  const { summary, fallbacks = [], notes = [], advice = "", ...rest } = spoken;
+  return !Object.keys(rest).length && isTold(summary) && isTold(advice) && [fallbacks, notes].every((list) => Array.isArray(list) && isValue(list, 0));
 }
 
 /** Text, a finite number, or { text, key, values } whose values are the same again, or lists of them. */

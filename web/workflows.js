@@ -12,8 +12,8 @@ const queued = new Map(); // prompt id -> workflow
 const queueing = new Set(); // workflows whose prompt has no id yet
 const paths = new Map(storedPaths());
 
-/** Keep from now on which workflow queued which prompt. */
-export function watchQueue() {
+/** Keep from now on which workflow queued which prompt; `onQueued` hears its id, and its nodes as the server has them. */
+export function watchQueue(onQueued = () => {}) {
   const queuePrompt = api.queuePrompt;
   api.queuePrompt = async function (...args) {
     const request = { workflow: openWorkflow() };
@@ -21,6 +21,7 @@ export function watchQueue() {
     try {
       const answer = await queuePrompt.apply(this, args);
       if (answer?.prompt_id) remember(answer.prompt_id, request.workflow);
+      if (answer?.prompt_id) onQueued(answer.prompt_id, args[1]?.output);
       return answer;
     } finally {
       queueing.delete(request);

@@ -54,6 +54,13 @@ def pictures_of(value: object, name: str) -> Tensor:
     return pictures[..., :3] if value.shape[-1] > 2 else pictures[..., :1].expand(-1, -1, -1, 3)
 
 
+def wire_of(value: object, name: str, source: str, *able: str) -> object:
+    """What came over a wire of the host's, told by what it can do; ValueError for anything else."""
+    if not all(hasattr(value, attribute) for attribute in able):
+        raise _refused(name, source, value)
+    return value
+
+
 def _refused(name: str, source: str, value: object) -> ValueError:
     given = "nothing" if value is None else f"a {type(value).__name__}"
     return ValueError(f"Jano: {name} must be connected to {source}, but it is {given}.")

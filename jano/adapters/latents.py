@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import comfy.ldm.wan.model
-from torch import nn
+from comfy.model_patcher import ModelPatcher
+from torch import Tensor, nn
 
 from ..levels.grid import THW, TokenGrid
 from ..levels.parts import ONE_PART, Parts
@@ -46,3 +47,14 @@ def patch(model: nn.Module) -> THW:
         return (1, size, size)
     whole = isinstance(size, (tuple, list)) and all(isinstance(cells, int) for cells in size)
     return (1, 1, *size)[-3:] if whole and 1 <= len(size) <= 3 else (1, 1, 1)
+
+
+def size_told(model: ModelPatcher, samples: Tensor) -> str:
+    """Width, height and, of clips, frames of what a latent is decoded to, by the host's word on its format."""
+    shown = samples.unbind()[0] if getattr(samples, "is_nested", False) else samples
+    latent_format = model.model.latent_format
+    side = getattr(latent_format, "spacial_downscale_ratio", 8)  # older hosts do not tell
+    time = getattr(latent_format, "temporal_downscale_ratio", 1)
+    size = f"{shown.shape[-1] * side} x {shown.shape[-2] * side}"
+    frames = (shown.shape[2] - 1) * time + 1 if shown.ndim == 5 else 1
+    return size if frames == 1 else f"{size} x {frames}"

@@ -9,8 +9,8 @@ from comfy.model_patcher import ModelPatcher
 from ..config import AnalyzerConfig, ReferenceConfig, SchedulerConfig, shown
 from ..levels.map import LevelMap
 from .inputs import level_map_of, model_of
-from .sampling import install
-from .settings import Loader, settings_of, with_settings
+from .sampling import install, uninstall
+from .settings import KEY, Loader, settings_of, with_settings
 
 WEIGHT_DTYPES = {
     "default": {},
@@ -60,4 +60,13 @@ def schedule(
         references=references or ReferenceConfig(),
     )
     install(clone)
+    return clone
+
+
+def without_jano(model: ModelPatcher) -> ModelPatcher:
+    """A clone of `model` that samples as if no Jano node stood before it."""
+    clone = model_of(model).clone()
+    clone.model_options.get("transformer_options", {}).pop(KEY, None)
+    clone.remove_attachments(KEY)
+    uninstall(clone)
     return clone

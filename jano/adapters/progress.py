@@ -3,6 +3,10 @@
 Two events go to the page that queued the prompt (web/jano.js draws them): "jano.step" after each model evaluation and
 "jano.end" after the run. Both say which prompt they are of, since node ids repeat from one workflow to the next. Maps
 travel as base64 of zlib: a few hundred bytes a step, and what the page has been told already is left out.
+
+A run whose forecasts are measured shows how far they moved the picture: a byte a region (show/error_map.py says what
+it stands for), from each computed step that ends forecast ones. Any other shows its levels, which decided what was
+computed.
 """
 
 from __future__ import annotations
@@ -17,9 +21,9 @@ from dataclasses import dataclass, field
 import numpy
 from torch import Tensor
 
-from ..levels.grid import THW
+from ..levels.grid import TokenGrid
 from ..levels.map import LevelMap
-from ..show.report import RunReport, StepClass
+from ..show.report import RunReport, StepClass, StepRecord
 from .shown_on import executing_context
 
 log = logging.getLogger(__name__)
@@ -33,27 +37,34 @@ class Told:
 
     page: object = None
     classes: dict[int, StepClass] = field(default_factory=dict)
+    measures: dict[int, dict] = field(default_factory=dict)
     levels: LevelMap | None = None
 
 
-def tell_step(node_id: str | None, report: RunReport, grid_tokens: THW, told: Told) -> None:
-    """Show the last step of `report` on a node; `grid_tokens` is (frames, rows, columns). Never raises."""
-    _send(node_id, STEP_EVENT, lambda page: step_payload(report, grid_tokens, _told_to(page, told)))
+def tell_step(node_id: str | None, report: RunReport, grid: TokenGrid, told: Told) -> None:
+    """Show the last step of `report`, a run on this grid, on a node. Never raises."""
+    _send(node_id, STEP_EVENT, lambda page: step_payload(report, grid, _told_to(page, told)))
 
 
 def tell_end(node_id: str | None, report: RunReport) -> None:
-    """Show on a node what the whole run did, or why it ran natively. Never raises."""
-    _send(node_id, END_EVENT, lambda page: {**report.verdict_as_dict(), "spoken": report.spoken()})
+    """Show on a node what the whole run did, or why it ran natively, and which node sampled. Never raises."""
+    context = executing_context()
+    more = {"sampler": None if context is None else context.node_id, "errors": _errors(report)}
+    more["spoken"] = report.spoken()
+    _send(node_id, END_EVENT, lambda page: {**report.verdict_as_dict(), **more})
 
 
-def step_payload(report: RunReport, grid_tokens: THW, told: Told) -> dict:
+def step_payload(report: RunReport, grid: TokenGrid, told: Told) -> dict:
     """The last step of a run, and what of the others is not in `told` yet, which it is from now on.
 
-    `levels` holds a byte a token, None: as before, or no map yet. `computed` a bit a token, None: all of them.
+    `grid` is (frames, rows, columns) tokens. `levels` holds a byte a token, None: as before, or no map. `computed` a
+    bit a token, None: all of them. Of a run that maps errors, `regions` is how many (frames, rows, columns) there are,
+    and `region` how many tokens one has.
     """
     record = report.steps[-1]
     classes = {record.step: record.step_class for record in report.steps}
-    known = report.level_map is None or report.level_map is told.levels
+    measures = {record.step: _measures(record) for record in report.steps}
+    levels = None if report.maps_errors else report.level_map
     payload = {
         "step": record.step,
         "num_steps": report.num_steps,
@@ -62,18 +73,38 @@ def step_payload(report: RunReport, grid_tokens: THW, told: Told) -> dict:
         "classes": {str(step): str(kind) for step, kind in classes.items() if told.classes.get(step) != kind},
         "computed_fraction": round(report.computed_token_fraction, 4),
         "speedup": report.speedup and round(report.speedup, 3),
-        "grid": list(grid_tokens),
-        "levels": None if known else packed_bytes(report.level_map.levels),
+        "measures": {str(step): known for step, known in measures.items() if told.measures.get(step) != known},
+        "grid": list(grid.tokens),
+        "regions": list(grid.regions) if report.maps_errors else None,
+        "region": list(grid.region) if report.maps_errors else None,
+        "levels": None if levels is None or levels is told.levels else packed_bytes(levels.levels),
         "computed": None if record.computed is None else packed_bits(record.computed),
     }
-    told.classes, told.levels = classes, report.level_map
+    told.classes, told.measures, told.levels = classes, measures, levels
     return payload
+
+
+def _measures(record: StepRecord) -> dict:
+    """What was measured of a step: its seconds, and how far the forecast steps that it ends moved the picture, as a
+    share of the prediction, as a whole and region by region; None where that was not measured."""
+    error = record.picture_error if record.error_map else None
+    return {
+        "seconds": round(record.seconds, 4),
+        "error": error and round(error, 5),
+        "errors": record.error_map and packed_bytes(record.error_map.codes),
+    }
+
+
+def _errors(report: RunReport) -> str | None:
+    """The whole run's errors, a byte a region; None where none were measured."""
+    worst = report.error_map
+    return worst and packed_bytes(worst.codes)
 
 
 def _told_to(page: object, told: Told) -> Told:
     """`told`, which is nothing where the page is another one than the last time."""
     if told.page is not page:
-        told.page, told.classes, told.levels = page, {}, None
+        told.page, told.classes, told.measures, told.levels = page, {}, {}, None
     return told
 
 

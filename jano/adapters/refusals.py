@@ -14,7 +14,7 @@ from ..sentences import say
 from .keys import QUESTION, Question
 from .noise import Noise, noise_of
 from .other_caches import other_cache
-from .sampler_name import sampler_name
+from .sampler_name import sampler_name, shown_name
 
 # They evaluate the model at sigmas of their own, so that a level's interval in steps means nothing.
 ADAPTIVE_SAMPLERS = ("dpm_adaptive", "dpm_fast")
@@ -49,7 +49,8 @@ def too_few_steps(sampler: object, is_preset: bool, num_steps: int) -> str:
     fewest = FEWEST_STEPS.get(name, FEWEST_WITH_OTHERS)
     if not is_preset or num_steps >= fewest:
         return ""
-    return say("too_few_steps", steps=num_steps, sampler=name or say("this_sampler"), fewest=fewest)
+    told = shown_name(sampler) or say("this_sampler")
+    return say("too_few_steps", steps=num_steps, sampler=told, fewest=fewest)
 
 
 def unsupported_sampling(sampler: object, num_steps: int) -> str:
@@ -58,7 +59,7 @@ def unsupported_sampling(sampler: object, num_steps: int) -> str:
     if num_steps < 1:
         return say("no_steps")
     if name.startswith(ADAPTIVE_SAMPLERS):
-        return say("own_steps", sampler=name)
+        return say("own_steps", sampler=shown_name(sampler))
     return ""
 
 

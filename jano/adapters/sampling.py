@@ -16,9 +16,11 @@ from torch import Tensor
 from ..account import now
 from ..config import SchedulerConfig
 from ..levels.parts import Parts
+from ..presets import quality_of
 from ..refusal import Unaccelerated
 from ..run import Run
 from ..sentences import say
+from ..show.advice import advice_for
 from ..show.report import RunReport
 from .active import ActiveRun, active_of
 from .latents import grid_of, parts_of
@@ -35,6 +37,7 @@ from .refusals import (
     unsupported_sampling,
     unsupported_sigmas,
 )
+from .sampler_name import shown_name
 from .samplers import traits_of
 from .settings import KEY, JanoSettings, RunHistory, fingerprint, settings_of
 from .shown_on import node_to_show
@@ -66,12 +69,17 @@ def engine_of(scheduler: SchedulerConfig | None) -> ModuleType:
 def install(model: ModelPatcher) -> None:
     """Register the wrappers on a clone that carries JanoSettings, in place of those that it had."""
     wrappers = {**WRAPPERS, **engine_of(settings_of(model).scheduler).WRAPPERS}
-    for kind in KINDS:
-        model.remove_wrappers_with_key(kind, KEY)
+    uninstall(model)
     for kind, wrapper in wrappers.items():
         model.add_wrapper_with_key(kind, KEY, wrapper)
     for kind, wrapper in OF_REFERENCES.items():  # within the engine's own: they see what it asks
         model.add_wrapper_with_key(kind, KEY, wrapper)
+
+
+def uninstall(model: ModelPatcher) -> None:
+    """Take the wrappers off a clone again, whichever engine's they are."""
+    for kind in KINDS:
+        model.remove_wrappers_with_key(kind, KEY)
 
 
 def told_strength(guider: object) -> float | None:
@@ -119,7 +127,7 @@ def start(
     parts = parts_of(latent_shapes)
     shape = tuple(parts.shapes[parts.shown] if parts.shapes else noise.shape)
     network = model.model.diffusion_model
-    active = ActiveRun(settings, RunReport(type(network).__name__, max(0, len(sigmas) - 1)))
+    active = ActiveRun(settings, _report_for(settings, guider, shape, sampler, len(sigmas) - 1))
     try:
         if refusal := _refused(settings, guider, shape, sampler, sigmas) or engine.refused(model, guider.model_options):
             raise Unaccelerated(refusal)
@@ -151,6 +159,15 @@ def start(
     return active
 
 
+def _report_for(
+    settings: JanoSettings, guider: object, shape: tuple[int, ...], sampler: object, num_steps: int
+) -> RunReport:
+    """An empty report, which knows what was asked for."""
+    asked = {"quality": quality_of(settings.scheduler), "sampler": shown_name(sampler), "cfg": told_strength(guider)}
+    model = type(guider.model_patcher.model.diffusion_model).__name__
+    return RunReport(model, max(0, num_steps), latent=shape, accelerates=settings.scheduler is not None, **asked)
+
+
 def _forecasting(make: partial[Run], too_few: str, report: RunReport) -> Run:
     """A run that forecasts steps; where it cannot, one that only leaves references out, if it does that."""
     try:
@@ -180,6 +197,7 @@ def publish(active: ActiveRun, history: RunHistory | None, samples: Tensor, part
     """After a complete run: keep its report with the model, write the log line, tell the node. It is found by what the
     sampler gave, and by each of its parts, since a graph takes those apart."""
     report = active.report
+    report.advice = advice_for(report)
     if report.verdict != "native":  # reasons for native runs were logged when they came up
         log.info(report.summary())
     tell_end(active.settings.node_id, report)
@@ -226,7 +244,7 @@ def predict_noise(executor: Callable, x: Tensor, timestep: Tensor, model_options
     denoised = executor(x, timestep, model_options, seed)
     denoised = run.settle(x / scale, denoised, told_strength(executor.class_obj))
     run.account.record.seconds += now(x.device) - started
-    tell_step(active.settings.node_id, run.report, run.grid.tokens, active.told)
+    tell_step(active.settings.node_id, run.report, run.grid, active.told)
     return denoised
 
 

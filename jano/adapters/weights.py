@@ -8,14 +8,13 @@ import comfy.utils
 
 from ..sentences import say
 from ..show.lpips import FILE, Weights, complaint
-from ..show.quality import NO_LPIPS
 
 
 def lpips_weights(models: Path) -> tuple[Weights | None, str]:
-    """LPIPS' weights below the models folder; None where they cannot be used, and why not in a sentence."""
+    """LPIPS' weights below the models folder; None where there are none. Why they cannot be used is a sentence."""
     path = models / FILE
     if not path.is_file():
-        return None, NO_LPIPS
+        return None, ""
     try:
         read = comfy.utils.load_torch_file(str(path), safe_load=True)
         weights = {name: value.float() for name, value in read.items()}

@@ -39,6 +39,7 @@ class ByLevel:
 
     NEEDS_MAP = True
     MAY_LOOK = False
+    MAPS_ERRORS = False
 
     def __init__(
         self,

@@ -47,7 +47,7 @@ class References:
         self._asked: dict[Hashable, int] = {}
         self._step, self._due, self._latest = -1, True, -1
         self._drifts: list[float] = []
-        self._gave_up = False
+        self.gave_up = False
 
     @property
     def isolated(self) -> bool:
@@ -56,7 +56,7 @@ class References:
 
     def plan(self, chunks: Chunks, num_tokens: int, moment: Moment) -> Call | None:
         """What to do with the references of these chunks; None where nothing may be kept of them."""
-        if self._gave_up:
+        if self.gave_up:
             return None
         if moment.step != self._step:
             self._begin(moment.step)
@@ -111,7 +111,7 @@ class References:
 
     def give_up(self) -> None:
         """Compute the references at every step from now on."""
-        self._gave_up = True
+        self.gave_up = True
         self.drop()
 
     def drop(self) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable
-from dataclasses import dataclass
+from collections.abc import Collection, Hashable, Iterator
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -33,6 +33,9 @@ class Kept:
     def num_bytes(self) -> int:
         return self.keys.num_bytes + self.values.num_bytes
 
+    def to(self, device: torch.device) -> Kept:
+        return replace(self, keys=self.keys.to(device), values=self.values.to(device))
+
     def narrow(self, dim: int, rows: int) -> Kept:
         return Kept(self.keys.narrow(dim, rows), self.values.narrow(dim, rows), self.time, self.length)
 
@@ -51,6 +54,15 @@ class Line:
     def narrow(self, dim: int, rows: int) -> Line:
         """The line of the first `rows` tokens along `dim`."""
         return Line(self.last.narrow(dim, rows), self.previous and self.previous.narrow(dim, rows))
+
+    def to(self, device: torch.device) -> Line:
+        """The same on `device`."""
+        return Line(self.last.to(device), self.previous and self.previous.to(device))
+
+    def tensors(self) -> Iterator[Tensor]:
+        """All that it is made of, but for scales."""
+        for kept in filter(None, (self.last, self.previous)):
+            yield from (kept.keys.data, kept.values.data)
 
     def weight(self, time: float) -> float:
         """Of the last value at `time`; the one before has the rest."""

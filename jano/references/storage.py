@@ -36,6 +36,10 @@ class Packed:
         data = self.data.to(self.device, non_blocking=True)
         return data if self.scale is None else data.to(self.dtype) * self.scale
 
+    def to(self, device: torch.device) -> Packed:
+        """The same with its data on `device`; from pinned memory that may be under way still."""
+        return replace(self, data=self.data.to(device, non_blocking=True))
+
     def narrow(self, dim: int, rows: int) -> Packed:
         """Its first `rows` along the tokens' dimension `dim`."""
         return replace(self, data=self.data.narrow(dim, 0, rows))
@@ -52,9 +56,14 @@ def packed(x: Tensor, storage: str, dim: int) -> Packed:
 
 
 def _in_main_memory(x: Tensor) -> Tensor:
-    """Pinned where there is a device to copy to and from."""
-    kept = torch.empty(x.shape, dtype=x.dtype, pin_memory=x.device.type == "cuda")
-    return kept.copy_(x)
+    """Pinned where there is a device to copy to and from, which then need not wait for the copy."""
+    pinned = x.device.type == "cuda"
+    return torch.empty(x.shape, dtype=x.dtype, pin_memory=pinned).copy_(x, non_blocking=pinned)
+
+
+def kept_bytes(tokens: int, channels: int, itemsize: int, storage: str) -> int:
+    """What `channels` of so many tokens take: in eight bits each channel has a scale beside them."""
+    return channels * (tokens + itemsize if storage == "fp8" else tokens * itemsize)
 
 
 def fitting(needed: int, room: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,32 +11,72 @@ from torch import Tensor
 from torch.nn.functional import conv2d
 
 from ..sentences import Sentence, say
-from .lpips import FILE, SMALLEST, Weights, lpips
+from .lpips import SMALLEST, Weights, lpips
 from .table import Table
 
 WINDOW = 11
 STRIP = 256  # rows
-NO_LPIPS = say("no_lpips", file=FILE)
+# From which PSNR on how a difference is said, in dB; the ends are those of the words that are said of a run before
+# anybody compares it (risk.py: hard to see from 35 on, another composition below 22). 35 is a root mean square of 1.8 %
+# of the range, 4.5 of 255 levels: lossy video is usually between 30 and 50. Two seeds of one prompt lie at 13 to 20
+# (tiny Flux, 256 pixels, 12 steps, 12 pairs).
+VERDICTS = (
+    (math.inf, say("same_picture")),
+    (35.0, say("hard_to_see")),
+    (28.0, say("small_details_moved")),
+    (22.0, say("details_moved")),
+    (-math.inf, say("composition_changed")),
+)
 
 
 @dataclass(frozen=True)
 class Comparison:
     """How close every frame of a picture or clip is to its reference: PSNR in dB, SSIM (None where too small for it),
-    largest difference of a channel (0..1), LPIPS; each (frames,). Where LPIPS is None, `no_lpips` says why."""
+    largest difference of a channel (0..1), LPIPS; each (frames,). Where LPIPS is None, `no_lpips` says why, if anybody
+    asked for it."""
 
     psnr: Tensor
     ssim: Tensor | None
     largest: Tensor
     lpips: Tensor | None = None
-    no_lpips: str = NO_LPIPS
+    no_lpips: str = ""
 
     @property
     def worst_frame(self) -> int:
         """Index of the frame with the lowest PSNR."""
         return int(self.psnr.argmin())
 
+    @property
+    def mean_psnr(self) -> float:
+        """In dB, over the frames that differ; infinite where none does."""
+        return _mean_of_finite(self.psnr)
+
+    @property
+    def mean_ssim(self) -> float | None:
+        """Over all frames; None where it was not computed."""
+        return None if self.ssim is None else float(self.ssim.mean())
+
+    def told(self) -> str:
+        """In words how far the pictures are from each other, and the worst frame where that is another class."""
+        usual, worst = verdict(self.mean_psnr), verdict(float(self.psnr.min()))
+        if worst == usual:
+            return usual
+        return say("verdict_at_worst", usual=usual, worst=worst, frame=self.worst_frame + 1)
+
+    def as_dict(self) -> dict:
+        """Means over the frames; None for what is infinite or was not computed."""
+        finite = math.isfinite(self.mean_psnr)
+        return {
+            "verdict": self.told(),
+            "psnr_db": round(self.mean_psnr, 2) if finite else None,
+            "psnr_db_worst": round(float(self.psnr.min()), 2) if finite else None,
+            "worst_frame": self.worst_frame + 1,
+            "ssim": None if self.mean_ssim is None else round(self.mean_ssim, 4),
+            "lpips": None if self.lpips is None else round(float(self.lpips.mean()), 4),
+        }
+
     def markdown(self) -> str:
-        """The comparison as a short markdown table."""
+        """The comparison as a short markdown table; LPIPS has no row where nobody asked for it."""
         return self.table().markdown()
 
     def table(self) -> Table:
@@ -44,6 +85,7 @@ class Comparison:
         if self.lpips is not None:
             lpips = self._spread(self.lpips, _four_digits, worst=Tensor.argmax)
         rows = (
+            (say("row_verdict"), self.told()),
             (say("row_psnr"), self._spread(self.psnr, _decibels)),
             (say("row_ssim"), ssim),
             (say("row_largest"), say("of_the_range", share=float(self.largest.max()))),
@@ -61,7 +103,7 @@ class Comparison:
         frame, differing = int(worst(values)), values[values.isfinite()]
         if differing.numel() == 0:
             return say("equal_pictures")
-        mean, least = form(float(differing.mean())), form(float(values[frame]))
+        mean, least = form(_mean_of_finite(values)), form(float(values[frame]))
         if values.numel() == 1:
             return mean
         equal = values.numel() - differing.numel()
@@ -78,7 +120,17 @@ def _four_digits(value: float) -> Sentence:
     return say("four_digits", value=value)
 
 
-def compare(reference: Tensor, image: Tensor, weights: Weights | None = None, no_weights: str = NO_LPIPS) -> Comparison:
+def verdict(psnr: float) -> str:
+    """What a PSNR in dB means to the eye, in words."""
+    return next(words for least, words in VERDICTS if psnr >= least)
+
+
+def _mean_of_finite(values: Tensor) -> float:
+    finite = values[values.isfinite()]
+    return float(finite.mean()) if finite.numel() else math.inf
+
+
+def compare(reference: Tensor, image: Tensor, weights: Weights | None = None, no_weights: str = "") -> Comparison:
     """Compare two pictures or clips of the same shape; `weights` are LPIPS', `no_weights` says why there are none.
 
     ValueError with a sentence for the user where the shapes differ, or a value is not finite.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..sentences import say
+from .numbers import percent
 
 
 @dataclass
@@ -38,7 +39,7 @@ class ReferenceAccount:
             steps=steps,
             policy=self.policy,
             mib=self.bytes_peak / 2**20,
-            drifted="" if self.drift is None else say("references_drifted", drift=self.drift),
+            drifted="" if self.drift is None else say("references_drifted", drift=percent(self.drift)),
         )
 
     def as_dict(self) -> dict:

@@ -1,4 +1,4 @@
-"""Pictures for people: the level map over an image, and the steps of a run as a chart. Arrays are RGB in 0..1."""
+"""Pictures for people: levels and errors over an image, and how two images differ. Arrays are RGB in 0..1."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from ..levels.map import Level, LevelMap
-from .report import RunReport, StepClass
+from .error_map import ErrorMap, shares_of
+from .report import StepClass
 
 RGB = tuple[float, float, float]
 
@@ -22,13 +23,24 @@ LEVEL_COLOURS: dict[Level, RGB] = {
     Level.ACTIVE: (0.85, 0.20, 0.25),
 }
 STEP_COLOURS: dict[StepClass, RGB] = {
-    StepClass.FULL: (0.45, 0.45, 0.48),
-    StepClass.STORE: (0.25, 0.25, 0.28),
+    StepClass.FULL: (0.85, 0.85, 0.87),
+    StepClass.STORE: (0.62, 0.71, 0.85),
     StepClass.MODERATE: LEVEL_COLOURS[Level.MODERATE],
     StepClass.ACTIVE: LEVEL_COLOURS[Level.ACTIVE],
     StepClass.PICTURE: (0.40, 0.62, 0.55),
-    StepClass.SKIPPED: LEVEL_COLOURS[Level.STATIC],
+    StepClass.SKIPPED: (0.55, 0.55, 0.60),  # of its outline: it is empty
 }
+# Errors of forecasts: ever lighter, and told apart in lightness alone. From the first share on they are seen at all,
+# ever more of them than of the picture; at the second they are brightest.
+ERROR_RAMP: tuple[tuple[int, int, int], ...] = (
+    (66, 32, 124),
+    (140, 41, 129),
+    (216, 66, 103),
+    (250, 140, 60),
+    (255, 240, 170),
+)
+ERROR_SHOWN, ERROR_STRENGTH = (0.01, 0.3), 0.85
+ERROR_MARKS = (0.01, 0.03, 0.1, 0.3)
 HEAT: tuple[tuple[float, str, RGB], ...] = (
     (0.0, "", (0.0, 0.0, 0.0)),
     (1 / 3, "", (1.0, 0.0, 0.0)),
@@ -65,10 +77,28 @@ def level_sheet(level_map: LevelMap, image: Tensor | None = None, strength: floa
     return torch.cat((sheet, _level_legend(level_map, sheet.shape[2])), dim=1)
 
 
+def error_overlay(error_map: ErrorMap, image: Tensor | None = None) -> Tensor:
+    """Errors of forecasts as heat over an image (frames, height, width, 3), or alone at 8 pixels a latent cell; a
+    legend below."""
+    heated = _heated(error_map, image)
+    return torch.cat((heated, _error_legend(heated.shape[2]).expand(heated.shape[0], -1, -1, -1)), dim=1)
+
+
+def error_sheet(error_map: ErrorMap, image: Tensor | None = None) -> Tensor:
+    """(1, height, width, 3): frames of a clip side by side under the heat, with one legend for all."""
+    sheet = contact_sheet(_heated(error_map, image))
+    return torch.cat((sheet, _error_legend(sheet.shape[2])), dim=1)
+
+
+def evenly_chosen(frames: int, most: int = 12) -> list[int]:
+    """Indices of up to `most` of so many frames, with the first and the last."""
+    return torch.linspace(0, frames - 1, min(most, frames)).round().long().tolist()
+
+
 def contact_sheet(frames: Tensor, most: int = 12, width: int = 1024) -> Tensor:
     """(1, height, width, 3): up to `most` frames, evenly chosen with the first and the last, each with its number."""
-    count = min(most, frames.shape[0])
-    chosen = torch.linspace(0, frames.shape[0] - 1, count).round().long()
+    chosen = torch.tensor(evenly_chosen(frames.shape[0], most))
+    count = len(chosen)
     columns = math.ceil(math.sqrt(count))
     size = (max(1, round(width / columns * frames.shape[1] / frames.shape[2])), width // columns)
     cells = interpolate(frames[chosen].movedim(-1, 1), size=size, mode="area").movedim(1, -1)
@@ -89,15 +119,15 @@ def difference_map(reference: Tensor, image: Tensor, full_scale: float = 0.25) -
     difference = (reference[..., :3].cpu() - image[..., :3].cpu()).abs().mean(-1, keepdim=True)
     heat = (difference / full_scale * 3 - torch.tensor([0.0, 1.0, 2.0])).clamp(0, 1)  # black, red, yellow, white
     entries = [(f"{part * full_scale:.0%}{more}", colour) for part, more, colour in HEAT]
-    return torch.cat((heat, _legend(entries, heat.shape[2]).expand(heat.shape[0], -1, -1, -1)), dim=1)
+    return torch.cat((heat, legend(entries, heat.shape[2]).expand(heat.shape[0], -1, -1, -1)), dim=1)
 
 
 def _numbered(frame: Tensor, number: int) -> Tensor:
     """A frame (height, width, 3) with its number in the corner."""
     picture = Image.frombytes("RGB", (frame.shape[1], frame.shape[0]), frame.mul(255).byte().numpy().tobytes())
     draw, font = ImageDraw.Draw(picture), ImageFont.load_default(size=max(10, frame.shape[1] // 16))
-    draw.text((4, 3), str(number), fill=_byte(INK), stroke_fill=_byte(PAPER), stroke_width=2, font=font)
-    return _to_tensor(picture)[0]
+    draw.text((4, 3), str(number), fill=as_bytes(INK), stroke_fill=as_bytes(PAPER), stroke_width=2, font=font)
+    return to_tensor(picture)[0]
 
 
 def _tinted(level_map: LevelMap, image: Tensor | None, strength: float) -> Tensor:
@@ -114,15 +144,56 @@ def _tinted(level_map: LevelMap, image: Tensor | None, strength: float) -> Tenso
     return (1 - strength) * picture + strength * _spread_frames(colours, frames)
 
 
+def _heated(error_map: ErrorMap, image: Tensor | None) -> Tensor:
+    """(frames, height, width, 3): heat over the image, going over from the middle of one region to the next."""
+    latent = error_map.grid.latent
+    if image is None:
+        image = torch.full((1, latent[1] * 8, latent[2] * 8, 3), PAPER[0])
+    codes = _between_regions(error_map, image.shape[1:3])
+    frames = max(image.shape[0], codes.shape[0])
+    share = shares_of(codes.round().to(torch.uint8))
+    colours, strength = (_spread_frames(part, frames) for part in _heat_of(share))
+    return (1 - strength) * _spread_frames(image[..., :3].cpu().float(), frames) + strength * colours
+
+
+def _between_regions(error_map: ErrorMap, size: tuple[int, int]) -> Tensor:
+    """(latent frames, height, width) codes, whose regions may end beyond the picture."""
+    grid = error_map.grid
+    codes = error_map.codes.reshape(grid.regions).repeat_interleave(grid.region_cells[0], 0)[: grid.latent[0]].float()
+    whole = [count * cells for count, cells in zip(grid.regions[1:], grid.region_cells[1:], strict=True)]
+    larger = [-(-pixels * all_ // part) for pixels, all_, part in zip(size, whole, grid.latent[1:], strict=True)]
+    spread = interpolate(codes.unsqueeze(1), size=larger, mode="bilinear", align_corners=False).squeeze(1)
+    return spread[:, : size[0], : size[1]]
+
+
+def _heat_of(share: Tensor) -> tuple[Tensor, Tensor]:
+    """Colours (..., 3) of errors, and how much of them is seen (..., 1)."""
+    low, high = ERROR_SHOWN
+    place = ((share / low).log() / math.log(high / low)).clamp(0, 1).unsqueeze(-1)
+    ramp = torch.tensor(ERROR_RAMP) / 255
+    at = place[..., 0] * (len(ramp) - 1)
+    left = at.long().clamp(max=len(ramp) - 2)
+    colours = ramp[left] + (at - left).unsqueeze(-1) * (ramp[left + 1] - ramp[left])
+    return colours, ERROR_STRENGTH * place
+
+
+def _error_legend(width: int) -> Tensor:
+    entries = []
+    for share in ERROR_MARKS:
+        colour = _heat_of(torch.tensor([share]))[0][0].tolist()
+        entries.append((f"{share:.0%}{' or more' if share == ERROR_MARKS[-1] else ''}", tuple(colour)))
+    return legend(entries, width)
+
+
 def notice(sentence: str, image: Tensor | None = None) -> Tensor:
     """The image (or an empty one), with a sentence under it: what is shown where there is no level map."""
     picture = torch.full((1, 512, 512, 3), PAPER[0]) if image is None else image[..., :3].cpu().float()
     width = picture.shape[2]
     font = ImageFont.load_default(size=max(11, width // 40))
     lines = textwrap.wrap(sentence, max(20, int(1.9 * width / font.size)))
-    strip = Image.new("RGB", (width, round(font.size * 1.4 * (len(lines) + 1))), _byte(PAPER))
-    ImageDraw.Draw(strip).multiline_text((font.size, font.size * 0.6), "\n".join(lines), fill=_byte(INK), font=font)
-    return torch.cat((picture, _to_tensor(strip).expand(picture.shape[0], -1, -1, -1)), dim=1)
+    strip = Image.new("RGB", (width, round(font.size * 1.4 * (len(lines) + 1))), as_bytes(PAPER))
+    ImageDraw.Draw(strip).multiline_text((font.size, font.size * 0.6), "\n".join(lines), fill=as_bytes(INK), font=font)
+    return torch.cat((picture, to_tensor(strip).expand(picture.shape[0], -1, -1, -1)), dim=1)
 
 
 def _spread_frames(pictures: Tensor, frames: int) -> Tensor:
@@ -138,47 +209,44 @@ def _spread_frames(pictures: Tensor, frames: int) -> Tensor:
 def _level_legend(level_map: LevelMap, width: int) -> Tensor:
     share = level_map.share()
     entries = [(f"{level.name.lower()} {share[level]:.0%}", LEVEL_COLOURS[level]) for level in Level]
-    return _legend(entries, width)
+    return legend(entries, width)
 
 
-def _legend(entries: list[tuple[str, RGB]], width: int) -> Tensor:
-    """(1, height, width, 3) strip of coloured boxes with their names."""
-    height = max(18, width // 24)
-    strip = Image.new("RGB", (width, height), _byte(PAPER))
-    draw, font = ImageDraw.Draw(strip), ImageFont.load_default(size=height * 0.55)
-    part = width / len(entries)
-    for number, (text, colour) in enumerate(entries):
-        left, box = part * number + height * 0.25, height * 0.5
-        draw.rectangle((left, height * 0.25, left + box, height * 0.25 + box), fill=_byte(colour))
-        draw.text((left + box * 1.5, height / 2), text, fill=_byte(INK), font=font, anchor="lm")
-    return _to_tensor(strip)
+def legend(entries: list[tuple[str, RGB]], width: int) -> Tensor:
+    """(1, height, width, 3) strip of coloured boxes with their names, in as many lines as they need."""
+    line = max(18, width // 24)
+    font = ImageFont.load_default(size=line * 0.55)
+    places = _placed([font.getlength(text) + line * 1.25 for text, _ in entries], width)
+    strip = Image.new("RGB", (width, line * (places[-1][1] + 1)), as_bytes(PAPER))
+    draw = ImageDraw.Draw(strip)
+    for (text, colour), (x, row) in zip(entries, places, strict=True):
+        left, top, box = x + line * 0.25, line * (row + 0.25), line * 0.5
+        draw.rectangle((left, top, left + box, top + box), fill=as_bytes(colour))
+        draw.text((left + box * 1.5, top + box / 2), text, fill=as_bytes(INK), font=font, anchor="lm")
+    return to_tensor(strip)
 
 
-def step_chart(report: RunReport, width: int = 768, height: int = 256) -> Tensor:
-    """(1, height, width, 3) bars, one a step: how much of the tokens it computed, coloured by its class."""
-    chart = Image.new("RGB", (width, height), _byte(PAPER))
-    draw, font = ImageDraw.Draw(chart), ImageFont.load_default(size=14)
-    left, top, bottom = 44, 34, height - 26
-    draw.text((left, 8), report.summary().removeprefix("Jano: "), fill=_byte(INK), font=font)
-    for share in (0.0, 0.5, 1.0):
-        y = bottom - share * (bottom - top)
-        draw.line((left, y, width - 8, y), fill=_byte((0.3, 0.3, 0.3)))
-        draw.text((left - 6, y), f"{share:.0%}", fill=_byte(INK), font=font, anchor="rm")
-    part = (width - left - 8) / max(1, report.num_steps)
-    for record in report.steps:
-        x = left + part * record.step
-        y = bottom - max(0.01, record.computed_share) * (bottom - top)
-        draw.rectangle((x + 1, y, x + max(2, part - 1), bottom), fill=_byte(STEP_COLOURS[record.step_class]))
-    draw.text((left, height - 12), f"step 1 to {report.num_steps}", fill=_byte(INK), font=font, anchor="lm")
-    present = {record.step_class for record in report.steps}
-    entries = [(str(kind), STEP_COLOURS[kind]) for kind in StepClass if kind in present]
-    return torch.cat((_to_tensor(chart), _legend(entries, width)), dim=1) if entries else _to_tensor(chart)
+def _placed(lengths: list[float], width: int) -> list[tuple[float, int]]:
+    """Where entries of these lengths begin: pixels from the left, and line. In equal parts of one line where they fit;
+    else one behind the other, and on the next line where there is no room."""
+    part = width / len(lengths)
+    if max(lengths) <= part:
+        return [(part * number, 0) for number in range(len(lengths))]
+    places, x, row = [], 0.0, 0
+    for length in lengths:
+        if x and x + length > width:
+            x, row = 0.0, row + 1
+        places.append((x, row))
+        x += length
+    return places
 
 
-def _byte(colour: RGB) -> tuple[int, int, int]:
+def as_bytes(colour: RGB) -> tuple[int, int, int]:
+    """A colour as the picture library takes it."""
     return tuple(round(255 * part) for part in colour)
 
 
-def _to_tensor(picture: Image.Image) -> Tensor:
+def to_tensor(picture: Image.Image) -> Tensor:
+    """(1, height, width, 3) of a picture."""
     values = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8)
     return values.reshape(1, picture.height, picture.width, 3).float() / 255

@@ -6,12 +6,16 @@ import logging
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import pairwise
 
 from torch import Tensor
 
 from ..levels.map import LevelMap
-from ..sentences import say, spoken
+from ..sentences import spoken
+from . import headline
+from .error_map import ErrorMap
 from .references import ReferenceAccount
+from .risk import Risk, picture_error, risk_of
 from .table import Table
 
 
@@ -29,18 +33,9 @@ class StepClass(str, Enum):
     SKIPPED = "skipped"
 
 
-log = logging.getLogger(__name__)
+UNKNOWN = "unknown"
 
-VERDICTS = {"accelerated": say("accelerated"), "analysed": say("analysed"), "native": say("native")}
-LEVELS = {"static": say("static"), "moderate": say("moderate"), "active": say("active")}
-CLASSES = {
-    StepClass.FULL: say("class_full"),
-    StepClass.STORE: say("class_store"),
-    StepClass.MODERATE: say("class_moderate"),
-    StepClass.ACTIVE: say("class_active"),
-    StepClass.PICTURE: say("class_picture"),
-    StepClass.SKIPPED: say("class_skipped"),
-}
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -48,7 +43,10 @@ class StepRecord:
     """One step: image tokens computed and present, summed over its evaluations and conditioning chunks.
 
     `seconds` is the wall time of its model evaluations. `computed` (frames, rows, columns) bool on the CPU tells which
-    tokens the step computed; None when all of them.
+    tokens the step computed; None when all of them. `forecast_error` is how far a forecast of it was off, as a share of
+    its prediction, and `picture_error` what the forecast steps before it did to the picture (whole/control.py); None
+    where that was not measured. `error_map` is `picture_error` region by region, and `tolerance` what those steps
+    might cost.
     """
 
     step: int
@@ -58,11 +56,27 @@ class StepRecord:
     all_tokens: int = 0
     evaluations: int = 0
     seconds: float = 0.0
+    forecast_error: float | None = None
+    picture_error: float | None = None
+    tolerance: float | None = None
+    error_map: ErrorMap | None = field(default=None, compare=False)
     computed: Tensor | None = field(default=None, compare=False)
 
     @property
     def computed_share(self) -> float:
         return self.computed_tokens / self.all_tokens if self.all_tokens else 1.0
+
+    def as_dict(self) -> dict:
+        return {
+            "step": self.step,
+            "sigma": round(self.sigma, 5),
+            "class": str(self.step_class),
+            "computed": round(self.computed_share, 4),
+            "evaluations": self.evaluations,
+            "seconds": round(self.seconds, 4),
+            "forecast_error": _rounded(self.forecast_error, 5),
+            "picture_error": _rounded(self.picture_error, 5),
+        }
 
 
 @dataclass
@@ -70,7 +84,11 @@ class RunReport:
     """The account of one sampling run. `fallbacks` holds each reason for native computation once, `notes` what else
     the user should know of a run that is accelerated.
 
+    `maps_errors` tells that the errors of forecasts are measured region by region, and are what there is to see.
     `spread` is the 90th over the 10th percentile of the forecast errors seen over the regions; 0 when not measured.
+    `quality`, `sampler`, `cfg` and `latent` (batch, channels, [frames,] rows, columns) are what was asked for; `advice`
+    is what would help, in one sentence. `left` is how much of the forecasts' errors the sampler leaves in the picture;
+    `would_freeze` that references were computed at every step because the user chose so.
     """
 
     model: str
@@ -84,19 +102,32 @@ class RunReport:
     accelerates: bool = True
     fingerprints: frozenset[str] = frozenset()
     spread: float = 0.0
+    maps_errors: bool = False
     references: ReferenceAccount | None = None
+    quality: str = ""
+    sampler: str = ""
+    cfg: float | None = None
+    latent: tuple[int, ...] = ()
+    advice: str = ""
+    left: float = 1.0
+    would_freeze: bool = False
 
     @classmethod
     def of_nothing(cls, reason: str) -> RunReport:
         """A report for when no run is known."""
-        return cls("unknown", 0, fallbacks=[reason])
+        return cls(UNKNOWN, 0, fallbacks=[reason])
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether this is of no run, see `of_nothing`."""
+        return not self.steps and self.num_steps == 0 and self.model == UNKNOWN
 
     def add_fallback(self, reason: str) -> bool:
         """Say why something ran natively, here and in the log; True the first time, which is the only one."""
         if reason in self.fallbacks:
             return False
         self.fallbacks.append(reason)
-        log.warning("Jano: running natively because %s.", reason)
+        log.warning("Jano: computing in full because %s.", reason)
         return True
 
     @property
@@ -112,6 +143,11 @@ class RunReport:
         return {level.name.lower(): round(share, 4) for level, share in self.level_map.share().items()}
 
     @property
+    def error_map(self) -> ErrorMap | None:
+        """Every region's largest error in the run; None where no forecast was measured."""
+        return ErrorMap.worst(record.error_map for record in self.steps if record.error_map is not None)
+
+    @property
     def seconds(self) -> float:
         return sum(record.seconds for record in self.steps)
 
@@ -125,6 +161,44 @@ class RunReport:
         usual, first = full[len(full) // 2], self.steps[0]
         waited = max(0.0, first.seconds - usual * first.evaluations) if first.computed_share == 1.0 else 0.0
         return (usual * sum(r.evaluations for r in self.steps) + waited) / self.seconds
+
+    @property
+    def seconds_saved(self) -> float | None:
+        """Against all steps at the cost of a full one; below 0 where the run took longer."""
+        return None if self.speedup is None else (self.speedup - 1.0) * self.seconds
+
+    @property
+    def steps_computed(self) -> int:
+        """Steps of which everything was computed."""
+        return sum(record.computed_share == 1.0 for record in self.steps)
+
+    @property
+    def steps_forecast(self) -> int:
+        """Steps of which nothing was computed."""
+        return sum(record.computed_share == 0.0 for record in self.steps)
+
+    @property
+    def steps_in_part(self) -> int:
+        return len(self.steps) - self.steps_computed - self.steps_forecast
+
+    @property
+    def largest_forecast_error(self) -> float | None:
+        """Of the forecasts that were used, as a share of the prediction; None where none was measured."""
+        used = (after for before, after in pairwise(self.steps) if before.computed_share == 0.0)
+        return max((record.forecast_error for record in used if record.forecast_error is not None), default=None)
+
+    @property
+    def picture_error(self) -> float | None:
+        """What the forecasts did to the picture (risk.py); None where some were not measured, or more was left out than
+        whole steps."""
+        measured = [record.picture_error for record in self.steps if record.computed_share > 0.0]
+        is_all = None not in measured and self.steps_forecast and self.steps[-1].computed_share > 0.0
+        froze = self.references is not None and bool(self.references.frozen)
+        return picture_error(measured, self.left) if is_all and not froze and not self.steps_in_part else None
+
+    @property
+    def risk(self) -> Risk | None:
+        return risk_of(self.picture_error)
 
     @property
     def verdict(self) -> str:
@@ -144,97 +218,65 @@ class RunReport:
             "level_share": self.level_share,
             "fallbacks": list(self.fallbacks),
             "notes": list(self.notes),
+            **self._told(),
+        }
+
+    def _told(self) -> dict:
+        """The numbers of the headline, and its words."""
+        return {
+            "headline": headline.headline(self),
+            "seconds": round(self.seconds, 3),
+            "seconds_saved": _rounded(self.seconds_saved, 3),
+            "steps_computed": self.steps_computed,
+            "steps_in_part": self.steps_in_part,
+            "steps_forecast": self.steps_forecast,
+            "largest_forecast_error": _rounded(self.largest_forecast_error, 5),
+            "picture_error": _rounded(self.picture_error, 5),
+            "risk": self.risk and str(self.risk),
+            "references_frozen": bool(self.references and self.references.frozen),
+            "accelerates": self.accelerates,
+            "advice": self.advice,
         }
 
     def as_dict(self) -> dict:
         return {
             "model": self.model,
+            "quality": self.quality,
+            "sampler": self.sampler,
+            "cfg": self.cfg,
+            "latent": list(self.latent),
             "verdict": self.verdict,
             "steps": self.num_steps,
             "tokens": self.num_tokens,
             "level_share": self.level_share,
             "computed_token_fraction": round(self.computed_token_fraction, 4),
             "step_classes": dict(Counter(str(record.step_class) for record in self.steps)),
-            "seconds": round(self.seconds, 3),
             "speedup_measured": self.speedup and round(self.speedup, 3),
             "cache_bytes_peak": self.cache_bytes_peak,
             "forecast_error_spread": round(self.spread, 2),
             "references": self.references and self.references.as_dict(),
             "fallbacks": list(self.fallbacks),
             "notes": list(self.notes),
-            "timeline": [
-                {
-                    "step": record.step,
-                    "sigma": round(record.sigma, 5),
-                    "class": str(record.step_class),
-                    "computed": round(record.computed_share, 4),
-                    "evaluations": record.evaluations,
-                    "seconds": round(record.seconds, 4),
-                }
-                for record in self.steps
-            ],
+            **self._told(),
+            "timeline": [record.as_dict() for record in self.steps],
         }
 
     def summary(self) -> str:
         """One line for the log."""
-        reasons, notes = list(self.fallbacks), say("run_notes", notes=list(self.notes)) if self.notes else ""
-        if self.verdict != "accelerated":
-            because = say("run_because", reasons=reasons) if reasons else ""
-            verdict = VERDICTS[self.verdict]
-            return say("run_computed", verdict=verdict, steps=self.num_steps, because=because, notes=notes)
-        return say(
-            "run_accelerated",
-            share=self.computed_token_fraction,
-            speed=say("run_of_speed", speedup=self.speedup) if self.speedup else "",
-            levels=self._scheduled(),
-            references=self._frozen(),
-            in_part=say("run_in_part", reasons=reasons) if reasons else "",
-            notes=notes,
-        )
-
-    def _frozen(self) -> str:
-        told = self.references and self.references.told()
-        return say("run_of_references", told=told) if told else ""
-
-    def _scheduled(self) -> str:
-        """The levels and their cache, where levels decided what was computed: whole steps are skipped without one."""
-        if not self.cache_bytes_peak:
-            return ""
-        shares = [say("share_of_level", share=share, level=LEVELS[name]) for name, share in self.level_share.items()]
-        return say("run_of_levels", levels=shares, mib=self.cache_bytes_peak / 2**20)
+        return headline.summary(self)
 
     def spoken(self) -> dict:
         """What the user reads of the run, as the page tells it in another language."""
-        return {"summary": spoken(self.summary()), "fallbacks": spoken(self.fallbacks), "notes": spoken(self.notes)}
+        told = {"summary": self.summary(), "fallbacks": self.fallbacks, "notes": self.notes, "advice": self.advice}
+        return {name: spoken(of) for name, of in told.items()}
 
     def markdown(self) -> str:
         """The run as a short markdown table."""
         return self.table().markdown()
 
     def table(self) -> Table:
-        """The run; what is not known of it, or did not happen, has no row."""
-        shares = [say("level_of_share", level=LEVELS[name], share=share) for name, share in self.level_share.items()]
-        native = say("row_native_in_part") if self.verdict == "accelerated" else say("row_native")
-        rows = (
-            (say("row_verdict"), VERDICTS[self.verdict]),
-            (say("row_model"), self.model),
-            (say("row_steps"), self._steps_by_class()),
-            (say("row_tokens"), str(self.num_tokens or "")),
-            (say("row_computed"), say("percent", share=self.computed_token_fraction)),
-            (
-                say("row_levels") if self.cache_bytes_peak else say("row_complexity"),
-                say("levels", levels=shares),
-            ),
-            (say("row_speedup"), say("times", times=self.speedup) if self.speedup else ""),
-            (say("row_references"), self.references and self.references.told()),
-            (say("row_cache"), say("mebibytes", mib=self.cache_bytes_peak / 2**20) if self.cache_bytes_peak else ""),
-            (say("row_spread"), say("spread", spread=self.spread) if self.spread else ""),
-            (native, say("several", parts=list(self.fallbacks))),
-            (say("row_note"), say("several", parts=list(self.notes))),
-        )
-        return Table("Jano run", rows)
+        return headline.table(self)
 
-    def _steps_by_class(self) -> str:
-        counts = Counter(record.step_class for record in self.steps)
-        classes = [say("steps_of_class", count=count, name=CLASSES[kind]) for kind, count in counts.items()]
-        return say("steps_by_class", steps=self.num_steps, classes=classes) if classes else str(self.num_steps)
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)

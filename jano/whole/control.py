@@ -73,6 +73,7 @@ class ErrorControl:
 
     `tolerance` is the urgency allowed per bridge, as a share of the prediction's root mean square. With
     `budget`, a number of computed steps, it is solved anew after every measurement so that the budget is met.
+    `picture_error` is what the forecasts that the last computed step ended did to the picture, None if not measured.
     """
 
     clock: Clock
@@ -81,6 +82,7 @@ class ErrorControl:
     budget: int = 0
     full_steps: int = FEWEST_FULL_STEPS
     rate: float | None = None
+    picture_error: float | None = None
     _last: int = 0
     _bridge: Bridge = field(default_factory=Bridge)
     _computed: int = 0
@@ -104,6 +106,7 @@ class ErrorControl:
 
         One that is not finite says nothing: without any other the model is computed at every step.
         """
+        self.picture_error = self._seen_in_picture(step, error)
         if error is not None and math.isfinite(error) and self._span(self._last, step) > 0:
             measured = error / self._growth(self._last, step)
             self.rate = measured if self.rate is None else MEMORY * self.rate + (1 - MEMORY) * measured
@@ -111,6 +114,19 @@ class ErrorControl:
         self._computed += 1
         if self.budget and self.rate is not None:
             self.tolerance = self._solved(step)
+
+    def _seen_in_picture(self, step: int, error: float | None) -> float | None:
+        """What the forecast steps before `step` did to the finished picture, before any repair, as a share of the
+        prediction: the error measured at `step`, shared out over them as it grows and weighed by how far each moved
+        the picture. 0 without forecast steps, None where nothing was measured."""
+        between = range(self._last + 1, step)
+        span = self._growth(self._last, step)
+        if not between or self._bridge.gap == 0:
+            return 0.0
+        if error is None or not math.isfinite(error) or span <= 0:
+            return None
+        reach = sum(self._growth(self._last, past) * self.clock.moment(past).picture_weight for past in between)
+        return error / span * reach
 
     def passed(self, step: int) -> None:
         """The model was forecast at `step`."""

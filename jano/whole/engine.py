@@ -19,8 +19,9 @@ from ..levels.parts import ONE_PART, Parts
 from ..refusal import require_room
 from ..sampler import SamplerTraits
 from ..sentences import say
+from ..show.error_map import ErrorMap
 from .control import CAUTION, STEPS_FOR_A_LINE, ErrorControl, budget_of, first_full_steps
-from .errors import median, worst_share_of
+from .errors import Measured, median, worst_share_of
 
 UNREPAIRED = 3.0
 """How many times smaller a tolerance is where forecasts cannot be repaired: a repair takes away half of what they do to
@@ -51,6 +52,7 @@ class WholeSteps:
 
     NEEDS_MAP = False
     MAY_LOOK = True
+    MAPS_ERRORS = True
 
     def __init__(
         self,
@@ -76,7 +78,7 @@ class WholeSteps:
         self._tokens: dict[Hashable, int] = {}
         self._repair, self._response, self._repaired = sampler.repair, PredictionHistory(config), False
         self._spreads: list[float] = []
-        self._measured_step = -1
+        self._measured_step, self._has_passed = -1, False
         self._may_skip = self._skipped = self._gave_up = False
 
     @property
@@ -135,16 +137,32 @@ class WholeSteps:
         """Compare a step with its forecast; returns what that repairs."""
         if self._skipped:
             self._control.passed(moment.step)
+            self._has_passed = True
             self._guided.passed(moment, everywhere(denoised))
             return None
         error = self._guided.error(denoised, moment)
-        self._control.computed(moment.step, self._share(error, denoised) if self._guided.has_slope else None)
+        measured = self._measured(error, denoised) if self._guided.has_slope else None
+        share = measured and measured.share
+        self._account.tolerated(self._control.tolerance)
+        self._control.computed(moment.step, share)
+        self._account.missed(share, self._control.picture_error)
+        if self._has_passed and measured is not None:
+            self._map(measured)
+        self._has_passed = False
         return self._guided.measured(moment, error, everywhere(denoised))
 
-    def _share(self, error: Tensor, denoised: Tensor) -> float:
-        share, spread = worst_share_of(error, denoised, self._grid, self._parts, self._painted)
-        self._spreads.append(spread)
-        return share
+    def _measured(self, error: Tensor, denoised: Tensor) -> Measured:
+        measured = worst_share_of(error, denoised, self._grid, self._parts, self._painted)
+        self._spreads.append(measured.spread)
+        return measured
+
+    def _map(self, measured: Measured) -> None:
+        """Tell where the forecasts that this step ends were off: as far as they moved the picture, as all of it is
+        weighed."""
+        in_picture = self._control.picture_error
+        if in_picture and measured.regions is not None:
+            reach = in_picture / measured.share
+            self._account.mapped(ErrorMap.of(self._grid, measured.regions * reach))
 
     def _followed(self, denoised: Tensor, repair: Tensor | None, moment: Moment) -> Tensor:
         """The prediction of the repaired x, which the model did not see; forecasts from it follow the repair too."""

@@ -327,7 +327,7 @@ def test_sound_with_a_clip_is_reported_whole_or_taken_apart(two_parts: tuple) ->
 def test_the_map_of_sound_with_a_clip_is_the_clips(two_parts: tuple, image: Tensor | None) -> None:
     model, made = two_parts
     output = run(JanoConvergenceMap, model=model, latent={"samples": made}, image=image)
-    picture, active, frozen, level_map, _ = output.args
+    picture, active, frozen, level_map, *_ = output.args
     assert level_map.grid.latent == (2, 4, 3)
     assert picture.shape[0] == (2 if image is None else 9)
     assert active.shape == ((2, 4, 3) if image is None else (9, 48, 40))
@@ -337,7 +337,7 @@ def test_the_map_of_sound_with_a_clip_is_the_clips(two_parts: tuple, image: Tens
 def test_sound_with_a_clip_that_another_model_made_has_no_map(two_parts: tuple) -> None:
     model, made = two_parts
     other = NestedTensor([part + 1 for part in made.unbind()])
-    _, active, frozen, level_map, _ = run(JanoConvergenceMap, model=model, latent={"samples": other}).args
+    _, active, frozen, level_map, *_ = run(JanoConvergenceMap, model=model, latent={"samples": other}).args
     assert level_map is None
     assert active.shape == (2, 4, 3)
     assert torch.equal(active, torch.ones_like(active))

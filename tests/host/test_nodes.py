@@ -12,6 +12,7 @@ import torch
 from comfy.cli_args import args
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
+from comfyui_jano.jano.adapters.latents import size_told
 from comfyui_jano.jano.adapters.settings import settings_of
 from comfyui_jano.jano.config import AnalyzerConfig, SchedulerConfig
 from comfyui_jano.jano.presets import schedule_of
@@ -114,7 +115,7 @@ def test_the_report_is_markdown_json_and_a_chart(accelerated: ModelPatcher) -> N
     output = run(JanoReport, model=accelerated, latent={"samples": sample(accelerated)})
     markdown, account, chart = output.args
     report = json.loads(account)
-    assert markdown.startswith("| Jano run | |\n|---|---|\n| Verdict | accelerated |")
+    assert markdown.startswith("| Jano run | |\n|---|---|\n| Result | ")
     assert len(report["timeline"]) == report["steps"] == 12
     assert chart.ndim == 4
     assert chart.shape[-1] == 3
@@ -124,7 +125,7 @@ def test_the_report_is_markdown_json_and_a_chart(accelerated: ModelPatcher) -> N
 
 
 def test_the_map_has_masks_that_share_out_the_picture(accelerated: ModelPatcher) -> None:
-    picture, active, frozen, level_map, sheet = run(
+    picture, active, frozen, level_map, sheet, _ = run(
         JanoConvergenceMap, model=accelerated, latent={"samples": sample(accelerated)}
     ).args
     assert active.shape == frozen.shape == (1, *ODD)
@@ -154,7 +155,7 @@ def test_a_map_can_be_used_again(flux: ModelPatcher, accelerated: ModelPatcher) 
 
 def test_without_a_run_the_map_says_so_and_masks_everything_active(flux: ModelPatcher) -> None:
     samples = torch.zeros(1, 16, 8, 6)
-    picture, active, frozen, level_map, sheet = run(JanoConvergenceMap, model=flux, latent={"samples": samples}).args
+    picture, active, frozen, level_map, sheet, _ = run(JanoConvergenceMap, model=flux, latent={"samples": samples}).args
     assert level_map is None
     assert torch.equal(active, torch.ones(1, 8, 6))
     assert torch.equal(frozen, torch.zeros(1, 8, 6))
@@ -172,7 +173,7 @@ def test_a_clip_has_a_map_for_each_frame_and_one_sheet(wan: ModelPatcher) -> Non
     model = run(prepared(JanoScheduler), model=wan).args[0]
     clip = sample(model, size=(3, 8, 8))
     image = torch.rand(9, 64, 64, 3)
-    picture, active, frozen, level_map, sheet = run(
+    picture, active, frozen, level_map, sheet, _ = run(
         JanoConvergenceMap, model=model, latent={"samples": clip}, image=image
     ).args
     assert level_map.grid.latent == (3, 8, 8)
@@ -189,7 +190,8 @@ def test_saved_pictures_are_told_the_verdict(accelerated: ModelPatcher) -> None:
     noted = metadata["jano"]["9"]
     assert noted["verdict"] == "accelerated"
     assert noted["computed_token_fraction"] == account["computed_token_fraction"]
-    assert noted["summary"].startswith("Jano: accelerated, ")
+    assert noted["headline"] == account["headline"]
+    assert noted["summary"].startswith(f"Jano: {noted['headline']}")
 
 
 def test_comparing_gives_numbers_and_a_map() -> None:
@@ -205,10 +207,7 @@ def test_comparing_gives_numbers_and_a_map() -> None:
 def test_lpips_is_computed_when_its_weights_are_there(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(folder_paths, "models_dir", str(tmp_path))
     picture = torch.rand(1, 64, 64, 3)
-    assert (
-        "LPIPS (AlexNet) | not computed: put its weights into models/lpips/"
-        in run(JanoCompare, reference=picture, image=picture).args[0]
-    )
+    assert "LPIPS" not in run(JanoCompare, reference=picture, image=picture).args[0]
     (tmp_path / "lpips").mkdir()
     comfy.utils.save_torch_file(alexnet(), str(tmp_path / "lpips" / "lpips_alex.safetensors"))
     markdown = run(JanoCompare, reference=picture, image=torch.rand(1, 64, 64, 3)).args[0]
@@ -223,3 +222,46 @@ def alexnet() -> dict[str, torch.Tensor]:
         made[f"{name}.bias"] = torch.zeros(out)
         made[f"lin{layer}.model.1.weight"] = torch.rand(1, out, 1, 1)
     return made
+
+
+def test_a_report_is_saved_when_asked(accelerated: ModelPatcher, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(folder_paths, "output_directory", str(tmp_path))
+    samples = sample(accelerated)
+    run(JanoReport, model=accelerated, latent={"samples": samples})
+    assert list(tmp_path.iterdir()) == []  # not when not asked
+    for _ in range(2):
+        output = run(JanoReport, model=accelerated, latent={"samples": samples}, save=True, filename_prefix="../x")
+    (text,) = output.ui["text"]
+    assert text.endswith("\n| Saved | jano/x_00002.json and a line in jano_runs.csv, in the output folder |")
+    assert "Saved" not in output.args[0]
+    header, *lines = (tmp_path / "jano_runs.csv").read_text().splitlines()
+    assert header.startswith("time,model,size,sampler,steps,quality,")
+    assert len(lines) == 2
+    assert ",Flux,104 x 136," in lines[0]
+    assert ",12,custom,accelerated," in lines[0]
+    saved = json.loads((tmp_path / "jano" / "x_00001.json").read_text())
+    assert (saved["quality"], saved["size"], len(saved["timeline"])) == ("custom", "104 x 136", 12)
+
+
+def test_a_report_that_cannot_be_saved_says_so_and_the_run_goes_on(accelerated: ModelPatcher, tmp_path, monkeypatch):
+    blocked = tmp_path / "output"
+    blocked.write_text("no folder")
+    monkeypatch.setattr(folder_paths, "output_directory", str(blocked))
+    output = run(JanoReport, model=accelerated, latent={"samples": sample(accelerated)}, save=True)
+    assert re.search(rf"\n\| Not saved \| .*: {re.escape(str(blocked))}.* \|$", next(iter(output.ui["text"])))
+    assert json.loads(output.args[1])["verdict"] == "accelerated"
+
+
+def test_the_size_of_a_clip_is_that_of_what_it_is_decoded_to(wan: ModelPatcher) -> None:
+    assert size_told(wan, torch.zeros(1, 16, 3, 8, 6)) == "48 x 64 x 9"
+
+
+def test_a_comparison_brings_both_pictures_for_the_slider() -> None:
+    clip = torch.rand(40, 16, 16, 3) * 0.5
+    other = clip.clone()
+    other[17] += 0.2
+    shown = run(JanoCompare, reference=clip, image=other).ui
+    assert len(shown["a_images"]) == len(shown["b_images"]) == len(shown["frames"]) == 13
+    assert (shown["frames"][0], shown["frames"][-1], shown["worst"]) == (1, 40, [18])
+    assert 18 in shown["frames"]
+    assert shown["jano"][0]["worst_frame"] == 18

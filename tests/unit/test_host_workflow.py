@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from comfyui_jano.host.workflow import to_prompt, widget_values
+from comfyui_jano.host.workflow import stored_values, to_prompt, widget_values
 
 MUTED, BYPASSED = 2, 4
 OBJECT_INFO = {
@@ -181,3 +181,34 @@ def test_an_unknown_node_is_named() -> None:
 def test_subgraphs_are_refused() -> None:
     with pytest.raises(ValueError, match="uses subgraphs"):
         to_prompt({"nodes": [], "links": [], "definitions": {"subgraphs": [{}]}}, OBJECT_INFO)
+
+
+CRF = {"required": {"crf": ["FLOAT", {"default": 23.0}]}}
+CODEC = {"options": [{"key": "auto", "inputs": {}}, {"key": "h264", "inputs": CRF}]}
+SAVER = {
+    "input": {
+        "required": {
+            "video": ["VIDEO", {}],
+            "seed": ["INT", {"default": 0}],
+            "prefix": ["STRING", {}],
+            "rate": ["FLOAT,INT", {"default": 25.0, "widgetType": "FLOAT"}],
+            "format": [["auto", "mp4"], {}],
+            "codec": ["COMFY_DYNAMICCOMBO_V3", CODEC],
+        }
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        ({}, [0, "fixed", "", 25.0, "auto", "auto"]),
+        ({"seed": 7, "codec": "h264"}, [7, "fixed", "", 25.0, "auto", "h264", 23.0]),
+        ({"codec": "h264", "codec.crf": 18.0, "rate": 16}, [0, "fixed", "", 16, "auto", "h264", 18.0]),
+    ],
+)
+def test_values_are_stored_as_the_editor_does(given: dict, stored: list) -> None:
+    assert stored_values(SAVER, given) == stored
+    found = widget_values({"widgets_values": stored}, SAVER)
+    assert found.items() >= given.items()
+    assert list(found)[:5] == ["seed", "prefix", "rate", "format", "codec"]

@@ -3,11 +3,22 @@
 import re
 
 import pytest
+from comfyui_jano.host.location import ROOT
 from comfyui_jano.jano.config import SchedulerConfig
 from comfyui_jano.jano.forecast.repair import RESPONSE
-from comfyui_jano.jano.presets import QUALITIES, schedule_complaint, schedule_of
+from comfyui_jano.jano.presets import (
+    EXPECTED,
+    NO_TARGET,
+    PRESETS,
+    QUALITIES,
+    chosen_qualities,
+    quality_of,
+    schedule_complaint,
+    schedule_of,
+    told,
+)
 
-NAMED = [quality for quality in QUALITIES if quality != "custom"]
+NAMED = [quality for quality in QUALITIES if quality not in ("target", "custom")]
 
 
 def test_from_fidelity_to_draft_ever_more_error_is_tolerated() -> None:
@@ -23,7 +34,7 @@ def test_custom_starts_from_intervals() -> None:
 
 @pytest.mark.parametrize(("name", "said"), [("ultra", "'ultra'"), (3, "3"), ({}, "a dict")])
 def test_an_unknown_quality_is_refused_in_a_sentence(name: object, said: str) -> None:
-    sentence = f"Jano: quality {said} is unknown; choose one of fidelity, balanced, fast, draft, custom."
+    sentence = f"Jano: quality {said} is unknown; choose one of {', '.join(QUALITIES)}."
     assert schedule_complaint(name, {}) == sentence
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         schedule_of(name, {})
@@ -50,3 +61,46 @@ def test_forecasts_and_their_repair_are_those_that_were_measured() -> None:
     """So do all tables of the bench."""
     chosen = SchedulerConfig()
     assert (chosen.cooldown, chosen.settling, chosen.forecast, RESPONSE) == (0.03, 1.0, "linear", 0.6)
+
+
+def test_a_target_minds_no_levels() -> None:
+    made = schedule_of("target", {**SWAPPED, "target_speedup": 2.0, "cooldown": 0.1})
+    assert (made.target_speedup, made.cooldown) == (2.0, 0.1)
+    assert made.static_threshold == SchedulerConfig().static_threshold
+    assert schedule_complaint("target", {**SWAPPED, "target_speedup": 2.0}) == ""
+
+
+def test_a_target_that_says_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(NO_TARGET)}$"):
+        schedule_of("target", {})
+    assert schedule_complaint("target", {"target_speedup": 0.0}) == NO_TARGET
+    assert "between 1 and 4" in schedule_complaint("target", {"target_speedup": 0.5})
+    assert schedule_complaint("target", {}) == ""  # linked: known when it runs
+
+
+def test_what_a_preset_is_said_to_be_worth_was_measured() -> None:
+    report = (ROOT / "bench" / "results" / "REPORT.md").read_text(encoding="utf-8")
+    measured = report.split("## Closeness to the full run: tiny Flux at 256 pixels, 28 steps, euler, CFG 4\n")[1]
+    for name in PRESETS:
+        share, closeness = re.search(rf"\| Jano \| {name} \| 64 \| ([\d.]+) \| ([\d.]+) \|", measured).groups()
+        assert EXPECTED[name] == (float(share), pytest.approx(float(closeness), abs=0.06))
+    assert told("balanced") == "balanced: 2.2 times less computing, 43 dB"
+
+
+@pytest.mark.parametrize("text", ["fast, draft", "fast draft", "Fast;\ndraft,fast", " fast,,draft "])
+def test_several_qualities_are_named_in_a_text(text: str) -> None:
+    assert chosen_qualities(text) == ("fast", "draft")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("fast, custom", "'custom' is none"), ("", "none is named"), (3, "3 is none"), ({}, "a dict is")]
+)
+def test_other_words_are_refused_in_a_sentence(text: object, said: str) -> None:
+    with pytest.raises(ValueError, match=f"^Jano: qualities must be one or more of .*, but {said}"):
+        chosen_qualities(text)
+
+
+def test_a_schedule_knows_the_quality_that_it_was_made_of() -> None:
+    assert [quality_of(schedule_of(name, {})) for name in NAMED] == list(NAMED)
+    assert quality_of(schedule_of("custom", {})) == "custom"
+    assert quality_of(None) == ""

@@ -81,6 +81,6 @@ def test_an_analysis_needs_no_reason_for_computing_everything() -> None:
 
 @pytest.mark.parametrize("reason", [WENT_BACK, ALWAYS_NEW, TOO_FEW])
 def test_a_reason_reads_on_after_because(reason: str) -> None:
-    """ "Jano: running natively because ... ." """
+    """ "Jano: computing in full because ... ." """
     assert reason[0].islower()
     assert not reason.endswith(".")

@@ -12,22 +12,22 @@ INNER = say("too_few_steps", steps=4, sampler=say("this_sampler"), fewest=9)
 
 
 def test_a_sentence_is_its_english_text() -> None:
-    assert INNER == "4 steps are too few to gain anything with this sampler (from 9 on, or with quality custom)"
-    assert INNER in ["4 steps are too few to gain anything with this sampler (from 9 on, or with quality custom)"]
+    assert INNER == "4 steps are too few to gain by with this sampler (qualities begin at 9 steps)"
+    assert INNER in ["4 steps are too few to gain by with this sampler (qualities begin at 9 steps)"]
     assert json.loads(json.dumps([INNER])) == [str(INNER)]
 
 
 def test_lists_stand_with_their_format_between_two() -> None:
-    assert say("run_because", reasons=[say("compiled"), "of that"]) == " because the model is compiled; of that"
+    assert say("several", parts=[say("compiled"), "of that"]) == "the model is compiled; of that"
 
 
 def test_the_page_is_told_key_and_values_however_deep() -> None:
-    told = spoken(say("run_computed", verdict=say("native"), steps=4, because="", notes=say("several", parts=[INNER])))
-    assert (told["key"], told["values"]["verdict"]) == (
-        "run_computed",
-        {"text": "native", "key": "native", "values": {}},
+    told = spoken(say("run_because", told=say("not_accelerated"), reason=say("several", parts=[INNER])))
+    assert (told["key"], told["values"]["told"]) == (
+        "run_because",
+        {"text": "not accelerated", "key": "not_accelerated", "values": {}},
     )
-    (part,) = told["values"]["notes"]["values"]["parts"]
+    (part,) = told["values"]["reason"]["values"]["parts"]
     assert part["values"] == {"steps": 4, "sampler": spoken(say("this_sampler")), "fewest": 9}
     assert part["text"] == INNER
 

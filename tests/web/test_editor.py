@@ -3,35 +3,70 @@
 from __future__ import annotations
 
 import json
+from itertools import combinations
 
 import pytest
 from comfyui_jano.host.server import Server
-from comfyui_jano.tests.stand_ins import WORKFLOWS
+from comfyui_jano.tests.stand_ins import WORKFLOWS, workflow_file
 from comfyui_jano.tests.web.editor import Editor
 
+OPENED = ("Flux text to image", "Qwen-Image-Edit in 4 steps", "Wan 2.2 image to video")
 
-def test_every_workflow_comes_from_the_template_browser(open_editor: object, web_server: Server) -> None:
+
+def browse(editor: Editor) -> object:
+    """The template browser, at this pack's."""
+    editor.page.keyboard.press("Escape")
+    editor.page.evaluate("app.extensionManager.command.execute('Comfy.BrowseTemplates')")
+    dialog = editor.page.get_by_role("dialog").last
+    dialog.get_by_text("jano", exact=True).first.click()  # below "Extensions", each pack by its name
+    return dialog
+
+
+def test_workflows_come_from_the_template_browser(open_editor: object, web_server: Server) -> None:
     editor = open_editor(web_server)
-    for path in WORKFLOWS:
-        editor.page.keyboard.press("Escape")
-        editor.page.evaluate("app.extensionManager.command.execute('Comfy.BrowseTemplates')")
-        dialog = editor.page.get_by_role("dialog").last
-        dialog.get_by_text("jano", exact=True).first.click()  # below "Extensions", each pack by its name
-        card = editor.page.locator(f"[data-testid='template-workflow-{path.stem}']")
-        card.first.wait_for()
-        if path == WORKFLOWS[0]:
-            editor.page.wait_for_timeout(1000)
+    for title in OPENED:
+        browse(editor)
+        for path in WORKFLOWS if title == OPENED[0] else ():
+            card = editor.page.locator(f"[data-testid='template-workflow-{path.stem}']").first
+            card.scroll_into_view_if_needed()
+            assert path.stem in card.inner_text()
+        if title == OPENED[0]:
             editor.shot("templates")
-        card.first.click()
-        wanted = sorted(node["type"] for node in json.loads(path.read_text(encoding="utf-8"))["nodes"])
+        editor.page.locator(f"[data-testid='template-workflow-{title}']").first.click()
+        wanted = sorted(node["type"] for node in json.loads(workflow_file(title).read_text(encoding="utf-8"))["nodes"])
         found = "wanted => app.graph.nodes.map((node) => node.type).sort().join() === wanted"
         editor.page.wait_for_function(found, arg=",".join(wanted))
-        known = editor.page.evaluate("app.graph.nodes.map(({ type }) => type in LiteGraph.registered_node_types)")
-        assert all(known)
         editor.close_dialogs()
         editor.page.evaluate("app.extensionManager.command.execute('Comfy.Canvas.FitView')")
         editor.page.wait_for_timeout(1500)
-        editor.shot(f"template_{path.stem}")
+        editor.shot(f"template_{title}")
+
+
+# What a node takes up on the page, its title bar included; nodes that grow for a picture do so inside their own border.
+BOXES = """() => app.graph.nodes.map((node) => {
+    const [x, y, width, height] = node.getBounding();
+    return [node.type, x, y, width, height];
+})"""
+
+
+@pytest.mark.parametrize("vue", [False, True], ids=["canvas", "vue"])
+def test_in_the_editor_no_node_of_a_template_covers_another(keep_editor: object, web_server: Server, vue: bool) -> None:
+    """As the editor lays them out: it makes nodes larger that are saved too small for what is in them."""
+    editor = keep_editor(web_server, vue=vue)
+    for path in WORKFLOWS:
+        editor.load(json.loads(path.read_text(encoding="utf-8")))
+        boxes = editor.page.evaluate(BOXES)
+        assert len(boxes) > 9
+        assert covered(boxes) == [], path.stem
+        assert editor.page.evaluate("app.graph.nodes.every(({ type }) => type in LiteGraph.registered_node_types)")
+
+
+def covered(boxes: list[list]) -> list[tuple[str, str]]:
+    return [
+        (one[0], other[0])
+        for one, other in combinations(boxes, 2)
+        if all(one[side] < other[side] + other[side + 2] and other[side] < one[side] + one[side + 2] for side in (1, 2))
+    ]
 
 
 def search_box(editor: object) -> object:
@@ -105,7 +140,7 @@ def test_a_deleted_node_leaves_no_more_behind_than_the_hosts_own(open_editor: ob
 def test_where_the_pack_is_missing_only_its_nodes_are(open_editor: object, bare_server: Server) -> None:
     """The host's own notice of missing nodes, everything else in place."""
     editor: Editor = open_editor(bare_server)
-    workflow = json.loads(WORKFLOWS[2].read_text(encoding="utf-8"))
+    workflow = json.loads(workflow_file("Flux text to image").read_text(encoding="utf-8"))
     editor.page.evaluate("workflow => app.loadGraphData(workflow)", workflow)
     editor.page.wait_for_timeout(2000)
     editor.shot("missing_pack")

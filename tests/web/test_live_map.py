@@ -7,15 +7,14 @@ import re
 from io import BytesIO
 
 import pytest
-from comfyui_jano.host.location import ROOT
 from comfyui_jano.host.server import Server
-from comfyui_jano.tests.stand_ins import small_workflow
+from comfyui_jano.tests.stand_ins import small_workflow, workflow_file
 from comfyui_jano.tests.web.editor import Editor
 from PIL import Image
 
-FLUX = ROOT / "workflows" / "jano_flux_text_to_image.json"
-WAN = ROOT / "workflows" / "jano_wan22_image_to_video.json"
+FLUX, WAN = workflow_file("Flux text to image"), workflow_file("Wan 2.2 image to video")
 STEPS = 20
+STEPS_TOLD = r"\d+ of \d+ steps computed, \d+ forecast"  # what the node says of a run that was accelerated
 
 
 def flux_workflow(side: int = 512, seed: int = 42) -> tuple[dict, int]:
@@ -36,33 +35,60 @@ def test_the_life_of_a_map(editor: Editor, web_server: Server) -> None:
     workflow, scheduler = flux_workflow(seed=43 + editor.vue)
     editor.load(workflow)
     editor.look_at(scheduler)
-    assert editor.text(".jano-run") == "The level map appears here while sampling."
+    assert editor.text(".jano-line") == "The run appears here while sampling."
+    colour = editor.node("node.renderingColor", scheduler)
     seen = editor.run()
     assert seen["drawn"] is not None
     assert seen["drawn"] < seen["done"]  # the map was there before the run was over
     editor.wait_for_node("node.properties.jano_run", scheduler)
-    assert editor.text(".jano-line").startswith("Jano: accelerated, ")
+    assert re.match(STEPS_TOLD, editor.text(".jano-line"))
     assert editor.page.locator(".jano-strip > span").count() == STEPS
-    left_out = next(step for step, kind in enumerate(cells(editor)) if kind not in ("jano-full", "jano-store"))
+    left_out = next(step for step, kind in enumerate(cells(editor)) if kind == "jano-skipped")
+    assert editor.page.locator(".jano-mark").all_inner_texts() == ["1 %", "3 %", "10 %", "30 %"]
+    assert title_colours(editor, scheduler)["shown"] == "accelerated"
+    assert editor.vue or editor.node("node.renderingColor", scheduler) != colour
     assert saved_verdict(web_server) == "accelerated"
+    assert title_colours(editor, scheduler)["saved"] == flux_colour(scheduler)
     whole = settled_pixels(editor)
+    told = editor.page.locator(".jano-map").get_attribute("aria-label")
+    assert re.search(r"whole run\. at most \d+ %, (top|bottom|left|right|in the middle)", told)
+    assert re.search(STEPS_TOLD, editor.text(".jano-said"))
     assert len(set(whole)) > 10  # colours over a picture
     size = editor.node("[...node.size]", scheduler)
     editor.shot("after_run")
 
     editor.page.locator(".jano-strip > span").nth(left_out).click()
     assert editor.text(".jano-line").startswith(f"step {left_out + 1} of {STEPS} · ")
-    partial = settled_pixels(editor)
-    assert sum(map(lightness, partial)) < sum(map(lightness, whole))  # what was not computed is dark
+    forecast = settled_pixels(editor)
+    assert forecast != whole  # the errors of this gap, not the largest of all
     editor.shot("scrubbed")
-    editor.page.keyboard.press("Escape")
-    assert editor.text(".jano-line").startswith("Jano: accelerated, ")
+    strip = editor.page.locator(".jano-strip")
+    assert re.fullmatch(
+        rf"step {left_out + 1}: forecast · off by [\d.]+ % in the picture, measured at step \d+ · [\d.]+ s",
+        strip.get_attribute("aria-valuetext"),
+    )
+    editor.page.keyboard.press("ArrowLeft")
+    assert editor.text(".jano-line").startswith(f"step {left_out} of {STEPS} · full")
+    computed = settled_pixels(editor)
+    assert sum(map(redness, computed)) < sum(map(redness, whole))  # the preview without any heat
+    assert "at most" not in editor.page.locator(".jano-map").get_attribute("aria-label")
+    editor.page.keyboard.press("Home")
+    assert strip.get_attribute("aria-valuenow") == "1"
+    editor.page.keyboard.press("End")
+    assert strip.get_attribute("aria-valuenow") == str(STEPS)
+    editor.page.get_by_role("button", name="whole run").click()
+    assert re.match(STEPS_TOLD, editor.text(".jano-line"))
+    strip.press("PageDown")
+    assert strip.get_attribute("aria-valuenow") == str(STEPS - 5)
+    strip.press("Escape")
+    assert re.match(STEPS_TOLD, editor.text(".jano-line"))
 
     editor.open()  # reload the page: the host brings the unsaved workflow back
     editor.wait_for_node("node?.properties.jano_run", scheduler)
     editor.look_at(scheduler)
-    assert editor.text(".jano-line").startswith("Jano: accelerated, ")
+    assert re.match(STEPS_TOLD, editor.text(".jano-line"))
     assert len(set(settled_pixels(editor))) > 10
+    assert title_colours(editor, scheduler)["shown"] == "accelerated"
     assert editor.node("[...node.size]", scheduler) == pytest.approx(size, abs=2)  # as large as it was
     editor.shot("reloaded")
 
@@ -93,8 +119,35 @@ def settled_pixels(editor: Editor) -> list[int]:
     return now
 
 
-def lightness(colour: int) -> int:
-    return (colour >> 16) + (colour >> 8 & 255) + (colour & 255)
+def redness(colour: int) -> int:
+    """How much more red than green there is: all of the heat's colours have more."""
+    return (colour >> 16) - (colour >> 8 & 255)
+
+
+def title_colours(editor: Editor, node: int) -> dict:
+    """The colour that a workflow keeps of a node, and the state that the page's own colour of its title tells."""
+    return editor.page.evaluate(
+        """async id => {
+            const node = app.graph.getNodeById(id);
+            const { COLOURS } = await import('/extensions/jano/title.js');
+            const head = document.querySelector(`[data-testid="node-header-${id}"]`);
+            const paint = document.createElement('i');
+            paint.style.color = node.renderingColor;
+            const seen = head ? getComputedStyle(head).backgroundColor : paint.style.color;
+            const shown = Object.entries(COLOURS.dark).find(([, colour]) => {
+                paint.style.color = colour;
+                return paint.style.color === seen;
+            });
+            return { saved: node.serialize().color ?? null, shown: shown?.[0] ?? null };
+        }""",
+        node,
+    )
+
+
+def flux_colour(node: int) -> str | None:
+    """What the workflow itself says of the node's colour."""
+    nodes = json.loads(FLUX.read_text(encoding="utf-8"))["nodes"]
+    return next(saved.get("color") for saved in nodes if saved["id"] == node)
 
 
 def test_a_run_that_stays_native_says_why(open_editor: object, web_server: Server) -> None:
@@ -106,8 +159,10 @@ def test_a_run_that_stays_native_says_why(open_editor: object, web_server: Serve
     editor.load(workflow)
     editor.run()
     editor.wait_for_node("node.properties.jano_run", scheduler)
-    assert editor.text(".jano-line").startswith("Jano: native, 4 steps because ")
+    assert editor.text(".jano-big") == "Not accelerated"
+    assert editor.text(".jano-line").startswith("4 steps are too few to gain by with euler ")
     assert not editor.page.locator(".jano-map").is_visible()
+    assert title_colours(editor, scheduler)["shown"] == "native"
 
 
 def test_a_run_that_is_stopped_says_how_far_it_came(open_editor: object, web_server: Server) -> None:
@@ -145,10 +200,18 @@ def test_two_experts_on_a_clip_one_of_them_in_a_subgraph(open_editor: object, we
     editor.page.wait_for_function("() => janoInner.properties.jano_run && janoLow.properties.jano_run")
     runs = editor.page.evaluate("[janoInner, janoLow].map((node) => node.properties.jano_run)")
     assert [run["grid"] for run in runs] == [[3, 4, 6]] * 2
-    assert all(run["summary"].startswith("Jano: accelerated, ") for run in runs)
+    assert all(run["verdict"] == "accelerated" for run in runs)
     editor.look_at(editor.page.evaluate("janoLow.id"))
     slider = editor.page.locator(".jano-frames:visible").first
     assert slider.get_attribute("max") == "2"
     slider.fill("2")
-    assert slider.get_attribute("title") == "frame 3 of 3"
+    assert slider.get_attribute("title") == "latent frame 3 of 3"
     editor.shot("clip")
+    editor.page.get_by_role("button", name="Play the clip").first.click()
+    editor.page.wait_for_function("() => document.querySelector('.jano-frames').value === '1'")
+    editor.page.get_by_role("button", name="Pause").first.click()
+    editor.page.emulate_media(reduced_motion="reduce")
+    slider.fill("0")
+    editor.page.get_by_role("button", name="Next frame").first.click()
+    editor.page.wait_for_timeout(500)  # time for what must not happen
+    assert slider.input_value() == "1"

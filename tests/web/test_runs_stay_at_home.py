@@ -6,11 +6,11 @@ import re
 
 from comfyui_jano.host.server import Server
 from comfyui_jano.tests.web.editor import Editor
-from comfyui_jano.tests.web.test_live_map import cells, flux_workflow
+from comfyui_jano.tests.web.test_live_map import STEPS_TOLD, cells, flux_workflow
 from comfyui_jano.tests.web.test_shared_workflow import record
 from comfyui_jano.tests.web.test_shared_workflow import workflow as workflow_of
 
-WAITING = "The level map appears here while sampling."
+WAITING = "The run appears here while sampling."
 TRACKER = "app.extensionManager.workflow.activeWorkflow.changeTracker"
 FIRST_SEED = 500  # of this file: what the server has kept from another run is not sampled again
 
@@ -66,23 +66,24 @@ def test_undo_takes_back_edits_and_leaves_the_run(desk: Editor) -> None:
     desk.page.wait_for_timeout(300)
     assert desk.page.evaluate(f"{TRACKER}.undoQueue.length") == 1
     (line,) = lines(desk)
-    assert line.startswith("Jano: accelerated, ")
+    assert re.match(STEPS_TOLD, line)
     moved = desk.node("node.pos[0]", sampler)
     for command, x in (("Undo", moved - 30), ("Redo", moved)):
         undo(desk, command)
         assert desk.node("node.pos[0]", sampler) == x
         assert lines(desk) == [line]
         desk.page.locator(".jano-map").wait_for()  # to be seen
-        assert desk.node("node.properties.jano_run.summary", scheduler) == line
+        assert desk.node("node.properties.jano_run.verdict", scheduler) == "accelerated"
         waiting = desk.page.evaluate(f"[{TRACKER}.undoQueue.length, {TRACKER}.redoQueue.length]")
         desk.page.evaluate(f"{TRACKER}.captureCanvasState()")  # as at each click: there is no change
         assert desk.page.evaluate(f"[{TRACKER}.undoQueue.length, {TRACKER}.redoQueue.length]") == waiting
     desk.shot("redone")
     edit(desk, f"node.widgets[0].value = {FIRST_SEED + 2 + 10 * desk.vue}", sampler)
     desk.run()  # what is drawn from now on is drawn where it is seen
-    desk.page.wait_for_function("line => document.querySelector('.jano-line').textContent.startsWith('Jano: ')")
+    desk.page.wait_for_function("() => document.querySelector('.jano-line').textContent.includes('steps computed')")
     assert desk.page.evaluate("[...document.querySelectorAll('.jano-run')].every((view) => view.isConnected)")
-    assert lines(desk) == [desk.node("node.properties.jano_run.summary", scheduler)]
+    (line,) = lines(desk)
+    assert line.startswith(f"{desk.node('node.properties.jano_run.result.steps_computed', scheduler)} of ")
 
 
 def test_a_node_that_was_deleted_in_mid_run_comes_back_with_it(desk: Editor) -> None:
@@ -96,7 +97,7 @@ def test_a_node_that_was_deleted_in_mid_run_comes_back_with_it(desk: Editor) -> 
     assert lines(desk) == []
     undo(desk)
     (line,) = lines(desk)
-    assert line.startswith("Jano: accelerated, ")
+    assert re.match(STEPS_TOLD, line)
 
 
 def test_a_run_that_ends_in_another_tab_is_kept_for_its_own(desk: Editor) -> None:
@@ -113,9 +114,9 @@ def test_a_run_that_ends_in_another_tab_is_kept_for_its_own(desk: Editor) -> Non
     desk.shot("other_tab")
     open_tab(desk, -2)
     (line,) = lines(desk)
-    assert line.startswith("Jano: accelerated, ")
-    assert desk.node("node.properties.jano_run.summary", scheduler) == line
-    assert "accelerated" in desk.text(".jano-table")
+    assert re.match(STEPS_TOLD, line)
+    assert desk.node("node.properties.jano_run.verdict", scheduler) == "accelerated"
+    assert "steps computed" in desk.text(".jano-table")
     desk.look_at(scheduler)
     desk.shot("own_tab")
 

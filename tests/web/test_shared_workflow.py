@@ -74,6 +74,25 @@ def nested(depth: int) -> dict:
     return told(values={"step": nested(depth - 1) if depth else 1, "count": 20})
 
 
+def measured(**changes: object) -> dict:
+    """A run whose errors were mapped: regions of three tokens a side, the last ones smaller."""
+    errors = packed(bytes(range(100, 109)))
+    steps = [
+        {"kind": "full", "computed": None, "seconds": 0.5},
+        {"kind": "skipped", "computed": None, "seconds": 0.001},
+        {"kind": "full", "computed": None, "seconds": 0.5, "error": 0.02, "errors": errors},
+    ]
+    mapped = {
+        "steps": steps,
+        "num_steps": 3,
+        "levels": None,
+        "regions": [1, 3, 3],
+        "region": [1, 3, 3],
+        "errors": errors,
+    }
+    return record(**{**mapped, **changes})
+
+
 PICTURES = [
     f"http://{BEACON}.test/a.png",
     f"//{BEACON}.test/a.png",
@@ -121,6 +140,13 @@ UNFIT: list[object] = [
     record(spoken={"summary": nested(30)}),
     record(spoken={"summary": "a", "fallbacks": "a"}),
     record(spoken={"summary": "a", "notes": [{"text": "a"}]}),
+    *(measured(regions=regions) for regions in ([1, 3, 4], [1, 8, 8], [0, 3, 3], [1, 3], "133", None, {}, 7)),
+    *(measured(region=region) for region in ([1, 0, 3], [1, 1, 1], [1, 3, 3.5], None, "133", [10**9] * 3)),
+    *(measured(grid=grid) for grid in (None, [1, 90, 90])),
+    measured(grid=[1, 1024, 1024], regions=[1, 1024, 1024], region=[1, 1, 1]),
+    *(measured(errors=errors) for errors in (7, {}, [], "%%", "A" * 200_000)),
+    *(measured(steps=[{"kind": "full", name: value}]) for name in ("seconds", "error") for value in ("1", -1, [], {})),
+    *(measured(steps=[{"kind": "full", "errors": errors}]) for errors in (7, {}, [], "%%")),
     *(record(node=node) for node in (10**6, "7:7", {}, -1)),  # of another node than the one that it lies in
 ]
 FIT = [
@@ -129,6 +155,11 @@ FIT = [
     record(num_steps=10_000),
     record(spoken={"summary": told(key="constructor")}),  # of another version: as it was in English
     record(spoken={"summary": told(values={"steps": [1, "<b>", told()]}), "fallbacks": ["a"], "notes": [told()]}),
+    measured(),
+    measured(errors=packed(bytes(5))),  # of another size: shown without it
+    measured(errors=packed(bytes(100_000_000))),
+    measured(errors=None),
+    record(num_steps=4000, steps=[{"kind": "full", "computed": None}] * 3000),  # as large as 0.1.0 saved them
     record(picture=picture("PNG")),
     record(picture=picture("WEBP")),
     record(picture=picture("PNG")[:60]),  # has a header and no more: shown without it
@@ -165,18 +196,18 @@ FUZZ = """async ({ valid, junk }) => {
     return copy;
   };
   const counts = { fit: 0, unfit: 0 };
-  for (let round = 0; round < 700; round++) {
+  for (let round = 0; round < 400; round++) {
     let saved = structuredClone(valid);
     for (let times = 1 + random(2); times; times--) saved = mutate(saved);
     const record = RunRecord.from(saved, 1);
     counts[record ? 'fit' : 'unfit']++;
     view.load(record);
-    for (const key of ['ArrowLeft', 'Home', 'End', 'Escape']) view.onKey(new KeyboardEvent('keydown', { key }));
+    for (const key of ['ArrowLeft', 'Home', 'End', 'Escape']) view.strip.onKey(new KeyboardEvent('keydown', { key }));
     if (!record) continue;
-    view.choose(view.stepAt({ clientX: 3 }));
+    view.choose(view.strip.stepAt({ clientX: 3 }));
     view.setMode(4);
-    await Promise.all([record.levels?.length, record.computed(0)]);
-    if (view.strip.childElementCount > 200) throw new Error('too many cells');
+    await Promise.all([record.levels?.length, record.computed(0), record.mapsErrors && record.errors(null)]);
+    if (view.strip.cells.childElementCount > 200) throw new Error('too many cells');
     if (JSON.stringify(record.saved()).length > 150000) throw new Error('too large');
     if (RunRecord.from(record.saved(), 1) === null) throw new Error('what was read cannot be read again');
   }
@@ -257,7 +288,7 @@ def test_what_does_not_fit_is_dropped_and_the_workflow_loads(reader: Editor) -> 
     dropped, shown = schedulers[: len(UNFIT)], schedulers[len(UNFIT) :]
     kept = [json.dumps(UNFIT[index])[:200] for index, state in enumerate(dropped) if state[3] is not None]
     assert kept == []
-    assert {state[4] for state in dropped} == {"The level map appears here while sampling."}
+    assert {state[4] for state in dropped} == {"The run appears here while sampling."}
     assert [state[4] for state in shown] == [saved["summary"] for saved in FIT]  # as text, whatever is in it
     assert page.evaluate("document.querySelectorAll('.jano-run img, .jano-run b').length") == 0
     assert page.evaluate("document.querySelectorAll('.jano-strip > span').length") < 1000
@@ -282,6 +313,49 @@ def test_a_run_of_the_first_version_is_drawn_from_its_bytes(reader: Editor) -> N
 
 
 def test_no_mutation_of_a_record_gets_through_that_the_view_cannot_show(reader: Editor) -> None:
-    counts = reader.page.evaluate(FUZZ, {"valid": record(spoken={"summary": told()}), "junk": JUNK})
-    assert counts["fit"] > 30
-    assert counts["unfit"] > 300
+    for valid in (record(), record(spoken={"summary": told()}), measured()):
+        counts = reader.page.evaluate(FUZZ, {"valid": valid, "junk": JUNK})
+        assert counts["fit"] > 15
+        assert counts["unfit"] > 150
+
+
+LARGE = """async (seed) => {
+  const { RunRecord } = await import('/extensions/jano/run_record.js');
+  const record = RunRecord.from(seed, 1);
+  const noise = Array.from({ length: 30_000 }, (_, index) => 'ABCDEFGH'[(index * 7919) % 8]).join('');
+  for (const step of record.data.steps) step.errors = noise;
+  record.data.steps.push(...Array.from({ length: 5 }, () => ({ ...record.data.steps[0] })));
+  record.data.num_steps = 20;
+  return record.saved();
+}"""
+
+
+def test_of_a_large_run_the_maps_of_its_steps_go_first(reader: Editor) -> None:
+    saved = reader.page.evaluate(LARGE, measured())
+    assert len(json.dumps(saved)) < 150_000
+    assert saved["errors"] == measured()["errors"]
+    assert saved["picture"] is not None
+    assert [step.get("errors") for step in saved["steps"]] == [None] * 8
+    assert saved["steps"][2]["error"] == 0.02
+
+
+STATES = """async (saved) => {
+  const { RunRecord } = await import('/extensions/jano/run_record.js');
+  const of = (changes) => RunRecord.from({ ...saved, ...changes }, 1).state;
+  const [failed, stopped] = [true, false].map((hasFailed) => {
+    const record = new RunRecord('prompt', 1);
+    record.stop(hasFailed);
+    return record;
+  });
+  const again = RunRecord.from(failed.saved(), 1);
+  return [
+    of({}), of({ fallbacks: ['of this'] }), of({ verdict: 'native' }), of({ verdict: 'analysed' }),
+    failed.state, stopped.state, again?.state ?? '',
+  ];
+}"""
+
+
+def test_the_state_that_a_title_tells(reader: Editor) -> None:
+    """A failure is of the page alone: a workflow that is loaded again has not failed."""
+    states = reader.page.evaluate(STATES, record())
+    assert states == ["accelerated", "partly", "native", "", "error", "", ""]

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from ...references.drift import drift_of, metered
 from ...references.engine import Call
-from ...references.kv_cache import ReferenceCache
+from ...references.kv_cache import Line, ReferenceCache
+from ...references.prefetch import Prefetch
 from ...refusal import Unaccelerated
 from ...sentences import say
 from ..live import Live
@@ -34,6 +35,7 @@ class ReferencePass(Live):
     start: int | None = None
     drifts: list[float] = field(default_factory=list)
     ran_out: bool = False
+    ahead: Prefetch | None = None
     seen: Counter[Hashable] = field(default_factory=Counter)
 
     def enter(self, options: dict) -> Hashable | None:
@@ -92,12 +94,13 @@ class ReferencePass(Live):
         keys.narrow(dim, 0, length).copy_(k)
         values.narrow(dim, 0, length).copy_(v)
         behind = (tensor.narrow(dim, length, self.call.num_tokens) for tensor in (keys, values))
+        self.ahead = self.ahead or Prefetch(self.cache, self.call.chunks, k.device)
+        lines = self.ahead.lines(layer)
         for chunk, chunk_keys, chunk_values in self._by_chunk(*behind):
-            self._write(chunk, layer, chunk_keys, chunk_values, wide[dim])
+            self._write(lines.get(chunk), chunk_keys, chunk_values, wide[dim])
         return keys, values
 
-    def _write(self, chunk: Hashable, layer: Hashable, keys: Tensor, values: Tensor, length: int) -> None:
-        line = self.cache.line(chunk, layer) if layer in self.cache.layers(chunk) else None
+    def _write(self, line: Line | None, keys: Tensor, values: Tensor, length: int) -> None:
         if line is None or (line.last.keys.shape, line.last.length) != (keys.shape, length):
             raise Unaccelerated(say("odd_cache"))
         line.write(self.time, keys, values)

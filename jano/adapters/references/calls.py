@@ -17,7 +17,7 @@ from ..active import ActiveRun, active_in
 from ..keys import chunk_keys
 from ..refusals import unsupported_call
 from .attention import OVERRIDE, ReferencePass, ReferenceTap
-from .families import family_of, latents_in, num_attentions, num_tokens, with_all, without
+from .families import family_of, latents_in, num_attentions, num_tokens, unlike_without, with_all, without
 from .memory import prepare_sampling
 
 NO_MEMORY = say("no_memory_for_references")
@@ -45,7 +45,7 @@ def apply_model(
     if not latents:
         return execute(options, conds)
     tokens = num_tokens(network, latents)
-    if reason := unsupported_call(active.run, x, options):
+    if reason := unsupported_call(active.run, x, options) or unlike_without(network, x, conds):
         active.run.account.note(say("references_every_step_where", reason=reason))
     call = None if reason else active.run.references.plan(_keys(active, latents, options), tokens, active.run.moment)
     if call is None:
@@ -81,7 +81,7 @@ def _planned(
     """A call as planned; whatever does not look as expected is computed natively."""
     run = active.run
     start = run.grid.num_tokens if family_of(network).text_behind else None
-    passing = ReferencePass(call, run.references.cache, run.moment.time, num_attentions(network), start)
+    passing = ReferencePass(call, run.references.cache, run.moment.time, num_attentions(network, conds), start)
     tap = {**options, OVERRIDE: ReferenceTap(options.get(OVERRIDE), passing)}
     try:
         x0 = execute(tap, with_all(conds, call.isolated) if call.stores else without(network, conds))

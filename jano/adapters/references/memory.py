@@ -10,13 +10,14 @@ from comfy.model_patcher import ModelPatcher
 from torch import Tensor, nn
 
 from ...config import ReferenceConfig
-from ...references.storage import fitting
+from ...references.storage import fitting, kept_bytes
 from ..active import active_of
 from ..memory import larger_shape
 from .families import family_of, num_tokens
 
 OF_A_CONDITIONING = ("reference_latents", "context_latents")
-SHARE_ON_THE_DEVICE = {"device": 1.0, "fp8": 0.5, "cpu": 0.0}
+AHEAD = 2
+"""Blocks of which a device has keys and values that are kept in main memory."""
 
 
 def references_of(conds: dict) -> Iterator[Sequence[Tensor]]:
@@ -26,18 +27,23 @@ def references_of(conds: dict) -> Iterator[Sequence[Tensor]]:
             yield from (cond[name] for name in OF_A_CONDITIONING if cond.get(name) is not None)
 
 
-def bytes_a_token(network: nn.Module, itemsize: int) -> int:
-    """Keys and values of one token in every block."""
-    family = family_of(network)
-    blocks = sum(len(getattr(network, name)) for name in family.blocks)
-    return 2 * blocks * attrgetter(family.width)(network) * itemsize
+def cache_bytes(model: ModelPatcher, conds: dict, batch: int, values: int, storage: str) -> int:
+    """Keys and values: 2 * blocks * width * tokens * bytes a number, for all references of all conditionings, for a
+    batch of pictures and this many kept `values` of each."""
+    network, itemsize = model.model.diffusion_model, model.model.get_dtype_inference().itemsize
+    channels = 2 * num_blocks(network) * attrgetter(family_of(network).width)(network) * batch * values
+    tokens = (num_tokens(network, latents) for latents in references_of(conds))
+    return sum(kept_bytes(count, channels, itemsize, storage) for count in tokens)
 
 
-def cache_bytes(model: ModelPatcher, conds: dict, batch: int, values: int) -> int:
-    """All references of all conditionings, for a batch of pictures and this many kept `values` of each."""
-    network = model.model.diffusion_model
-    tokens = sum(num_tokens(network, latents) for latents in references_of(conds))
-    return batch * values * tokens * bytes_a_token(network, model.model.get_dtype_inference().itemsize)
+def num_blocks(network: nn.Module) -> int:
+    return sum(len(getattr(network, name)) for name in family_of(network).blocks)
+
+
+def bytes_on_the_device(model: ModelPatcher, conds: dict, batch: int, values: int, storage: str) -> int:
+    """The part of them for which the device needs room at a time."""
+    needed = cache_bytes(model, conds, batch, values, storage)
+    return needed if storage != "cpu" else min(needed, needed * AHEAD // num_blocks(model.model.diffusion_model))
 
 
 def storage_of(config: ReferenceConfig, model: ModelPatcher, needed: int) -> str:
@@ -57,7 +63,7 @@ def prepare_sampling(executor: Callable, model: ModelPatcher, noise_shape: tuple
     active = active_of(kw.get("model_options"))
     references = active and active.run.references
     if references:
-        needed = cache_bytes(model, conds, noise_shape[0], references.cache.values)
-        extra = int(needed * SHARE_ON_THE_DEVICE[references.cache.storage])
+        cache = references.cache
+        extra = bytes_on_the_device(model, conds, noise_shape[0], cache.values, cache.storage)
         noise_shape = larger_shape(noise_shape, extra, model.model.memory_required)
     return executor(model, noise_shape, conds, *args, **kw)

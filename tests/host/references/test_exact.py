@@ -26,7 +26,8 @@ class Poison:
         self.calls: list[bool] = []
 
     def __call__(self, executor: Callable, *args, **kwargs) -> Tensor:
-        self.calls.append(any(isinstance(arg, list) for arg in (*args, *kwargs.values())))
+        several = any(isinstance(arg, list) for arg in (*args, *kwargs.values()))
+        self.calls.append(several or kwargs.get("reference_latent") is not None)
         return executor(*args, **kwargs)
 
 

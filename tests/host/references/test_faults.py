@@ -20,7 +20,7 @@ from comfyui_jano.jano.references import kv_cache, storage
 from comfyui_jano.jano.show.report import RunReport
 from comfyui_jano.tests.host import tiny, tiny_others
 from comfyui_jano.tests.host.devices import split
-from comfyui_jano.tests.host.references.models import flux2
+from comfyui_jano.tests.host.references.models import flux2, references
 from comfyui_jano.tests.host.references.test_runs import edit, run
 from comfyui_jano.tests.host.tiny import conditioning, sample, with_scheduler
 from comfyui_jano.tests.host.windows import windowed
@@ -229,6 +229,26 @@ def test_classes_that_are_not_known_are_named() -> None:
     report = report_of(scheduled, samples)
     assert "leaving them out needs a model class that Jano knows" in report.notes[0]
     assert torch.equal(samples, sample(made, steps=4, size=(16, 16), **sides))
+
+
+@pytest.mark.parametrize("name", ["QwenImage21Transformer2DModel", "HiDreamO1Transformer"])
+def test_what_the_host_keeps_by_itself_is_left_to_it(name: str) -> None:
+    """This host has no Qwen-Image 2.1, and HiDream-O1's references come by other names: classes called as theirs."""
+    model = tiny.qwen()
+    network, size = model.model.diffusion_model, (1, 16, 16)
+    network.__class__ = type(name, (type(network),), {})
+    sides = edit_of(model, size)
+    scheduled = with_scheduler(model, "balanced", references=ReferenceConfig("once"))
+    samples = sample(scheduled, steps=3, size=size, **sides)
+    report = report_of(scheduled, samples)
+    assert report.references is None
+    assert f"ComfyUI itself keeps what never changes in {name}" in report.notes[0]
+    assert torch.equal(samples, sample(model, steps=3, size=size, **sides))
+
+
+def edit_of(model: ModelPatcher, cells: tuple[int, ...]) -> dict[str, list]:
+    kept = references(model, cells, (8, 6))
+    return {side: conditioning(seed, reference_latents=kept) for seed, side in ((1, "positive"), (2, "negative"))}
 
 
 def test_over_several_devices_every_step_computes_them() -> None:

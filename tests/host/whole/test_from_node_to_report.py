@@ -15,7 +15,7 @@ from comfyui_jano.tests.host.tiny import sample
 
 CHOICES = {
     **{quality: {"quality": quality} for quality in ("balanced", "fast", "draft")},
-    "2x": {"quality": "custom", "target_speedup": 2.0},
+    "2x": {"quality": "target", "target_speedup": 2.0},
 }
 
 
@@ -35,7 +35,9 @@ def test_a_trained_model_is_sampled_drawn_and_reported(trained: ModelPatcher, ch
     assert report["verdict"] == "accelerated"
     assert set(report["step_classes"]) == {"full", "skipped"}
     assert report["fallbacks"] == []
-    overlay, _, _, level_map, _ = run(JanoConvergenceMap, model=model, latent=latent)
+    overlay, _, _, level_map, _, errors = run(JanoConvergenceMap, model=model, latent=latent)
+    assert errors.shape == overlay.shape
+    assert not torch.equal(errors, overlay)
     assert overlay.shape[-1] == 3
     assert level_map is not None
     assert bool(torch.isfinite(overlay).all())

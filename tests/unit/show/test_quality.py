@@ -63,11 +63,47 @@ def test_equal_pictures_and_small_ones_are_said_in_words() -> None:
     assert "| SSIM | not computed: smaller than 11 pixels |" in text
 
 
-def test_what_is_not_computed_is_said() -> None:
-    assert (
-        "| LPIPS (AlexNet) | not computed: put its weights into models/lpips/"
-        in compare(torch.zeros(1, 16, 16, 3), torch.ones(1, 16, 16, 3)).markdown()
-    )
+def test_what_nobody_asked_for_has_no_row_and_what_failed_says_why() -> None:
+    pair = torch.zeros(1, 16, 16, 3), torch.ones(1, 16, 16, 3)
+    assert "LPIPS" not in compare(*pair).markdown()
+    assert "| LPIPS (AlexNet) | not computed: no good |" in compare(*pair, None, "not computed: no good").markdown()
+
+
+@pytest.mark.parametrize(
+    ("decibels", "words"),
+    [
+        (41.0, "hard to see"),
+        (35.4, "hard to see"),
+        (30.0, "small details moved"),
+        (25.0, "details moved"),
+        (16.0, "composition changed"),
+        (float("inf"), "the same picture"),
+    ],
+)
+def test_a_verdict_is_said_in_words(decibels: float, words: str) -> None:
+    reference = torch.rand(1, 16, 16, 3)
+    image = reference + 10 ** (-decibels / 20)
+    made = compare(reference, image)
+    assert f"| Verdict | {words} |" in made.markdown()
+    assert made.as_dict()["verdict"] == words
+
+
+def test_a_frame_that_is_worse_than_the_clip_is_named() -> None:
+    reference = torch.rand(3, 16, 16, 3)
+    image = reference + torch.tensor([0.001, 0.2, 0.001]).view(3, 1, 1, 1)
+    assert compare(reference, image).told() == "hard to see; composition changed at worst (frame 2)"
+
+
+def test_a_comparison_as_numbers_has_none_for_what_is_infinite() -> None:
+    picture = torch.rand(1, 8, 8, 3)
+    assert compare(picture, picture).as_dict() == {
+        "verdict": "the same picture",
+        "psnr_db": None,
+        "psnr_db_worst": None,
+        "worst_frame": 1,
+        "ssim": None,
+        "lpips": None,
+    }
 
 
 @pytest.mark.parametrize("shape", [(1, 16, 16, 3), (2, 16, 24, 3)])

@@ -9,7 +9,7 @@ def test_steps_memory_and_drift_are_told() -> None:
     account = ReferenceAccount("auto", 64, {0, 2}, {1, 2, 3}, [0.012, 0.034], 3 * 2**20)
     assert account.told() == (
         "64 reference tokens computed in 2 of 4 steps (auto), else seen through 3 MiB of keys and values, which had "
-        "drifted by 3.4% at most"
+        "drifted by 3 % at most"
     )
 
 

@@ -1,21 +1,26 @@
 """Pictures of the level map and of the steps."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from comfyui_jano.jano.levels.grid import TokenGrid
 from comfyui_jano.jano.levels.map import Level, LevelMap
+from comfyui_jano.jano.show.error_map import ErrorMap
 from comfyui_jano.jano.show.render import (
+    ERROR_RAMP,
+    ERROR_SHOWN,
+    ERROR_STRENGTH,
     LEVEL_COLOURS,
-    STEP_COLOURS,
     computed_masks,
     contact_sheet,
     difference_map,
+    error_overlay,
+    error_sheet,
     level_overlay,
     level_sheet,
     notice,
-    step_chart,
 )
-from comfyui_jano.jano.show.report import RunReport, StepClass, StepRecord
 from torch import Tensor
 
 
@@ -98,29 +103,6 @@ def test_a_longer_sentence_takes_more_lines() -> None:
     assert notice("word " * 60).shape[1] > notice("word").shape[1]
 
 
-def chart(*computed: float, kind: StepClass = StepClass.ACTIVE) -> Tensor:
-    steps = [StepRecord(i, 1.0, kind, round(100 * share), 100, 1) for i, share in enumerate(computed)]
-    return step_chart(RunReport("Flux", len(computed), steps=steps))
-
-
-@pytest.mark.parametrize("kind", StepClass)
-def test_bars_have_the_colour_of_their_class(kind: StepClass) -> None:
-    bar = torch.tensor([round(255 * part) / 255 for part in STEP_COLOURS[kind]])
-    assert (chart(1.0, kind=kind)[0, 60:200] - bar).abs().sum(-1).min() < 1e-3
-
-
-def test_a_bar_is_as_high_as_its_share() -> None:
-    picture = chart(1.0, 0.5)[0]
-    bar = torch.tensor([round(255 * part) / 255 for part in STEP_COLOURS[StepClass.ACTIVE]])
-    coloured = ((picture[:256] - bar).abs().sum(-1) < 1e-3).sum(0)
-    full, half = coloured[200].item(), coloured[600].item()
-    assert half == pytest.approx(full / 2, abs=2)
-
-
-def test_a_run_without_steps_has_a_chart_too() -> None:
-    assert step_chart(RunReport.of_nothing("no run")).shape == (1, 256, 768, 3)
-
-
 def test_masks_take_the_size_and_length_of_the_picture() -> None:
     levels = [Level.ACTIVE, Level.STATIC, Level.STATIC]
     active, frozen = computed_masks(
@@ -167,3 +149,63 @@ def test_a_difference_is_black_where_there_is_none_and_white_from_a_quarter() ->
     assert [colour(made, 5, x) for x in (5, 20, 40, 60)] == [pytest.approx(rgb, abs=1e-5) for rgb in expected]
     assert made.shape[0] == 2
     assert made.shape[1] > 32
+
+
+GREY = torch.full((1, 64, 64, 3), 0.5)
+
+
+def errors(*shares: float, latent: tuple = (1, 2, 2)) -> ErrorMap:
+    """Regions of a latent cell, row-major."""
+    return ErrorMap.of(TokenGrid(latent, (1, 1, 1), (1, 1, 1)), torch.tensor(shares))
+
+
+def test_where_no_forecast_was_off_the_picture_is_as_it_is() -> None:
+    made = error_overlay(errors(0.0, 0.3 * ERROR_SHOWN[0], ERROR_SHOWN[0], 0.0), GREY)
+    assert torch.allclose(made[:, :64], GREY, atol=0.02)
+    assert made.shape[1] > 64  # the legend
+
+
+def test_the_largest_errors_are_brightest() -> None:
+    made = error_overlay(errors(1.0, 0.0, 0.0, 0.0), GREY)
+    brightest = [ERROR_STRENGTH * part / 255 + (1 - ERROR_STRENGTH) * 0.5 for part in ERROR_RAMP[-1]]
+    assert colour(made, 4, 4) == pytest.approx(brightest, abs=0.02)
+    assert colour(made, 60, 60) == pytest.approx([0.5] * 3, abs=0.02)
+
+
+def test_a_region_that_ends_beyond_the_picture_keeps_its_place() -> None:
+    """Three cells in regions of two: the second region is a third of the picture, and begins at its two thirds."""
+    grid = TokenGrid((1, 2, 3), (1, 1, 1), (1, 2, 2))
+    made = error_overlay(ErrorMap.of(grid, torch.tensor([0.0, 0.3])), torch.zeros(1, 60, 90, 3))
+    assert colour(made, 30, 30) == pytest.approx([0.0] * 3, abs=0.02)  # the middle of the first
+    assert max(colour(made, 30, 88)) > 0.5
+
+
+@pytest.mark.parametrize("image", [None, torch.rand(5, 32, 32, 3)], ids=["alone", "over a clip"])
+def test_a_clip_has_its_errors_frame_by_frame_and_a_sheet(image: Tensor | None) -> None:
+    clip = errors(1.0, *[0.0] * 7, latent=(2, 2, 2))
+    made, sheet = error_overlay(clip, image), error_sheet(clip, image)
+    assert made.shape[0] == (2 if image is None else 5)
+    assert made[0, :8, :8].mean() > made[-1, :8, :8].mean()
+    assert sheet.shape[0] == 1
+
+
+def test_the_ramp_is_ordered_by_lightness_alone() -> None:
+    lightness = [luminance(colour) for colour in ERROR_RAMP]
+    assert lightness == sorted(lightness)
+    assert min(high / low for low, high in pairwise(lightness)) > 1.5
+
+
+def luminance(colour: tuple[int, int, int]) -> float:
+    """Relative luminance (WCAG 2)."""
+    linear = [part / 255 / 12.92 if part <= 10 else ((part / 255 + 0.055) / 1.055) ** 2.4 for part in colour]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize("width", [96, 256])
+def test_no_entry_of_a_legend_is_cut(width: int) -> None:
+    """As wide as the picture, with paper at its end; entries for which there is no room stand on the next line."""
+    picture = torch.rand(1, 16, width, 3)
+    legend = difference_map(picture, picture)[0, 16:]
+    assert legend.shape[1] == width
+    assert legend[:, -1].unique().numel() <= 2  # its three channels: nothing but paper
+    assert legend.shape[0] > 18 or width == 256

@@ -1,12 +1,15 @@
 """The account of a run."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 from comfyui_jano.jano.levels.grid import TokenGrid
 from comfyui_jano.jano.levels.map import Level, LevelMap
+from comfyui_jano.jano.show.references import ReferenceAccount
 from comfyui_jano.jano.show.report import RunReport, StepClass, StepRecord
+from comfyui_jano.jano.show.risk import Risk
 
 
 def record(step: int, computed: int, seconds: float = 0.0, kind: StepClass = StepClass.ACTIVE) -> StepRecord:
@@ -23,6 +26,7 @@ def level_map(*levels: Level) -> LevelMap:
     return LevelMap(grid, torch.tensor([int(level) for level in levels], dtype=torch.uint8), torch.zeros(len(levels)))
 
 
+ASKED = {"quality": "balanced", "sampler": "euler", "cfg": 3.5, "latent": (1, 16, 4, 4)}
 QUARTERS = level_map(Level.STATIC, Level.MODERATE, Level.ACTIVE, Level.ACTIVE)
 
 
@@ -68,52 +72,69 @@ def test_a_reason_is_noted_once() -> None:
     assert made.fallbacks == ["of this", "of that"]
 
 
-def test_the_summary_of_an_accelerated_run() -> None:
-    steps = [record(0, 10, 2.0), record(1, 5, 1.0)]
-    made = report(*steps, level_map=QUARTERS, cache_bytes_peak=3 * 2**20, fallbacks=["of an area"])
-    assert made.summary() == (
-        "Jano: accelerated, 75% of the token-steps computed, about 1.33x; 25% static, 25% moderate, 50% active; "
-        "cache 3 MiB. Native in part: of an area."
-    )
-
-
 def test_a_note_is_no_reason_for_native_computation() -> None:
     made = report(record(0, 10), record(1, 0), notes=["a target was missed"])
-    assert made.summary() == "Jano: accelerated, 50% of the token-steps computed. Note: a target was missed."
-    assert made.markdown().splitlines()[-1] == "| Note | a target was missed |"
-    assert "Native" not in made.summary() + made.markdown()
+    assert "Note: a target was missed." in made.summary()
+    assert "| Note | a target was missed |" in made.markdown()
     for account in (made.as_dict(), made.verdict_as_dict()):
         assert (account["fallbacks"], account["notes"]) == ([], ["a target was missed"])
 
 
-def test_levels_that_scheduled_nothing_are_not_told_as_the_schedule() -> None:
-    made = report(record(0, 10), record(1, 0), level_map=QUARTERS)
-    assert "static" not in made.summary()
-    assert "cache" not in made.summary()
-    (row,) = [line for line in made.markdown().splitlines() if "static" in line]
-    assert row.startswith("| Levels (complexity, not the schedule) |")
+def test_steps_are_counted_by_what_was_computed_of_them() -> None:
+    made = report(record(0, 10), record(1, 10), record(2, 0), record(3, 4))
+    assert (made.steps_computed, made.steps_forecast, made.steps_in_part) == (2, 1, 1)
 
 
-def test_a_report_of_nothing_says_only_what_it_knows() -> None:
-    assert RunReport.of_nothing("no run").markdown().splitlines()[2:] == [
-        "| Verdict | native |", "| Model | unknown |", "| Steps | 0 |", "| Computed token-steps | 100.0% |",
-        "| Native because | no run |",
-    ]  # fmt: skip
+def test_the_seconds_saved_are_those_of_full_steps() -> None:
+    made = report(record(0, 10, 2.0), record(1, 10, 2.0), record(2, 0, 0.1), record(3, 10, 2.0))
+    assert made.seconds_saved == pytest.approx(4 * 2.0 - 6.1)
+    assert report(record(0, 4, 1.0)).seconds_saved is None
 
 
-def test_the_summary_of_a_native_run_says_why() -> None:
-    assert report(record(0, 10), fallbacks=["of this", "of that"]).summary() == (
-        "Jano: native, 1 steps because of this; of that."
+def measured(step: int, forecast: float | None = None, picture: float | None = 0.0) -> StepRecord:
+    """A computed step with the error of its forecast, and what the forecasts before it did to the picture."""
+    return replace(record(step, 10), forecast_error=forecast, picture_error=picture)
+
+
+def test_the_largest_error_is_of_forecasts_that_were_used() -> None:
+    made = report(
+        measured(0), measured(1, 0.9), record(2, 0), measured(3, 0.2, 0.03), record(4, 0), measured(5, 0.1, 0.04)
     )
+    assert made.largest_forecast_error == 0.2
+    assert made.picture_error == pytest.approx(0.05)
+    assert made.risk is Risk.HARD_TO_SEE
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (measured(0), record(1, 0), measured(2, None, None)),  # the forecast was not measured
+        (measured(0), record(1, 0)),  # nothing was computed after it
+        (measured(0), record(1, 0), replace(measured(2, 0.1, 0.1), computed_tokens=5)),  # a part was left out
+        (measured(0), measured(1)),  # nothing was forecast
+    ],
+)
+def test_there_is_no_risk_where_a_part_of_it_was_not_measured(steps: tuple[StepRecord, ...]) -> None:
+    made = report(*steps)
+    assert (made.picture_error, made.risk) == (None, None)
+
+
+def test_references_that_were_left_out_are_no_measured_risk() -> None:
+    frozen = ReferenceAccount("auto", 10, frozen={1})
+    assert report(measured(0), record(1, 0), measured(2, 0.1, 0.1), references=frozen).risk is None
 
 
 def test_the_dictionary_is_json_and_complete() -> None:
     steps = [record(0, 10, 2.0, StepClass.FULL), record(1, 5, 1.0)]
-    made = report(*steps, level_map=QUARTERS, cache_bytes_peak=7, spread=2.345)
+    made = report(*steps, level_map=QUARTERS, cache_bytes_peak=7, spread=2.345, **ASKED)
     account = json.loads(json.dumps(made.as_dict()))
     timeline = account.pop("timeline")
     assert account == {
         "model": "Flux",
+        "quality": "balanced",
+        "sampler": "euler",
+        "cfg": 3.5,
+        "latent": [1, 16, 4, 4],
         "verdict": "accelerated",
         "steps": 2,
         "tokens": 10,
@@ -127,17 +148,22 @@ def test_the_dictionary_is_json_and_complete() -> None:
         "references": None,
         "fallbacks": [],
         "notes": [],
+        "headline": "1.3x faster, saved 1.0 s",
+        "seconds_saved": 1.0,
+        "steps_computed": 1,
+        "steps_in_part": 1,
+        "steps_forecast": 0,
+        "largest_forecast_error": None,
+        "picture_error": None,
+        "risk": None,
+        "references_frozen": False,
+        "accelerates": True,
+        "advice": "",
     }
     assert timeline[1] == {
-        "step": 1, "sigma": 1.0, "class": "active", "computed": 0.5, "evaluations": 1, "seconds": 1.0
+        "step": 1, "sigma": 1.0, "class": "active", "computed": 0.5, "evaluations": 1, "seconds": 1.0,
+        "forecast_error": None, "picture_error": None,
     }  # fmt: skip
-
-
-def test_the_markdown_is_a_table_of_two_columns() -> None:
-    lines = report(record(0, 10), fallbacks=["of this"]).markdown().splitlines()
-    assert lines[:3] == ["| Jano run | |", "|---|---|", "| Verdict | native |"]
-    assert all(line.startswith("| ") and line.endswith(" |") for line in lines if "---" not in line)
-    assert lines[-1] == "| Native because | of this |"
 
 
 def test_neither_the_fastest_nor_the_slowest_full_step_is_the_measure() -> None:

@@ -3,7 +3,7 @@
 from comfyui_jano.jano.sentences import say, spoken
 from comfyui_jano.jano.show.table import Table
 
-TABLE = Table("Jano run", ((say("row_model"), "Flux"), (say("row_note"), ""), (say("row_cache"), None)))
+TABLE = Table("Jano run", ((say("row_model"), "Flux"), (say("row_note"), ""), (say("row_kept"), None)))
 
 
 def test_rows_with_nothing_to_tell_are_left_out() -> None:
@@ -12,6 +12,6 @@ def test_rows_with_nothing_to_tell_are_left_out() -> None:
 
 
 def test_rows_are_added_below() -> None:
-    longer = TABLE + ((say("row_verdict"), say("native")),)
-    assert longer.markdown().splitlines()[2:] == ["| Model | Flux |", "| Verdict | native |"]
-    assert longer.spoken()[-1] == [spoken(say("row_verdict")), spoken(say("native"))]
+    longer = TABLE + ((say("row_verdict"), say("equal")),)
+    assert longer.markdown().splitlines()[2:] == ["| Model | Flux |", "| Verdict | equal |"]
+    assert longer.spoken()[-1] == [spoken(say("row_verdict")), spoken(say("equal"))]

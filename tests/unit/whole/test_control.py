@@ -1,8 +1,11 @@
 """When a step is worth computing, on error rates given by hand."""
 
+import math
+
 import pytest
 from comfyui_jano.jano.clock import Clock, Moment, log_odds
 from comfyui_jano.jano.whole.control import (
+    FADING,
     LONGEST_GAP,
     ORDER,
     Bridge,
@@ -140,3 +143,27 @@ def sigma_at(time: float) -> float:
         middle = (low + high) / 2
         low, high = (middle, high) if log_odds(middle) < time else (low, middle)
     return low
+
+
+def test_what_forecasts_did_to_the_picture_is_known_once_the_model_is_asked() -> None:
+    """The measured error, shared out over the forecast steps as errors grow, each by how far it moved the picture."""
+    rate = 0.3
+    control = ErrorControl(CLOCK, 1, 0.1, rate=rate)
+    control.computed(3, None)
+    assert control.picture_error == 0.0
+    control.passed(4)
+    control.passed(5)
+    growths = [growth(control, 3, step) for step in (4, 5, 6)]
+    control.computed(6, rate * growths[-1])
+    weights = [CLOCK.moment(step).picture_weight for step in (4, 5)]
+    assert control.picture_error == pytest.approx(rate * (growths[0] * weights[0] + growths[1] * weights[1]))
+    control.passed(7)
+    control.computed(8, None)
+    assert control.picture_error is None  # its error was not measured
+    control.computed(9, 0.5)
+    assert control.picture_error == 0.0  # nothing was forecast
+
+
+def growth(control: ErrorControl, last: int, step: int) -> float:
+    known, now = (CLOCK.moment(at).time for at in (last, step))
+    return (known - now) ** ORDER * math.exp(FADING * now)

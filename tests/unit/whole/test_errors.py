@@ -21,13 +21,13 @@ def test_a_batch_counts_with_its_worst_picture_per_region() -> None:
 
 
 def test_the_share_is_that_of_the_root_mean_squares() -> None:
-    share, spread = share_of(picture(1, 1), picture(2, 2), GRID)
+    share, spread, _ = share_of(picture(1, 1), picture(2, 2), GRID)
     assert share == pytest.approx(0.5)
     assert spread == pytest.approx(1.0)
 
 
 def test_the_spread_is_the_ninetieth_over_the_tenth_percentile() -> None:
-    _, spread = share_of(picture(1, 4), picture(2, 2), GRID)
+    _, spread, _ = share_of(picture(1, 4), picture(2, 2), GRID)
     assert spread == pytest.approx((0.9 * 4 + 0.1) / (0.1 * 4 + 0.9), rel=1e-4)
 
 
@@ -51,7 +51,7 @@ def test_of_several_parts_the_worse_one_decides(of_picture: float, of_sound: flo
     """However loud the other is, and however many values it has."""
     pictures, sound = torch.full((1, 1, 4, 4), 2.0), torch.full(SOUND, 50.0)
     error = packed(of_picture * pictures, of_sound * sound)
-    share, spread = worst_share_of(error, packed(pictures, sound), SQUARE, WITH_SOUND)
+    share, spread, _ = worst_share_of(error, packed(pictures, sound), SQUARE, WITH_SOUND)
     assert share == pytest.approx(worst)
     assert spread == pytest.approx(1.0)
 
@@ -59,7 +59,7 @@ def test_of_several_parts_the_worse_one_decides(of_picture: float, of_sound: flo
 def test_a_part_whose_error_is_no_number_says_so() -> None:
     pictures = torch.ones(1, 1, 4, 4)
     nothing = torch.zeros(SOUND)
-    share, _ = worst_share_of(packed(0.1 * pictures, nothing), packed(pictures, nothing), SQUARE, WITH_SOUND)
+    share, *_ = worst_share_of(packed(0.1 * pictures, nothing), packed(pictures, nothing), SQUARE, WITH_SOUND)
     assert math.isnan(share)
 
 
@@ -67,7 +67,7 @@ def test_under_a_mask_a_part_that_is_held_does_not_count() -> None:
     pictures, sound = torch.full((1, 1, 4, 4), 2.0), torch.full(SOUND, 50.0)
     error, said = packed(0.3 * pictures, 0.1 * sound), packed(pictures, sound)
     of_sound = packed(torch.zeros(1, 1, 4, 4), torch.ones(SOUND)) > 0
-    share, spread = worst_share_of(error, said, SQUARE, WITH_SOUND, of_sound)
+    share, spread, _ = worst_share_of(error, said, SQUARE, WITH_SOUND, of_sound)
     assert share == pytest.approx(0.1)
     assert math.isnan(spread)
     assert worst_share_of(error, said, SQUARE, WITH_SOUND, ~of_sound)[0] == pytest.approx(0.3)

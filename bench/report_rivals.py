@@ -1,0 +1,86 @@
+"""Table of `bench/run.py quality --rivals`: every arm at a half, a third and a fifth of the compute, prompt by prompt.
+
+A prompt's value at a share lies straight between its two nearest points; where an arm's cheapest or dearest point is
+not further than SLACK from the share, it is that point's. Arms that cannot spend so little have none.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from .arms import beside_rivals
+from .quality import KEY
+from .records import Lines, Row
+from .report_quality import between, kind_of
+from .stats import mean, median, worst_decile
+from .tables import table
+
+SHARES = (0.5, 1 / 3, 0.2)
+SLACK = 0.05
+FLIPPED_DB = 18.0
+"""Below this a picture is another one: unrelated pictures of one prompt are 10 to 16 dB apart."""
+SHOWS = "MeanCache"
+INTRODUCTION = f"""Mean / median / worst decile of the PSNR in dB over the prompts, and how many of them are below \
+{FLIPPED_DB:g} dB, at about this share of the compute."""
+MEASURES = {
+    "psnr_db": "Against the full run",
+    "exact_db": "Against the exact solution",
+    "ssim": "SSIM against the full run",
+}
+
+
+def rivals(out: Path) -> list[str]:
+    """A section for each way of sampling in which the rivals were measured."""
+    ways: dict[tuple, list[Row]] = defaultdict(list)
+    for row in Lines(out / "quality.jsonl", KEY):
+        ways[kind_of(row), row["side"], row["steps"], row["sampler"], row["cfg"], row["model"]].append(row)
+    return [_section(way, rows) for way, rows in ways.items() if any(row["arm"] == SHOWS for row in rows)]
+
+
+def _section(way: tuple, rows: list[Row]) -> str:
+    kind, side, steps, sampler, cfg, model = way
+    prompts = len({row["prompt"] for row in rows})
+    head = f"## Beside published ways: {kind} ({model}), {side} pixels, {steps} steps of {sampler}, CFG {cfg:g}"
+    parts = [head, "", f"{prompts} prompts. {INTRODUCTION}", ""]
+    for measure, name in MEASURES.items():
+        if any(row.get(measure) is not None for row in rows):
+            parts += [f"{name}:", "", _table(measure, rows)]
+    return "\n".join(parts)
+
+
+def _table(measure: str, rows: list[Row]) -> str:
+    lines = []
+    for arm in dict.fromkeys(setting.arm for setting in beside_rivals()):
+        found = [values_at(measure, [row for row in rows if row["arm"] == arm], share) for share in SHARES]
+        if any(found):
+            lines.append([arm, *(_told(values, measure) for values in found)])
+    return table(["arm", *(f"{share:.0%}" for share in SHARES)], lines)
+
+
+def values_at(measure: str, rows: Sequence[Row], share: float) -> list[float]:
+    """One value for each prompt that has one at this share of the compute."""
+    prompts: dict[int, list[tuple[float, float]]] = defaultdict(list)
+    for row in rows:
+        if row.get(measure) is not None:
+            prompts[row["prompt"]].append((row["flops_fraction"], row[measure]))
+    found = [value_at(points, share) for points in prompts.values()]
+    return [value for value in found if value is not None]
+
+
+def value_at(points: Sequence[tuple[float, float]], share: float) -> float | None:
+    nearest = min(points, key=lambda point: abs(point[0] - share))
+    value = between(points, share)
+    if value is not None:
+        return value
+    return nearest[1] if abs(nearest[0] - share) <= SLACK else None
+
+
+def _told(values: list[float], measure: str) -> str:
+    if not values:
+        return ""
+    if measure == "ssim":
+        return f"{mean(values):.3f} / {median(values):.3f} / {worst_decile(values):.3f}"
+    flips = sum(value < FLIPPED_DB for value in values)
+    return f"{mean(values):.1f} / {median(values):.1f} / {worst_decile(values):.1f}, {flips} flips"

@@ -1,0 +1,190 @@
+"""Jano Sweep on the real host: one seed in full and in every quality, from either kind of sampler graph."""
+
+from __future__ import annotations
+
+import json
+
+import comfy.model_management
+import comfy.sd
+import comfy.utils
+import pytest
+import torch
+from comfy.model_patcher import ModelPatcher
+from comfy_extras import nodes_custom_sampler
+from comfyui_jano.host.server import DEMO_MODELS
+from comfyui_jano.jano.adapters import sweep as adapter
+from comfyui_jano.jano.adapters.patch import schedule, without_jano
+from comfyui_jano.jano.adapters.settings import settings_of
+from comfyui_jano.jano.presets import schedule_of
+from comfyui_jano.nodes.sweep import JanoSweep
+from comfyui_jano.tests.host import tiny
+from comfyui_jano.tests.host.test_nodes import prepared, run
+from comfyui_jano.tests.host.tiny import sample, with_scheduler
+from torch import Tensor
+
+SIZE = (16, 12)
+
+
+@pytest.fixture(scope="session")
+def vae() -> comfy.sd.VAE:
+    return comfy.sd.VAE(sd=comfy.utils.load_torch_file(str(DEMO_MODELS / "jano_tiny_flux_vae.safetensors")))
+
+
+def swept(flux: ModelPatcher, decoder: object, **inputs: object) -> tuple[Tensor, Tensor, str, dict]:
+    """The node's outputs, its JSON read."""
+    given = {
+        "latent_image": {"samples": tiny.empty_latent(flux, SIZE)},
+        "vae": decoder,
+        "seed": 7,
+        "steps": 12,
+        "model": flux,
+        "positive": tiny.conditioning(1),
+        "negative": tiny.conditioning(2),
+    }
+    with torch.inference_mode():
+        sheet, pictures, markdown, account = run(prepared(JanoSweep), **{**given, **inputs}).args
+    return sheet, pictures, markdown, json.loads(account)
+
+
+def decoded(vae: object, samples: Tensor) -> Tensor:
+    with torch.inference_mode():
+        return vae.decode(samples)[..., :3].cpu()
+
+
+def test_one_press_samples_full_and_every_quality(flux: ModelPatcher, vae: object) -> None:
+    sheet, pictures, markdown, account = swept(flux, vae, qualities="fast, draft")
+    rows = {row["name"]: row for row in account["rows"]}
+    assert list(rows) == ["full", "fast", "draft"]
+    assert rows["full"]["computed_token_fraction"] == 1.0 > rows["draft"]["computed_token_fraction"]
+    assert all(row["seconds"] > 0 for row in rows.values())
+    assert rows["draft"]["psnr_db"] > 0
+    assert rows["draft"]["verdict"] in markdown
+    assert rows["draft"]["factor"] == pytest.approx(rows["full"]["seconds"] / rows["draft"]["seconds"], rel=0.01)
+    assert "12 steps, euler/simple, cfg 1, seed 7" in markdown
+    assert pictures.shape == (3, 8 * SIZE[0], 8 * SIZE[1], 3)
+    assert sheet.shape[0] == 1
+    assert sheet.std() > 0
+
+
+def test_full_is_the_picture_of_the_hosts_own_sampler_and_a_quality_that_of_the_scheduler(
+    flux: ModelPatcher, vae: object
+) -> None:
+    _, pictures, _, _ = swept(flux, vae, qualities="draft", cfg=3.0, steps=10)
+    latent = tiny.empty_latent(flux, SIZE)
+    assert torch.equal(pictures[:1], decoded(vae, sample(flux, 10, 3.0, latent=latent)))
+    quick = with_scheduler(flux, "draft")
+    assert torch.equal(pictures[1:], decoded(vae, sample(quick, 10, 3.0, latent=latent)))
+
+
+def test_a_graph_of_sampler_custom_advanced_connects_its_own_wires(flux: ModelPatcher, vae: object) -> None:
+    (guider,) = nodes_custom_sampler.CFGGuider.execute(flux, tiny.conditioning(1), tiny.conditioning(2), 3.0).args
+    wires = {
+        "guider": guider,
+        "noise": nodes_custom_sampler.RandomNoise.execute(7).args[0],
+        "sampler": nodes_custom_sampler.KSamplerSelect.execute("heun").args[0],
+        "sigmas": nodes_custom_sampler.BasicScheduler.execute(flux, "beta", 9, 1.0).args[0],
+    }
+    _, pictures, _, account = swept(flux, vae, qualities="fast", seed=1, steps=3, model=None, positive=None, **wires)
+    assert (account["steps"], account["sampler"], account["seed"], account["cfg"]) == (9, "heun", 7, 3.0)
+    assert "scheduler" not in account
+    latent = {"samples": tiny.empty_latent(flux, SIZE)}
+    with torch.inference_mode():
+        output = nodes_custom_sampler.SamplerCustomAdvanced.execute(
+            wires["noise"], guider, wires["sampler"], wires["sigmas"], latent
+        )
+    assert torch.equal(pictures[:1], decoded(vae, output.args[0]["samples"]))
+    assert guider.model_patcher is flux  # the user's guider is left as it was
+
+
+def test_without_a_negative_prompt_the_guidance_does_not_count(flux: ModelPatcher, vae: object) -> None:
+    _, pictures, _, _ = swept(flux, vae, qualities="draft", negative=None, cfg=5.0)
+    assert torch.equal(pictures[:1], decoded(vae, sample(flux, latent=tiny.empty_latent(flux, SIZE))))
+
+
+def test_a_scheduler_before_it_does_not_stack(flux: ModelPatcher, vae: object) -> None:
+    before = with_scheduler(flux, "draft")
+    _, pictures, markdown, account = swept(before, vae, qualities="fidelity")
+    plain = swept(flux, vae, qualities="fidelity")
+    assert torch.equal(pictures, plain[1])
+    assert [row["computed_token_fraction"] for row in account["rows"]] == [
+        row["computed_token_fraction"] for row in plain[3]["rows"]
+    ]
+    assert "Note: the Jano node before this one is left out" in markdown
+    assert "Note" not in plain[2]
+    assert settings_of(before).scheduler == schedule_of("draft", {})  # and is left as it was
+
+
+def test_without_jano_a_model_is_as_before(flux: ModelPatcher) -> None:
+    bare = without_jano(schedule(flux, schedule_of("draft", {}), preset=True))
+    assert bare.get_attachment("jano") is None
+    assert "jano" not in bare.model_options["transformer_options"]
+    assert all("jano" not in by_key for by_key in bare.wrappers.values())
+    assert torch.equal(sample(bare), sample(flux))
+
+
+def test_why_a_quality_is_not_accelerated_stands_in_its_row(flux: ModelPatcher, vae: object) -> None:
+    _, _, markdown, account = swept(flux, vae, qualities="balanced", steps=4)
+    row = account["rows"][1]
+    assert row["reason"].startswith("4 steps are too few")
+    assert row["verdict"] == "the same picture"
+    assert "| the same picture; not accelerated because 4 steps are too few" in markdown
+
+
+def test_what_does_not_fit_into_the_memory_is_a_row_that_says_so(flux: ModelPatcher, vae: object, monkeypatch) -> None:
+    """The host's own error, raised where the second of three runs begins."""
+    run_it = adapter.Sampling.run
+
+    def full_memory(sampling: adapter.Sampling) -> dict:
+        if settings_of(sampling.guider.model_patcher).scheduler == schedule_of("fast", {}):
+            raise comfy.model_management.OOM_EXCEPTION("CUDA out of memory")
+        return run_it(sampling)
+
+    monkeypatch.setattr(adapter.Sampling, "run", full_memory)
+    sheet, pictures, markdown, account = swept(flux, vae, qualities="fast, draft")
+    assert [row["seconds"] is None for row in account["rows"]] == [False, True, False]
+    assert "| fast |  |  |  |  |  | no picture: out of memory |" in markdown
+    assert pictures.shape[0] == 2
+    assert sheet.std() > 0
+
+
+def test_an_interruption_ends_all_of_it(flux: ModelPatcher, vae: object) -> None:
+    comfy.model_management.interrupt_current_processing()
+    with pytest.raises(comfy.model_management.InterruptProcessingException):
+        swept(flux, vae)
+    _, pictures, _, _ = swept(flux, vae, qualities="draft")
+    assert pictures.shape[0] == 2
+
+
+@pytest.mark.parametrize("sampler_name", ["uni_pc", "dpm_fast", "dpmpp_3m_sde", "dpm_2"])
+def test_every_kind_of_sampler_is_warmed_up(flux: ModelPatcher, vae: object, sampler_name: str) -> None:
+    _, pictures, _, account = swept(flux, vae, qualities="draft", sampler_name=sampler_name, steps=9)
+    assert account["sampler"] == sampler_name
+    latent = tiny.empty_latent(flux, SIZE)
+    assert torch.equal(pictures[:1], decoded(vae, sample(flux, 9, sampler=sampler_name, latent=latent)))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "sentence"),
+    [
+        ({"positive": None}, "^Jano Sweep: connect model and positive, as to a KSampler, or a guider"),
+        ({"model": None}, "^Jano: model must be connected to a node's MODEL output, but it is nothing.$"),
+        ({"denoise": 0.0}, "^Jano Sweep: there is no step to sample; "),
+        ({"qualities": "best"}, "^Jano: qualities must be one or more of fidelity, .*, but 'best' is none of them.$"),
+        ({"latent_image": None}, "^Jano: latent must be connected to a sampler's LATENT output, but it is nothing.$"),
+        ({"guider": "cfg"}, "^Jano: guider must be connected to a guider node's GUIDER output, but it is a str.$"),
+        ({"noise": 7}, "^Jano: noise must be connected to a node's NOISE output, but it is a int.$"),
+        ({"sampler": "euler"}, "^Jano: sampler must be connected to a node's SAMPLER output, but it is a str.$"),
+        ({"sigmas": [1.0, 0.0]}, "^Jano: sigmas must be connected to a node's SIGMAS output, but it is a list.$"),
+        ({"vae": "ae"}, "^Jano: vae must be connected to a node's VAE output, but it is a str.$"),
+    ],
+)
+def test_what_cannot_be_swept_is_one_sentence(flux: ModelPatcher, vae: object, inputs: dict, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        swept(flux, vae, **inputs)
+
+
+def test_words_that_are_no_quality_are_refused_before_queueing() -> None:
+    assert JanoSweep.validate_inputs("fast, draft") is True
+    assert JanoSweep.validate_inputs(None) is True
+    assert "'best' is none of them" in JanoSweep.validate_inputs("fast best")
+    assert "none is named" in JanoSweep.validate_inputs(" , ")

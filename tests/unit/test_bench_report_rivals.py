@@ -1,0 +1,38 @@
+"""Rivals are read off at equal compute, prompt by prompt."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from comfyui_jano.bench.quality import KEY
+from comfyui_jano.bench.report_rivals import rivals, value_at, values_at
+
+
+def row(arm: str, prompt: int, share: float, psnr: float) -> dict:
+    way = {"model": "abc", "side": 256, "steps": 28, "sampler": "euler", "cfg": 4.0}
+    measured = {"flops_fraction": share, "psnr_db": psnr, "ssim": 0.9, "exact_db": None}
+    return {**way, "kind": "flux", "prompt": prompt, "arm": arm, "setting": f"{share}", **measured}
+
+
+def test_a_value_lies_between_the_points_around_it_or_is_the_nearest_point_s() -> None:
+    assert value_at([(0.6, 40.0), (0.4, 20.0)], 0.5) == 30.0
+    assert value_at([(0.214, 20.0), (0.5, 40.0)], 0.2) == 20.0
+    assert value_at([(0.32, 20.0), (0.5, 40.0)], 0.2) is None
+
+
+def test_every_prompt_counts_once() -> None:
+    rows = [row("EasyCache", prompt, share, 10.0 * prompt) for prompt in (1, 2, 3) for share in (0.6, 0.4)]
+    assert values_at("psnr_db", rows, 0.5) == [10.0, 20.0, 30.0]
+
+
+def test_the_section_tells_mean_median_worst_decile_and_flips(tmp_path: Path) -> None:
+    rows = [row("MeanCache", prompt, 0.5, psnr) for prompt, psnr in enumerate((10.0, 20.0, 60.0))]
+    assert all(set(KEY) <= line.keys() for line in rows)
+    file = tmp_path / "quality.jsonl"
+    file.write_text("".join(json.dumps(line) + "\n" for line in rows))
+    (section,) = rivals(tmp_path)
+    assert "| MeanCache | 30.0 / 20.0 / 10.0, 1 flips |  |  |" in section
+    assert "exact" not in section
+    file.write_text(json.dumps(row("EasyCache", 0, 0.5, 10.0)) + "\n")
+    assert rivals(tmp_path) == []

@@ -1,0 +1,115 @@
+"""Jano Compare's slider, Jano Sweep's sheet and table, and what Jano Report saves, in the page."""
+
+from __future__ import annotations
+
+import csv
+
+from comfyui_jano.host.location import ROOT
+from comfyui_jano.host.server import Server
+from comfyui_jano.tests.stand_ins import small_workflow
+from comfyui_jano.tests.web.editor import Editor
+
+SWEEP = ROOT / "example_workflows" / "Every quality of one seed.json"
+FIRST_SEED = 900  # of this file: what the server has kept from another run is not sampled again
+
+
+def sweep_workflow(seed: int) -> tuple[dict, int]:
+    """The sweep of two qualities with a Compare and the id of its node; two of its pictures are compared."""
+    workflow = small_workflow(SWEEP)
+    sweep = next(node for node in workflow["nodes"] if node["type"] == "JanoSweep")
+    sweep["widgets_values"][:2] = ["fast, draft", FIRST_SEED + seed]
+    return workflow, sweep["id"]
+
+
+def add_compare(editor: Editor, sweep: int) -> int:
+    """A Compare of the first and the last picture of a sweep."""
+    return editor.page.evaluate(
+        """id => {
+            const sweep = app.graph.getNodeById(id);
+            const [compare, ...parts] = ['JanoCompare', 'ImageFromBatch', 'ImageFromBatch'].map((type, place) => {
+                const node = LiteGraph.createNode(type);
+                node.pos = [sweep.pos[0] + 1300 + 420 * !place, sweep.pos[1] + 150 * place];
+                return app.graph.add(node);
+            });
+            parts.forEach((part, slot) => {
+                part.widgets[0].value = 2 * slot;
+                sweep.connect(1, part, 0);
+                part.connect(0, compare, slot);
+            });
+            return compare.id;
+        }""",
+        sweep,
+    )
+
+
+def line_at(editor: Editor) -> float:
+    """Where the line stands: a share of the width."""
+    return editor.page.evaluate(
+        """() => {
+            const stage = document.querySelector('.jano-stage').getBoundingClientRect();
+            const line = document.querySelector('.jano-stage > i').getBoundingClientRect();
+            return (line.left - stage.left) / stage.width;
+        }"""
+    )
+
+
+def test_all_qualities_on_one_sheet_and_two_of_them_under_the_slider(editor: Editor) -> None:
+    workflow, sweep = sweep_workflow(seed=1 + editor.vue)
+    editor.load(workflow)
+    compare = add_compare(editor, sweep)
+    assert editor.page.locator(".jano-stage").is_hidden()
+    editor.look_at(sweep)
+    editor.run()
+    table = editor.page.locator(".jano-table .jano-wide")
+    table.wait_for()
+    rows = table.locator("> div > b").all_inner_texts()
+    assert rows == ["", "full", "fast", "draft"]
+    assert table.locator("> div").nth(3).locator("span").count() == 6
+    editor.page.wait_for_timeout(1500)
+    previews = editor.page.evaluate("id => app.nodePreviewImages?.[id]?.length ?? 0", sweep)
+    assert previews == 0
+    editor.shot("sweep")
+
+    editor.look_at(compare)
+    editor.page.locator(".jano-stage > img").first.wait_for()
+    loaded = "() => [...document.querySelectorAll('.jano-stage > img')].every((img) => img.naturalWidth === 256)"
+    editor.page.wait_for_function(loaded)
+    a, b = editor.page.locator(".jano-stage > img").evaluate_all("pictures => pictures.map(({ src }) => src)")
+    assert a != b
+    stage = editor.page.locator(".jano-stage").bounding_box()
+    editor.page.mouse.move(stage["x"] + 0.25 * stage["width"], stage["y"] + stage["height"] / 2)
+    assert abs(line_at(editor) - 0.25) < 0.02
+    editor.page.wait_for_timeout(1000)
+    editor.shot("compare")
+    editor.page.locator(".jano-stage").focus()
+    editor.page.keyboard.press("ArrowRight")
+    assert abs(line_at(editor) - 0.30) < 0.02
+    text = editor.text(".jano-compare .jano-table")
+    assert text.startswith("Verdict")
+    assert "PSNR" in text
+    assert "LPIPS" not in text
+    fits = "node.size[1] + 1 >= node.computeSize()[1]"  # the difference map below too
+    editor.wait_for_node(fits, compare)
+    assert editor.page.locator(".jano-compare").evaluate("view => view.scrollHeight <= view.clientHeight + 1")
+
+
+def test_two_runs_are_two_lines_in_the_table_of_runs(open_editor: object, web_server: Server) -> None:
+    editor = open_editor(web_server)
+    workflow = small_workflow(ROOT / "example_workflows" / "Flux text to image.json")
+    editor.load(workflow)
+    report, sampler = (
+        next(n["id"] for n in workflow["nodes"] if n["type"] == kind) for kind in ("JanoReport", "KSampler")
+    )
+    editor.node("node.widgets.find(({ name }) => name === 'save').value = true", report)
+    for seed in (1, 2):
+        editor.node(f"node.widgets[0].value = {FIRST_SEED + 50 + seed}", sampler)
+        editor.run()
+        editor.page.wait_for_timeout(500)
+    assert "a line in jano_runs.csv" in editor.text(".jano-table")
+    editor.look_at(report)
+    editor.shot("report_saved")
+    with (web_server.base / "output" / "jano_runs.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["file"] for row in rows] == ["jano/run_00001.json", "jano/run_00002.json"]
+    assert {row["size"] for row in rows} == {"256 x 256"}
+    assert all((web_server.base / "output" / row["file"]).is_file() for row in rows)

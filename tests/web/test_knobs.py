@@ -1,0 +1,96 @@
+"""Inputs that do nothing at the chosen quality are not offered, in both renderers, and lose nothing by it."""
+
+from __future__ import annotations
+
+import pytest
+from comfyui_jano.tests.web.editor import Editor
+
+LEVELS = {"static_threshold", "moderate_threshold", "static_interval", "moderate_interval", "active_interval"}
+TARGET = {"target_speedup", "cooldown"}
+CHOOSE = """([id, name, value]) => {
+    const widget = app.graph.getNodeById(id).widgets.find((one) => one.name === name);
+    widget.value = value;
+    widget.callback(value, app.canvas, app.graph.getNodeById(id));
+}"""
+
+
+@pytest.fixture
+def node(desk: Editor) -> int:
+    """A new Jano Accelerator."""
+    desk.load({"nodes": [], "links": [], "version": 0.4})
+    made = """() => {
+        const node = LiteGraph.createNode('JanoScheduler');
+        node.pos = [100, 100];
+        return app.graph.add(node).id;
+    }"""
+    node = desk.page.evaluate(made)
+    desk.look_at(node)
+    return node
+
+
+def choose(desk: Editor, node: int, **values: object) -> None:
+    for name, value in values.items():
+        desk.page.evaluate(CHOOSE, [node, name, value])
+    desk.page.wait_for_timeout(400)
+
+
+def inputs(desk: Editor, node: int, state: str) -> set[str]:
+    names = f"node.widgets.filter(({{ {state} }}) => {state}).map(({{ name }}) => name)"
+    return set(desk.node(names, node))
+
+
+def offered(desk: Editor, node: int) -> set[str]:
+    """What can be seen of the inputs in question; in Nodes 2.0 that leaves out the advanced ones."""
+    if desk.vue:
+        text = desk.page.locator(f"[data-node-id='{node}']").inner_text()
+        return {name for name in LEVELS | TARGET if name in text}
+    return (LEVELS | TARGET) - inputs(desk, node, "hidden")
+
+
+def test_a_preset_offers_none_of_them(desk: Editor, node: int) -> None:
+    assert inputs(desk, node, "hidden") == LEVELS | TARGET
+    assert offered(desk, node) == set()
+    height = desk.node("node.size[1]", node)
+    assert height < 330  # no room is left for them
+    desk.shot("knobs_preset")
+
+
+def test_a_target_offers_its_number_and_starts_with_one(desk: Editor, node: int) -> None:
+    choose(desk, node, quality="target")
+    assert inputs(desk, node, "hidden") == LEVELS
+    assert "target_speedup" in offered(desk, node)  # without opening the advanced ones
+    assert desk.node("node.widgets.find(({ name }) => name === 'target_speedup').value", node) == 2
+    desk.shot("knobs_target")
+    choose(desk, node, target_speedup=3, quality="fast")
+    assert inputs(desk, node, "hidden") == LEVELS | TARGET
+    choose(desk, node, quality="target")
+    assert desk.node("node.widgets.find(({ name }) => name === 'target_speedup').value", node) == 3
+
+
+def test_custom_offers_all_and_greys_levels_beside_a_target(desk: Editor, node: int) -> None:
+    choose(desk, node, quality="custom", target_speedup=0)
+    assert inputs(desk, node, "hidden") == set()
+    assert inputs(desk, node, "disabled") == set()
+    choose(desk, node, target_speedup=2)
+    assert inputs(desk, node, "disabled") == LEVELS
+    desk.shot("knobs_custom")
+    choose(desk, node, references="every step")
+    assert inputs(desk, node, "disabled") == LEVELS | {"cache", "cache_budget_gb"}
+
+
+def test_what_is_hidden_is_saved_and_queued_as_ever(desk: Editor, node: int) -> None:
+    choose(desk, node, static_threshold=0.25)
+    saved = desk.node("node.serialize()", node)
+    assert saved["widgets_values"][:3] == ["balanced", 0.25, 0.9]
+    prompt = desk.page.evaluate("async () => (await app.graphToPrompt()).output")
+    assert prompt[str(node)]["inputs"]["static_threshold"] == 0.25
+    again = desk.page.evaluate(
+        """saved => {
+            const node = LiteGraph.createNode('JanoScheduler');
+            app.graph.add(node);
+            node.configure({ ...saved, id: node.id, widgets_values: ['custom', 0.3, 0.9, 2, 2, 1, 0.03, 0] });
+            return node.widgets.filter(({ hidden }) => hidden).length;
+        }""",
+        saved,
+    )
+    assert again == 0  # what a workflow says of the quality counts

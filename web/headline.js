@@ -1,0 +1,108 @@
+// What a run did, in words: the factor and the seconds saved, large; under it the steps and the risk, and then where the
+// numbers are from, notes and advice. The same as jano/show/headline.py says of the same numbers (a test holds them
+// equal), until a run in full is known to measure against.
+
+import { duration, percent, times } from "./numbers.js";
+
+export const NOTICEABLE = 0.05; // as there
+const SHORTEST = 0.05; // seconds
+const CHARACTERS = 50; // about as many fit into a line of a node as wide as it is made
+const HEIGHTS = { big: 28, line: 15 }; // pixels
+const MOST_LINES = 6;
+
+/** A speed-up and the seconds that it saved. */
+function faster(words, speedup, saved) {
+  const { headline } = words;
+  const factor = times(words, speedup);
+  if (speedup >= 1 + NOTICEABLE) {
+    return saved >= SHORTEST ? headline.faster_by(factor, duration(words, saved)) : headline.faster(factor);
+  }
+  if (speedup > 1 - NOTICEABLE) return headline.level;
+  return saved <= -SHORTEST ? headline.slower_by(duration(words, -saved)) : headline.slower;
+}
+
+/** What a run that is over says of itself: { big, line, more }, plain text; null for a run of 0.1.0 or a stopped one. */
+export function told(words, data) {
+  const { result, verdict, spoken } = data;
+  if (!result || !verdict) return null;
+  const said = { ...result, ...spoken }; // in the reader's language where the server told how
+  const { headline } = words;
+  const joined = (sentences) => (sentences ?? []).map(words.speak).join(headline.between);
+  const [reasons, notes] = [joined(spoken?.fallbacks ?? data.fallbacks), joined(said.notes)];
+  if (verdict !== "accelerated") {
+    const big = capital(verdict === "analysed" ? headline.analysed : headline.native);
+    return { big, line: sentence(words, reasons || notes), more: [] };
+  }
+  const line = [steps(words, data), risk(words, result)].filter(Boolean).join(headline.between);
+  const big = capital(result.speedup ? best(words, result) : headline.accelerated);
+  return { big, line: sentence(words, line), more: remarks(words, result, reasons, notes, words.speak(said.advice)) };
+}
+
+/** Against a run in full where one is known. */
+function best(words, { speedup, seconds_saved, full_seconds, own_seconds }) {
+  if (!full_seconds) return faster(words, speedup, seconds_saved);
+  return faster(words, full_seconds / own_seconds, full_seconds - own_seconds);
+}
+
+function steps(words, { result, computed_fraction }) {
+  const { headline } = words;
+  const { steps_computed: full, steps_in_part: part, steps_forecast: forecast } = result;
+  const all = full + part + forecast;
+  const said = [part ? headline.computed_in_full(full, all) : headline.computed(full, all)];
+  if (part) said.push(result.references_frozen ? headline.without_references(part) : headline.in_part(part));
+  if (forecast) said.push(headline.forecast(forecast));
+  const list = said.join(headline.between_steps);
+  return part ? headline.of_the_compute(list, percent(words, computed_fraction)) : list;
+}
+
+function risk(words, { risk, largest_forecast_error }) {
+  const { headline } = words;
+  return headline.risks[risk] && headline.risk(headline.risks[risk], percent(words, largest_forecast_error ?? 0));
+}
+
+function remarks(words, { full_seconds, own_seconds, speedup }, reasons, notes, advice) {
+  const { headline } = words;
+  const measured = () => headline.measured(duration(words, own_seconds), duration(words, full_seconds));
+  const basis = full_seconds ? measured() : speedup && headline.estimated;
+  return [
+    basis && sentence(words, basis),
+    reasons && headline.remark(headline.partly, reasons),
+    notes && headline.remark(headline.note, notes),
+    advice && headline.remark(headline.advice, advice),
+  ].filter(Boolean);
+}
+
+function sentence({ headline }, text) {
+  return text && (/[.。]$/.test(text) ? capital(text) : headline.sentence(capital(text)));
+}
+
+function capital(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** Three elements on the node: one large line, one of facts, and the small print. */
+export class Headline {
+  constructor(parent) {
+    [this.big, this.line, this.more] = ["big", "line", "more"].map((name) => {
+      const element = parent.appendChild(document.createElement("div"));
+      element.className = `jano-${name}`;
+      return element;
+    });
+    this.height = 0;
+  }
+
+  get text() {
+    return [this.big, this.line].map((part) => part.textContent).filter(Boolean).join(". ");
+  }
+
+  show({ big = "", line = "", more = [] }) {
+    this.big.textContent = big;
+    this.line.textContent = line;
+    this.more.textContent = more.join(" ");
+    this.big.hidden = !big;
+    this.more.hidden = !more.length;
+    for (const part of [this.big, this.line, this.more]) part.title = part.textContent;
+    const lines = Math.min(MOST_LINES, Math.ceil(this.more.textContent.length / CHARACTERS));
+    this.height = (big ? HEIGHTS.big : 0) + lines * HEIGHTS.line;
+  }
+}

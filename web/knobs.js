@@ -1,0 +1,76 @@
+// Inputs that do nothing as the others are set are hidden, or greyed where setting another one would bring them back.
+
+import { app } from "../../scripts/app.js";
+import { chain } from "./node_view.js";
+
+const [SHOWN, GREYED, HIDDEN] = ["shown", "greyed", "hidden"];
+const FIRST_TARGET = 2; // of whoever chooses "target" and has set none: half of the steps
+const LEVELS = ["static_threshold", "moderate_threshold", "static_interval", "moderate_interval", "active_interval"];
+
+/** What each input of Jano Scheduler is good for, given what the others say. */
+const USES = {
+  ...Object.fromEntries(LEVELS.map((name) => [name, ofLevels])),
+  cooldown: ({ quality }) => (["custom", "target"].includes(quality) ? SHOWN : HIDDEN),
+  target_speedup: ({ quality }) => (["custom", "target"].includes(quality) ? SHOWN : HIDDEN),
+  cache: ({ references }) => (references === "every step" ? GREYED : SHOWN),
+  cache_budget_gb: ({ references, cache }) => (references === "every step" || cache !== "auto" ? GREYED : SHOWN),
+};
+const ASKED = ["quality", "target_speedup", "references", "cache"]; // what those uses depend on
+
+function ofLevels({ quality, target_speedup: target }) {
+  if (quality !== "custom") return HIDDEN;
+  return target > 0 ? GREYED : SHOWN;
+}
+
+/** Keep the inputs of a Jano Scheduler as its settings are; `onResize` is told when there are more or fewer. */
+export function watchKnobs(node, onResize) {
+  const show = () => showKnobs(node) && onResize();
+  for (const name of ASKED) {
+    const widget = widgetOf(node, name);
+    if (widget) chain(widget, "callback", show);
+  }
+  const quality = widgetOf(node, "quality");
+  if (quality) chain(quality, "callback", (chosen) => chosen === "target" && startTarget(node));
+  for (const hook of ["onConfigure", "onConnectionsChange"]) chain(node, hook, show);
+  showKnobs(node);
+}
+
+/** A target to begin with, so that the choice says something by itself. */
+function startTarget(node) {
+  const target = widgetOf(node, "target_speedup");
+  if (target && !(target.value > 0) && !isLinked(node, target)) target.value = FIRST_TARGET;
+}
+
+/** Whether any input came or went. */
+function showKnobs(node) {
+  const linked = (name) => isLinked(node, widgetOf(node, name));
+  const said = Object.fromEntries(ASKED.map((name) => [name, widgetOf(node, name)?.value]));
+  let changed = false;
+  for (const [name, useOf] of Object.entries(USES)) {
+    const widget = widgetOf(node, name);
+    if (!widget) continue;
+    const use = linked("quality") || linked(name) ? SHOWN : useOf(said); // what is linked is known when it runs
+    changed = setUse(widget, use, name === "target_speedup" && said.quality === "target") || changed;
+  }
+  return changed;
+}
+
+/** Both renderers: the canvas reads the widget, Nodes 2.0 its options. */
+function setUse(widget, use, isMain) {
+  const isHidden = use === HIDDEN;
+  const changed = Boolean(widget.hidden) !== isHidden;
+  widget.options ??= {};
+  widget.janoAdvanced ??= Boolean(widget.options.advanced);
+  widget.hidden = isHidden;
+  widget.disabled = use === GREYED;
+  Object.assign(widget.options, { hidden: isHidden, disabled: use === GREYED, advanced: widget.janoAdvanced && !isMain });
+  return changed;
+}
+
+function widgetOf(node, name) {
+  return node.widgets?.find((widget) => widget.name === name);
+}
+
+function isLinked(node, widget) {
+  return Boolean(widget) && (node.inputs ?? []).some((input) => input.widget?.name === widget.name && input.link != null);
+}
