@@ -5,11 +5,11 @@ from __future__ import annotations
 from comfy_api.latest import io, ui
 
 from ..jano.adapters.sweep import SAMPLERS, SCHEDULERS, guided, sampling_of, sweep
-from ..jano.presets import QUALITIES, chosen_qualities
+from ..jano.presets import PRESETS, chosen_qualities
 from ..jano.show.sheet import all_pictures, sweep_sheet
 from .types import CATEGORY, NAME_ALIASES
 
-PRESETS = ", ".join(name for name in QUALITIES if name != "custom")
+NAMED = ", ".join(PRESETS)
 
 
 class JanoSweep(io.ComfyNode):
@@ -38,8 +38,8 @@ class JanoSweep(io.ComfyNode):
                 io.Vae.Input("vae", tooltip="Decodes the pictures, after all of them were sampled."),
                 io.String.Input(
                     "qualities",
-                    default=PRESETS,
-                    tooltip=f"Which to sample besides full, separated by commas: {PRESETS}.",
+                    default=NAMED,
+                    tooltip=f"Which to sample besides full, separated by commas: {NAMED}.",
                 ),
                 io.Int.Input(
                     "seed",
