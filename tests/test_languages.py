@@ -170,6 +170,15 @@ def test_no_name_holds_what_the_page_would_fill_in(language: str) -> None:
     assert [at for at, text in leaves(nodes_in(language)) if re.search(r"[{}@|]", text)] == []
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_setting_is_there(language: str) -> None:
+    """The host looks for a setting's name under its id, with _ for each dot."""
+    ids = re.findall(r'^  "(Jano\.\w+)": \[', (ROOT / "web" / "settings.js").read_text(), re.MULTILINE)
+    told = json.loads((ROOT / "locales" / language / "settings.json").read_text(encoding="utf-8"))
+    assert [name.replace(".", "_") for name in ids] == list(told)
+    assert [at for at, text in leaves(told) if not re.search(SCRIPTS[language], text)] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_help_is_found_in_every_language(page: Path) -> None:
     """The host asks for docs/<Node>/<locale>.md, and then for docs/<Node>.md: English has both, so that nothing is
