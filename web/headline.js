@@ -80,6 +80,11 @@ function capital(text) {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+/** In Latin letters: those of Chinese, Japanese and Korean are as wide as two. */
+function widthOf(text) {
+  return [...text].reduce((width, letter) => width + (letter > "\u2e80" ? 2 : 1), 0);
+}
+
 /** Three elements on the node: one large line, one of facts, and the small print. */
 export class Headline {
   constructor(parent) {
@@ -102,7 +107,7 @@ export class Headline {
     this.big.hidden = !big;
     this.more.hidden = !more.length;
     for (const part of [this.big, this.line, this.more]) part.title = part.textContent;
-    const lines = Math.min(MOST_LINES, Math.ceil(this.more.textContent.length / CHARACTERS));
+    const lines = Math.min(MOST_LINES, Math.ceil(widthOf(this.more.textContent) / CHARACTERS));
     this.height = (big ? HEIGHTS.big : 0) + lines * HEIGHTS.line;
   }
 }
