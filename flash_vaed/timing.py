@@ -37,19 +37,6 @@ def timed_decode(vae: Any, latents: Tensor) -> Decoded:
     return Decoded(frames, seconds, vae.model_size(), most)
 
 
-def savings(reference: Decoded, fast: Decoded) -> dict[str, str]:
-    """What the fast one saves, in words by name."""
-    times = f"{fast.seconds:.2f} s instead of {reference.seconds:.2f} s, each timed once after a warm-up"
-    told = {
-        "Speed": f"{reference.seconds / fast.seconds:.1f} times as fast: {times}",
-        "Weights": f"{fast.weights / 1e6:.1f} MB instead of {reference.weights / 1e6:.1f} MB",
-        "Memory while decoding": "not measured: on a CPU",
-    }
-    if fast.most is not None and reference.most is not None:
-        told["Memory while decoding"] = f"{fast.most / 1e6:.0f} MB instead of {reference.most / 1e6:.0f} MB of the GPU"
-    return told
-
-
 def first_latents(latents: Tensor, most: int, *vaes: Any) -> Tensor:
     """The first `most` latents of a clip; ValueError with a sentence for the user where the VAEs do not take them."""
     if latents.is_nested or latents.ndim != 5:

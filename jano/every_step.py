@@ -7,8 +7,9 @@ from collections.abc import Hashable
 from torch import Tensor
 
 from .clock import Moment
+from .sentences import say
 
-TOO_FAR = "at this quality references drift too far to be left out of a step of this run (fast and draft allow more)"
+TOO_FAR = say("references_drift_too_far")
 
 
 class EveryStep:

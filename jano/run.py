@@ -21,10 +21,11 @@ from .levels.parts import ONE_PART, Parts
 from .references.engine import References, Refreshing
 from .refusal import Unaccelerated, require_room
 from .sampler import PLAIN, SamplerTraits
+from .sentences import say
 from .show.report import RunReport
 
-WENT_BACK = "the sampler goes back to earlier noise levels, and nothing can be forecast across such a jump"
-ALWAYS_NEW = "another node asks the model something new at every step, so that nothing could be forecast"
+WENT_BACK = say("went_back")
+ALWAYS_NEW = say("always_new")
 STEPS_AFTER_A_JUMP = 3
 """Full steps after one: two for a line, and one that measures it."""
 
@@ -217,7 +218,6 @@ def fitting(level_map: LevelMap | None, grid: TokenGrid, scheduler: SchedulerCon
     if scheduler is not None and scheduler.controlled:
         return None
     theirs = level_map.grid
-    raise Unaccelerated(
-        f"the level map is for {theirs.latent} latent cells (frames, height, width) in tokens of {theirs.patch}, but "
-        f"this latent has {grid.latent} in tokens of {grid.patch}; use a map made at this size with this model"
-    )
+    of_map = {"theirs": str(theirs.latent), "their_patch": str(theirs.patch)}
+    of_run = {"ours": str(grid.latent), "our_patch": str(grid.patch)}
+    raise Unaccelerated(say("map_of_another_size", **of_map, **of_run))

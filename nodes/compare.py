@@ -39,13 +39,15 @@ class JanoCompare(io.ComfyNode):
     def execute(cls, reference: io.Image.Type, image: io.Image.Type) -> io.NodeOutput:
         reference, image = pictures_of(reference, "reference"), pictures_of(image, "image")
         closeness = compare(reference, image, *lpips_weights(Path(folder_paths.models_dir)))
-        markdown, difference = closeness.markdown(), difference_map(reference, image)
+        table, difference = closeness.table(), difference_map(reference, image)
+        markdown = table.markdown()
         sheet = contact_sheet(difference) if difference.shape[0] > 1 else difference
         shown = {
             **ui.PreviewImage(sheet, cls=cls).as_dict(),
             **ui.PreviewText(markdown).as_dict(),
             **_under_the_slider(cls, reference, image, closeness.worst_frame),
             "jano": [closeness.as_dict()],
+            "jano_table": table.spoken(),
         }
         return io.NodeOutput(markdown, difference, ui=shown)
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import folder_paths
 from comfy_api.latest import io, ui
 
-from ..flash_vaed.timing import first_latents, savings, timed_decode
+from ..flash_vaed.timing import Decoded, first_latents, timed_decode
 from ..jano.adapters.weights import lpips_weights
+from ..jano.sentences import say
 from ..jano.show.quality import compare
 from ..jano.show.render import contact_sheet, notice, side_by_side
 from .types import CATEGORY, NAME_ALIASES
@@ -52,8 +53,8 @@ class FlashVAEDCompare(io.ComfyNode):
         samples = first_latents(latent["samples"], most_latents, reference_vae, fast_vae)
         reference, fast = (timed_decode(vae, samples) for vae in (reference_vae, fast_vae))
         closeness = compare(reference.frames, fast.frames, *lpips_weights(Path(folder_paths.models_dir)))
-        rows = [f"| {name} | {text} |" for name, text in savings(reference, fast).items()]
-        markdown = "\n".join([closeness.markdown(), *rows])
+        table = closeness.table() + _savings(reference, fast)
+        markdown = table.markdown()
         faster = reference.seconds / fast.seconds
         told = (
             f"Left: the reference. Right: the fast decoder, {closeness.psnr.mean():.1f} dB, {faster:.1f} times as fast."
@@ -62,5 +63,19 @@ class FlashVAEDCompare(io.ComfyNode):
         shown = {
             **ui.PreviewImage(notice(told, contact_sheet(pairs, most=4)), cls=cls).as_dict(),
             **ui.PreviewText(markdown).as_dict(),
+            "jano_table": table.spoken(),
         }
         return io.NodeOutput(markdown, notice(told, pairs), ui=shown)
+
+
+def _savings(reference: Decoded, fast: Decoded) -> tuple[tuple[str, str], ...]:
+    """What the fast one saves, as rows of a table."""
+    seconds = {"fast": fast.seconds, "reference": reference.seconds}
+    memory = say("memory_unknown")
+    if fast.most is not None and reference.most is not None:
+        memory = say("memory_instead", fast=fast.most / 1e6, reference=reference.most / 1e6)
+    return (
+        (say("row_speed"), say("times_as_fast", times=reference.seconds / fast.seconds, **seconds)),
+        (say("row_weights"), say("megabytes_instead", fast=fast.weights / 1e6, reference=reference.weights / 1e6)),
+        (say("row_memory"), memory),
+    )

@@ -12,6 +12,7 @@ from comfy_api.latest import io, ui
 from ..jano.adapters.inputs import samples_of, switch_of
 from ..jano.adapters.latents import size_told
 from ..jano.adapters.settings import report_of
+from ..jano.sentences import say
 from ..jano.show.chart import step_chart
 from ..jano.show.run_files import row_of, save_run
 from .types import CATEGORY, NAME_ALIASES
@@ -61,11 +62,12 @@ class JanoReport(io.ComfyNode):
         report = report_of(model, samples_of(latent))
         cls._note_for_saved_pictures(report.verdict_as_dict())
         markdown, account, chart = report.markdown(), report.as_dict(), step_chart(report)
-        saved = _saved(account, model, latent, filename_prefix) if switch_of(save, "save") else ""
+        table = report.table() + (_saved(account, model, latent, filename_prefix) if switch_of(save, "save") else ())
         shown = {
             **ui.PreviewImage(chart, cls=cls).as_dict(),
-            **ui.PreviewText(f"{markdown}{saved}").as_dict(),
+            **ui.PreviewText(table.markdown()).as_dict(),
             "jano": [account],
+            "jano_table": table.spoken(),
         }
         return io.NodeOutput(markdown, json.dumps(account, indent=1), chart, ui=shown)
 
@@ -76,13 +78,13 @@ class JanoReport(io.ComfyNode):
             cls.hidden.extra_pnginfo.setdefault("jano", {})[str(cls.hidden.unique_id)] = verdict
 
 
-def _saved(account: dict, model: io.Model.Type, latent: io.Latent.Type, prefix: str) -> str:
+def _saved(account: dict, model: io.Model.Type, latent: io.Latent.Type, prefix: str) -> tuple[tuple[str, str], ...]:
     """Save a run; the row for the node's table that says where, or why not, which ends no run."""
     when, size = datetime.now(), size_told(model, samples_of(latent))
     row = row_of(account, when, size=size)
     told = {"time": when.isoformat(" ", "seconds"), "size": size, **account}
     try:
-        return f"\n| Saved | {save_run(Path(folder_paths.get_output_directory()), prefix, told, row)} |"
+        return ((say("row_saved"), save_run(Path(folder_paths.get_output_directory()), prefix, told, row)),)
     except (OSError, ValueError) as error:
         said = f"{error.strerror}: {error.filename}" if isinstance(error, OSError) else error
-        return f"\n| Not saved | {said} |"
+        return ((say("row_not_saved"), str(said)),)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from comfy_api.latest import io, ui
 
 from ..jano.adapters.sweep import SAMPLERS, SCHEDULERS, guided, sampling_of, sweep
-from ..jano.presets import QUALITIES, chosen_qualities
+from ..jano.presets import PRESETS, chosen_qualities
 from ..jano.show.sheet import all_pictures, sweep_sheet
 from .types import CATEGORY, NAME_ALIASES
 
-PRESETS = ", ".join(name for name in QUALITIES if name != "custom")
+NAMED = ", ".join(PRESETS)
 
 
 class JanoSweep(io.ComfyNode):
@@ -38,8 +38,8 @@ class JanoSweep(io.ComfyNode):
                 io.Vae.Input("vae", tooltip="Decodes the pictures, after all of them were sampled."),
                 io.String.Input(
                     "qualities",
-                    default=PRESETS,
-                    tooltip=f"Which to sample besides full, separated by commas: {PRESETS}.",
+                    default=NAMED,
+                    tooltip=f"Which to sample besides full, separated by commas: {NAMED}.",
                 ),
                 io.Int.Input(
                     "seed",
@@ -77,7 +77,7 @@ class JanoSweep(io.ComfyNode):
                 io.Model.Input(
                     "model",
                     optional=True,
-                    tooltip="The model, LoRAs and all. A Jano Scheduler before it is left out: this node tries its "
+                    tooltip="The model, LoRAs and all. A Jano Accelerator before it is left out: this node tries its "
                     "qualities itself.",
                 ),
                 io.Conditioning.Input("positive", optional=True, tooltip="The prompt."),
@@ -140,6 +140,7 @@ class JanoSweep(io.ComfyNode):
             **ui.PreviewImage(sheet, cls=cls).as_dict(),
             **ui.PreviewText(markdown).as_dict(),
             "jano": [made.as_dict()],
+            "jano_table": made.spoken(),
         }
         return io.NodeOutput(sheet, all_pictures(pictures), markdown, made.as_json(), ui=shown)
 

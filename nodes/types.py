@@ -32,8 +32,8 @@ SEARCH_ALIASES = [
 ]
 EXPECTATION = (
     "Closeness to the full picture against computing, means on our small Flux (64 prompts, 28 euler steps): "
-    f"{'; '.join(map(told, PRESETS))}. From 40 dB on a difference is hard to see, at 35 small details move, at 30 the "
-    "composition stays. Your model and number of steps differ."
+    f"{'; '.join(map(told, PRESETS))}. From 35 dB on a difference is hard to see, from 28 on small details move, "
+    "below 22 the composition changes. Your model and number of steps differ."
 )
 
 LevelMapType = io.Custom("JANO_LEVEL_MAP")

@@ -186,31 +186,3 @@ def definition(info: dict) -> dict:
 
 def read_locale(language: str) -> dict:
     return json.loads((ROOT / "locales" / language / "nodeDefs.json").read_text(encoding="utf-8"))
-
-
-def paths(tree: dict | str, at: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
-    """The way to every text of a locale file."""
-    if isinstance(tree, str):
-        return {at}
-    return set().union(*(paths(branch, (*at, name)) for name, branch in tree.items()))
-
-
-def test_the_english_definitions_are_the_schemas(loaded: dict) -> None:
-    made = {node_id: definition(info) for node_id, info in loaded.items()}
-    if os.environ.get("JANO_WRITE_CONTRACT"):
-        (ROOT / "locales" / "en" / "nodeDefs.json").write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
-    assert made == read_locale("en")
-
-
-def test_every_text_is_there_in_chinese() -> None:
-    """After a change of a schema, add or take away the same entries in locales/zh/nodeDefs.json."""
-    english, chinese = read_locale("en"), read_locale("zh")
-    assert paths(chinese) == paths(english)
-    told = [chinese_text(chinese, path) for path in sorted(paths(chinese)) if path[-1] in ("tooltip", "description")]
-    assert all(any("\u4e00" <= letter <= "\u9fff" for letter in text) for text in told)
-
-
-def chinese_text(tree: dict, path: tuple[str, ...]) -> str:
-    for name in path:
-        tree = tree[name]
-    return tree

@@ -8,8 +8,8 @@ const STAGE = 220; // pixels that pictures have at least
 const STEP = 5; // per cent of the width that an arrow key moves the line
 
 export class CompareView {
-  constructor(onResize, words) {
-    this.words = words;
+  constructor(words, onResize) {
+    this.words = words.compare;
     this.onResize = () => requestAnimationFrame(onResize);
     this.element = document.createElement("div");
     this.element.className = "jano-compare";
@@ -17,10 +17,10 @@ export class CompareView {
     this.frames = this.element.appendChild(document.createElement("label"));
     this.chosen = this.frames.appendChild(document.createElement("input"));
     Object.assign(this.chosen, { type: "range", min: 0, value: 0 });
-    this.chosen.setAttribute("aria-label", words.frames);
+    this.chosen.setAttribute("aria-label", words.compare.frames);
     this.chosen.addEventListener("input", () => this.draw());
     this.caption = this.frames.appendChild(document.createElement("span"));
-    this.table = new TableView(onResize, words);
+    this.table = new TableView(words, onResize);
     this.element.appendChild(this.table.element);
     this.stage.hidden = this.frames.hidden = true;
     this.moveTo(50);
@@ -64,14 +64,14 @@ export class CompareView {
   }
 
   /** Show what the node gave to the page: its table, and pictures with the number of their frame. */
-  update({ text, a, b, frames, worst }) {
+  update({ text, table, a, b, frames, worst }) {
     this.shown = { a, b, frames, worst };
     this.stage.hidden = false;
     this.frames.hidden = a.length < 2;
     this.chosen.max = a.length - 1;
     this.chosen.value = Math.max(0, frames.indexOf(worst)); // there most is to be seen
     this.draw();
-    this.table.update(text);
+    this.table.update({ text, table });
   }
 
   draw() {
@@ -79,7 +79,8 @@ export class CompareView {
     const { a, b, frames, worst } = this.shown;
     this.a.src = urlOf(a[at]);
     this.b.src = urlOf(b[at]);
-    this.caption.textContent = this.words.frameOf(frames[at], frames[at] === worst);
+    const { frame, worst: worstFrame } = this.words;
+    this.caption.textContent = (frames[at] === worst ? worstFrame : frame)(frames[at]);
   }
 
   dispose() {

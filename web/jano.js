@@ -4,15 +4,17 @@ import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 import { CompareView } from "./compare_view.js";
 import { against, keepFull, queuedAs, watchSamplers } from "./full_runs.js";
-import { duration } from "./headline.js";
+import { told } from "./headline.js";
 import { watchKnobs } from "./knobs.js";
 import { addView, chain, dropPreviews, isCopy, makeRoom, putInPlace, watchMode } from "./node_view.js";
+import { duration } from "./numbers.js";
 import { PROPERTY, RunRecord } from "./run_record.js";
 import { RunView } from "./run_view.js";
 import { count, warn } from "./session.js";
 import { isOn, settings } from "./settings.js";
 import { TableView } from "./table_view.js";
 import { colourTitle, redraw } from "./title.js";
+import { isTold } from "./told.js";
 import { wordsFor } from "./words.js";
 import { isOnCanvas, loaded, nodeOf, openWorkflow, rewrite, watchQueue, workflowOf } from "./workflows.js";
 
@@ -32,7 +34,7 @@ const RUN_WIDTH = 300;
 const STYLES = ["./jano.css", "./headline.css"];
 
 const views = new WeakMap(); // node -> its view
-const memory = new WeakMap(); // workflow -> Map: the server's id of a node -> its RunRecord, the text of its table, or what it compares
+const memory = new WeakMap(); // workflow -> Map: the server's id of a node -> its RunRecord, or its table and what it compares
 const NO_TABS = {}; // stands for the workflow where the host has no tabs
 let running = null; // { workflow, path, record } of the last step: previews belong to it
 
@@ -91,7 +93,7 @@ function attachRun(node) {
 /** Give a node the table that it makes, and Jano Compare its pictures. */
 function attachTable(node) {
   const View = node.comfyClass === "JanoCompare" ? CompareView : TableView;
-  attach(node, "jano_table", (onResize) => new View(onResize, words()));
+  attach(node, "jano_table", (onResize) => new View(words(), onResize));
 }
 
 function attach(node, name, make) {
@@ -129,7 +131,8 @@ function onEnd(event) {
   countIn(record);
   keep(workflow, event.node, record);
   if (event.verdict !== "native" || !event.accelerates) return;
-  warn(`Jano: ${words().headline.native}`, (event.fallbacks.length ? event.fallbacks : event.notes).join("; "));
+  const { big, line } = told(words(), record.data);
+  warn(`Jano: ${big}`, line);
 }
 
 /** A node has sampled: with Jano, in full, or both, where nothing could be left out. */
@@ -153,14 +156,14 @@ function onSampled(prompt, node, run) {
 /** Into the session's total, which is told from the second run on. */
 function countIn(record) {
   const { runs, seconds } = count(record);
-  record.remarks = runs > 1 && seconds >= 1 ? [words().headline.session(runs, duration(seconds))] : [];
+  record.remarks = runs > 1 && seconds >= 1 ? [words().headline.session(runs, duration(words(), seconds))] : [];
 }
 
 function onStopped({ prompt_id }, failed) {
   const workflow = workflowOf(prompt_id);
   for (const [path, record] of workflow === undefined ? [] : memoryOf(workflow)) {
     if (record.prompt !== prompt_id || record.ended) continue;
-    record.stop(words(), failed);
+    record.stop(failed);
     keep(workflow, path, record);
   }
 }
@@ -171,11 +174,18 @@ function onExecuted({ prompt_id, node, display_node, output }) {
   if (workflow === undefined || !output?.text?.length) return;
   const [path, text] = [display_node ?? node, [output.text].flat().join("")];
   const { a_images: a, b_images: b, frames, worst } = output;
-  const shown = a?.length ? { text, a, b, frames, worst: worst[0] } : text;
+  const said = { text, table: areRows(output.jano_table) ? output.jano_table : null };
+  const shown = a?.length ? { ...said, a, b, frames, worst: worst[0] } : said;
   memoryOf(workflow).set(path, shown);
   const sweep = isOnCanvas(workflow) ? nodeOf(path) : null;
   if (sweep?.comfyClass === "JanoSweep") dropPreviews(sweep);
   show(workflow, path, shown);
+}
+
+/** Rows of sentences, all of one length. */
+function areRows(table) {
+  const isRow = (row) => Array.isArray(row) && row.length > 1 && row.every((told) => isTold(told));
+  return Array.isArray(table) && table.every((row) => isRow(row) && row.length === table[0].length);
 }
 
 function memoryOf(workflow) {

@@ -3,16 +3,18 @@
 import { legendEntry, make } from "./element.js";
 import { isShown, largest, paintHeat, scale } from "./heat.js";
 import { LEVEL_COLOURS, paintLevels } from "./levels.js";
+import { percent } from "./numbers.js";
 import { pictureBlob } from "./picture.js";
 
 const SIDE = 512; // pixels of the canvas behind its longer side
 const GROUND = "#2a2a2e";
 const UNDER_HEAT = "saturate(0.6) brightness(0.92)"; // so that the heat is the brightest colour
-const LEVELS = { 1: "static", 2: "moderate", 3: "active" };
+const LEVELS = ["static", "moderate", "active"];
 
 export class RunMap {
   constructor(words, parent) {
-    this.words = words;
+    this.words = words.map;
+    this.percent = (share) => percent(words, share);
     this.drawing = 0;
     const stage = make("div", "jano-stage", parent);
     this.canvas = make("canvas", "jano-map", stage);
@@ -70,7 +72,7 @@ export class RunMap {
     if (!record.mapsErrors) return this.shares(record).join(", ");
     if (!errors) return "";
     const { share, place } = largest(errors, frame, record.data);
-    return isShown(share) ? words.largest(words.percent(share), words.places[place]) : words.none;
+    return isShown(share) ? words.largest(this.percent(share), words.places[place]) : words.none;
   }
 
   tell(title, found) {
@@ -93,7 +95,7 @@ export class RunMap {
     make("i", "", bar).style.background = background;
     for (const [share, place] of marks) {
       const mark = make("span", "jano-mark", bar);
-      mark.textContent = this.words.percent(share);
+      mark.textContent = this.percent(share);
       mark.style.left = `${100 * place}%`;
     }
   }
@@ -108,10 +110,10 @@ export class RunMap {
 
   shares(record) {
     const share = record.data.level_share ?? {};
-    return Object.entries(LEVELS).map(([level, name]) => {
+    return LEVELS.map((name) => {
       const part = share[name];
-      const said = this.words.levels[level];
-      return part === undefined ? said : `${said} ${Math.round(100 * part)} %`;
+      const said = this.words.levels[name];
+      return part === undefined ? said : this.words.share(said, part);
     });
   }
 }

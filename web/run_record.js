@@ -6,6 +6,8 @@ import { larger } from "./heat.js";
 import { unpack } from "./packed.js";
 import { thumbnail } from "./picture.js";
 import { isGrid, MOST_CHARACTERS, readSaved, resultOf } from "./saved_run.js";
+import { isSpoken } from "./told.js";
+import { wordsFor } from "./words.js";
 
 export const PROPERTY = "jano_run";
 const NO_MAP = { grid: null, levels: null, regions: null, region: null, errors: null };
@@ -85,9 +87,10 @@ export class RunRecord {
   }
 
   end(event) {
-    const { summary, verdict, fallbacks, level_share, computed_token_fraction, speedup_measured } = event;
+    const { summary, spoken, verdict, fallbacks, level_share, computed_token_fraction, speedup_measured } = event;
     Object.assign(this.data, { summary, verdict, fallbacks, level_share, num_steps: event.steps });
     Object.assign(this.data, { computed_fraction: computed_token_fraction, speedup: speedup_measured });
+    this.data.spoken = isSpoken(spoken) ? spoken : null;
     this.data.errors = event.errors ?? null;
     this.data.result = resultOf(event);
     this.sampler = event.sampler ?? null;
@@ -106,8 +109,10 @@ export class RunRecord {
   }
 
   /** The run was stopped in its midst, by somebody or because something failed. */
-  stop(words, failed = false) {
-    this.data.summary = `${words.stopped}: ${words.step(this.length, this.data.num_steps)}`;
+  stop(failed = false) {
+    const told = { text: "stopped", key: "run_stopped", values: { step: this.length, count: this.data.num_steps } };
+    this.data.summary = wordsFor("en").speak(told);
+    this.data.spoken = { summary: { ...told, text: this.data.summary } };
     this.failed = failed;
   }
 

@@ -2,8 +2,9 @@
 
 import { Clip } from "./clip.js";
 import { make } from "./element.js";
-import { Headline, NOTICEABLE, percent, times, told } from "./headline.js";
+import { Headline, NOTICEABLE, told } from "./headline.js";
 import { RunMap } from "./map.js";
+import { percent, times } from "./numbers.js";
 import { Strip } from "./strip.js";
 
 const IDLE = [2, 4]; // modes of a node that takes no part: muted, bypassed
@@ -31,7 +32,7 @@ export class RunView {
     this.said = make("div", "jano-said", this.element);
     this.said.setAttribute("role", "status"); // read aloud, politely
     const panel = make("div", "jano-panel", this.element);
-    this.map = new RunMap(this.words.map, panel);
+    this.map = new RunMap(this.words, panel);
     this.clip = new Clip(this.words.clip, panel, () => this.show());
     this.strip = new Strip(this.words.strip, panel, (step) => this.choose(step));
   }
@@ -112,7 +113,7 @@ export class RunView {
   /** What the lines above the map say: of a run that is over its result, else where it is. */
   told() {
     const { words, record, chosen } = this;
-    const result = record?.ended && chosen === null ? told(words.headline, record.data) : null;
+    const result = record?.ended && chosen === null ? told(words, record.data) : null;
     return result ? { ...result, more: [...result.more, ...record.remarks] } : { line: this.text() };
   }
 
@@ -135,13 +136,13 @@ export class RunView {
 
   /** What is known of a step, in one line. */
   tellStep(step) {
-    const { strip, map } = this.words;
-    const { record } = this;
+    const { words, record } = this;
+    const { strip } = words;
     const { seconds } = record.data.steps[step];
     const at = record.measuredAt(step);
     const parts = [strip.short(step + 1, strip.cells[record.kind(step)])];
-    if (at !== null) parts.push(strip.moved(map.percent(record.data.steps[at].error ?? 0), at + 1));
-    if (Number.isFinite(seconds)) parts.push(strip.seconds(seconds.toFixed(2)));
+    if (at !== null) parts.push(strip.moved(percent(words, record.data.steps[at].error ?? 0), at + 1));
+    if (Number.isFinite(seconds)) parts.push(words.numbers.seconds(seconds.toFixed(2)));
     return parts.join(" · ");
   }
 
@@ -149,11 +150,11 @@ export class RunView {
     const { words, record, step } = this;
     if (!record || (!record.length && !record.ended)) return words.waiting;
     const { data } = record;
-    if (record.ended && this.chosen === null) return data.summary;
+    if (record.ended && this.chosen === null) return words.speak(data.spoken?.summary ?? data.summary);
     const parts = [words.step(step + 1, data.num_steps), words.kinds[data.steps[step].kind] ?? data.steps[step].kind];
     if (this.chosen === null) {
-      parts.push(words.computed(percent(data.computed_fraction)));
-      if (data.speedup >= 1 + NOTICEABLE) parts.push(words.faster(times(data.speedup)));
+      parts.push(words.computed(percent(words, data.computed_fraction)));
+      if (data.speedup >= 1 + NOTICEABLE) parts.push(words.faster(times(words, data.speedup)));
     }
     return parts.join(" · ");
   }

@@ -2,6 +2,7 @@
 
 import { isPacked } from "./packed.js";
 import { pictureBlob } from "./picture.js";
+import { isSpoken } from "./told.js";
 
 export const MOST_CHARACTERS = 150_000; // a saved workflow travels inside of every picture
 const MOST_STEPS = 10_000; // the most that the host's samplers take
@@ -67,6 +68,7 @@ const FIELDS = {
   computed_fraction: missingOr(isShare),
   speedup: missingOr((value) => Number.isFinite(value) && value > 0),
   summary: isText,
+  spoken: missingOr(isSpoken),
   verdict: missingOr(isText),
   fallbacks: missingOr((value) => isList(value, MOST_CHARACTERS, isText)),
   level_share: missingOr(isLevelShare),

@@ -6,9 +6,9 @@ const MARGIN = 28; // what lies above and below them
 const TOLD = 2000; // ms that the button says what it did
 
 export class TableView {
-  constructor(onResize, words) {
-    this.onResize = onResize;
+  constructor(words, onResize) {
     this.words = words;
+    this.onResize = onResize;
     this.element = document.createElement("div");
     this.element.className = "jano-table";
     this.rows = this.element.appendChild(document.createElement("div"));
@@ -17,16 +17,17 @@ export class TableView {
     this.observer.observe(this.rows);
   }
 
-  /** Show the rows of a markdown table; anything else in it is left out, but copied. */
-  update(markdown) {
-    const lines = String(markdown).split("\n");
-    const first = lines.findIndex((line) => line.startsWith("|---")) + 1;
-    const rows = lines.slice(first).filter((line) => line.startsWith("| ")).map(cellsOf);
-    const heading = cellsOf(lines[first - 2] ?? "");
+  /**
+   * Show a table: its rows as sentences where the server tells them, else those of its markdown; anything else in that
+   * is left out, but copied.
+   */
+  update({ text, table }) {
+    const rows = table ? table.map((row) => row.map(this.words.speak)) : rowsOf(text);
+    const isWide = rows[0]?.length > 2; // then the first is a heading
     this.rows.replaceChildren();
-    this.rows.classList.toggle("jano-wide", heading.length > 2);
-    if (heading.length > 2) this.drawWide(heading, rows, String(markdown));
-    else for (const [name, ...value] of rows) this.drawRow([name, value.join(" | ")]);
+    this.rows.classList.toggle("jano-wide", isWide);
+    if (isWide) this.drawWide(rows, text);
+    else rows.forEach((cells) => this.drawRow(cells));
     this.resize(this.rows.offsetHeight || (rows.length + 2) * ROW);
   }
 
@@ -38,15 +39,16 @@ export class TableView {
     return row;
   }
 
-  drawWide([, ...names], rows, markdown) {
+  drawWide([[, ...names], ...rows], markdown) {
+    const words = this.words.table;
     this.rows.style.setProperty("--columns", names.length);
     this.drawRow(["", ...names]).className = "jano-heading";
     for (const cells of rows) this.drawRow(cells);
     const button = this.rows.appendChild(document.createElement("button"));
-    button.textContent = this.words.copy;
+    button.textContent = words.copy;
     button.addEventListener("click", async () => {
-      button.textContent = (await copied(markdown)) ? this.words.copied : this.words.notCopied;
-      setTimeout(() => (button.textContent = this.words.copy), TOLD);
+      button.textContent = (await copied(markdown)) ? words.copied : words.not_copied;
+      setTimeout(() => (button.textContent = words.copy), TOLD);
     });
   }
 
@@ -68,6 +70,15 @@ export class TableView {
   get minHeight() {
     return this.height && this.height + MARGIN;
   }
+}
+
+/** The rows of a markdown table: [name, value] each, or of a wide one all cells, its heading first. */
+function rowsOf(markdown) {
+  const lines = markdown.split("\n");
+  const first = lines.findIndex((line) => line.startsWith("|---")) + 1;
+  const rows = lines.slice(first).filter((line) => line.startsWith("| ")).map(cellsOf);
+  const heading = cellsOf(lines[first - 2] ?? "");
+  return heading.length > 2 ? [heading, ...rows] : rows.map(([name, ...value]) => [name, value.join(" | ")]);
 }
 
 function cellsOf(line) {

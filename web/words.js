@@ -1,166 +1,64 @@
-// The few words that the run view says itself; node names and tooltips come from locales/.
+// The words of the page, in the reader's language: its own ones, and sentences that the server made (jano/sentences.py).
+// Node names and tooltips come from locales/.
 
-const WORDS = {
-  en: {
-    waiting: "The run appears here while sampling.",
-    step: (step, count) => `step ${step} of ${count}`,
-    computed: (share) => `${share} of the compute`,
-    faster: (times) => `${times} faster`,
-    stopped: "stopped",
-    headline: {
-      native: "Not accelerated",
-      analysed: "Analysed, nothing left out",
-      accelerated: "Accelerated",
-      faster: (times, saved) => `${times} faster${saved ? `, saved ${saved}` : ""}`,
-      level: "about as fast as in full",
-      slower: (by) => `slower than in full${by ? `, by ${by}` : ""}`,
-      computed: (full, all, isPart) => `${full} of ${all} steps computed${isPart ? " in full" : ""}`,
-      in_part: (count) => `${count} in part`,
-      without_references: (count) => `${count} without references`,
-      forecast: (count) => `${count} forecast`,
-      of_the_compute: (share) => `${share} of the compute`,
-      risks: { hard_to_see: "hard to see", details: "details may move", composition: "composition may change" },
-      risk: (word, error) => `${word} (largest forecast error ${error})`,
-      estimated: "estimated from this run's full steps",
-      measured: (own, full) => `measured: ${own} with Jano, ${full} in full`,
-      partly: "Partly not accelerated, because",
-      note: "Note",
-      advice: "Advice",
-      session: (runs, saved) => `This session: ${runs} runs, ${saved} saved.`,
-    },
-    levels: { 1: "static", 2: "moderate", 3: "active" },
-    kinds: {
-      full: "full",
-      store: "store",
-      moderate: "moderate",
-      active: "active",
-      picture: "without references",
-      skipped: "skipped",
-    },
-    past: (mode) => `Last run with Jano; this node is ${mode}`,
-    modes: { 2: "muted", 4: "bypassed" },
-    map: {
-      alt: "Map over the picture",
-      scale: "error in the picture",
-      percent: (share) => `${share < 0.01 ? (100 * share).toFixed(1) : Math.round(100 * share)} %`,
-      largest: (share, place) => `at most ${share}, ${place}`,
-      none: "below 1 % everywhere",
-      places: [
-        "top left", "top", "top right", "left", "in the middle", "right", "bottom left", "bottom", "bottom right",
-      ],
-      levels: { 1: "static", 2: "moderate", 3: "active" },
-      left_out: "dark: not computed at this step",
-    },
-    clip: {
-      frame: (frame, count) => `latent frame ${frame} of ${count}`,
-      frames: "Latent frames of the clip",
-      play: "Play the clip",
-      pause: "Pause",
-      next: "Next frame",
-    },
-    strip: {
-      steps: "Steps of the run: choose one to see what it did",
-      whole: "whole run",
-      short: (step, kind) => `step ${step}: ${kind}`,
-      moved: (share, step) => `off by ${share} in the picture, measured at step ${step}`,
-      seconds: (seconds) => `${seconds} s`,
-      cells: {
-        full: "computed",
-        store: "computed and kept",
-        picture: "without references",
-        moderate: "moderate and active tokens",
-        active: "active tokens",
-        skipped: "forecast",
-      },
-    },
-    reference: "reference",
-    image: "image",
-    slider: "Line between the reference and the image",
-    frameOf: (frame, isWorst) => `frame ${frame}${isWorst ? ", the worst" : ""}`,
-    copy: "Copy table",
-    copied: "Copied",
-    notCopied: "Not allowed here: select the rows instead",
-  },
-  zh: {
-    waiting: "采样时此处显示本次运行。",
-    step: (step, count) => `第 ${step} 步，共 ${count} 步`,
-    computed: (share) => `计算量 ${share}`,
-    faster: (times) => `加速 ${times}`,
-    stopped: "已停止",
-    headline: {
-      native: "未加速",
-      analysed: "仅分析，未省略计算",
-      accelerated: "已加速",
-      faster: (times, saved) => `加速 ${times}${saved ? `，节省 ${saved}` : ""}`,
-      level: "与完整运行速度相当",
-      slower: (by) => `比完整运行慢${by ? ` ${by}` : ""}`,
-      computed: (full, all, isPart) => `${all} 步中${isPart ? "完整" : ""}计算 ${full} 步`,
-      in_part: (count) => `部分计算 ${count} 步`,
-      without_references: (count) => `不含参考图 ${count} 步`,
-      forecast: (count) => `预测 ${count} 步`,
-      of_the_compute: (share) => `计算量的 ${share}`,
-      risks: { hard_to_see: "难以察觉", details: "细节可能变化", composition: "构图可能改变" },
-      risk: (word, error) => `${word}（最大预测误差 ${error}）`,
-      estimated: "根据本次运行的完整步估算",
-      measured: (own, full) => `实测：使用 Jano ${own}，完整运行 ${full}`,
-      partly: "部分未加速，原因",
-      note: "注意",
-      advice: "建议",
-      session: (runs, saved) => `本次会话：${runs} 次运行，共节省 ${saved}。`,
-    },
-    levels: { 1: "静止", 2: "中等", 3: "活跃" },
-    kinds: {
-      full: "完整",
-      store: "完整并缓存",
-      moderate: "中等与活跃",
-      active: "仅活跃",
-      picture: "不含参考图",
-      skipped: "跳过",
-    },
-    past: (mode) => `上次使用 Jano 的运行；此节点已${mode}`,
-    modes: { 2: "静音", 4: "绕过" },
-    map: {
-      alt: "叠加在画面上的图",
-      scale: "画面误差",
-      percent: (share) => `${share < 0.01 ? (100 * share).toFixed(1) : Math.round(100 * share)} %`,
-      largest: (share, place) => `最大 ${share}，位于${place}`,
-      none: "各处均低于 1 %",
-      places: ["左上", "上方", "右上", "左侧", "中间", "右侧", "左下", "下方", "右下"],
-      levels: { 1: "静止", 2: "中等", 3: "活跃" },
-      left_out: "变暗：此步未计算",
-    },
-    clip: {
-      frame: (frame, count) => `第 ${frame} 个潜空间帧，共 ${count} 个`,
-      frames: "视频的潜空间帧",
-      play: "播放",
-      pause: "暂停",
-      next: "下一帧",
-    },
-    strip: {
-      steps: "本次运行的各步：选一步查看其情况",
-      whole: "整次运行",
-      short: (step, kind) => `第 ${step} 步：${kind}`,
-      moved: (share, step) => `对画面的误差为 ${share}，在第 ${step} 步测得`,
-      seconds: (seconds) => `${seconds} 秒`,
-      cells: {
-        full: "已计算",
-        store: "已计算并缓存",
-        picture: "不含参考图",
-        moderate: "中等与活跃",
-        active: "仅活跃",
-        skipped: "预测",
-      },
-    },
-    reference: "参考",
-    image: "图像",
-    slider: "参考与图像之间的分界线",
-    frameOf: (frame, isWorst) => `第 ${frame} 帧${isWorst ? "（最差）" : ""}`,
-    copy: "复制表格",
-    copied: "已复制",
-    notCopied: "此处不允许：请选中各行复制",
-  },
-};
+import en from "./words/en.js";
+import ja from "./words/ja.js";
+import ko from "./words/ko.js";
+import zh from "./words/zh.js";
 
+const LANGUAGES = { en, ja, ko, zh };
+const PLACE = /\{(\w+)(?::([^}]*))?\}/g; // as in Python: {name} or {name:format}
+const DIGITS = /^\.(\d)(f|%)$/;
+
+/**
+ * The words for a locale. Those with places are functions of what belongs there, in the order in which English names
+ * it. `speak` says a sentence of the server's, or what it is in English where this language does not know it.
+ */
 export function wordsFor(locale) {
-  return String(locale ?? "").startsWith("zh") ? WORDS.zh : WORDS.en;
+  const tag = String(locale ?? "");
+  const language = tag.split("-")[0];
+  const name = Object.hasOwn(LANGUAGES, language) ? language : "en";
+  const { view, sentences } = LANGUAGES[name];
+  const numbers = Intl.NumberFormat.supportedLocalesOf(name === language ? tag : "en").length ? tag : name;
+  return { ...made(en.view, view, numbers), speak: (told) => spoken(told, sentences, numbers) };
+}
+
+function made(english, words, locale) {
+  const entries = Object.entries(english).map(([key, text]) => {
+    const word = words[key] ?? text;
+    if (typeof text !== "string") return [key, made(text, word, locale)];
+    const names = [...text.matchAll(PLACE)].map(([, name]) => name);
+    const filled = (...values) => fill(word, Object.fromEntries(names.map((name, at) => [name, values[at]])), locale);
+    return [key, names.length ? filled : word];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** Text, a number, or { text, key, values } as `spoken` in jano/sentences.py makes it; its values are the same again. */
+function spoken(told, sentences, locale) {
+  if (told === null || typeof told !== "object") return String(told ?? "");
+  const { text, key, values } = told;
+  const word = Object.hasOwn(sentences, key) ? sentences[key] : null;
+  const fits = word !== null && [...word.matchAll(PLACE)].every(([, name]) => Object.hasOwn(values, name));
+  if (!fits) return text; // of another version
+  const parts = Object.entries(values).map(([name, value]) => [name, said(value, sentences, locale)]);
+  return fill(word, Object.fromEntries(parts), locale);
+}
+
+function said(value, sentences, locale) {
+  if (Array.isArray(value)) return value.map((one) => spoken(one, sentences, locale));
+  return typeof value === "number" ? value : spoken(value, sentences, locale);
+}
+
+/** Values in their places, all at once: what stands in a value is no place. */
+function fill(word, values, locale) {
+  return word.replace(PLACE, (_, name, format) => formatted(values[name], format, locale));
+}
+
+function formatted(value, format = "", locale) {
+  if (Array.isArray(value)) return value.join(format);
+  if (typeof value !== "number") return String(value);
+  const [, digits, kind] = DIGITS.exec(format) ?? [];
+  const places = digits === undefined ? {} : { minimumFractionDigits: digits, maximumFractionDigits: digits };
+  return new Intl.NumberFormat(locale, { style: kind === "%" ? "percent" : "decimal", ...places }).format(value);
 }

@@ -10,11 +10,12 @@ import torch
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
+from ..sentences import say
 from .identity import Same, identity
 from .live import Live
 
 QUESTION = "jano_question"
-ASKED_TWICE = "another node asks the same thing twice"
+ASKED_TWICE = say("asked_twice")
 # Entries of `transformer_options` that name functions which run inside a model.
 FUNCTIONS = ("patches", "patches_replace", "optimized_attention_override")
 # Entries that the host sets for every call: not what is asked, or (the conditionings) told by other means.
@@ -64,7 +65,7 @@ def question_of(
     states = {(side, state[0]): state for side, on in enumerate(sides) for state in on}
     is_its_own = evaluated is None or x is evaluated or (x.shape == evaluated.shape and torch.equal(x, evaluated))
     about = Same(model), _changes(options), is_its_own, in_windows
-    return Question((sides, about), states, about, "" if is_its_own else "another node asks about a latent of its own")
+    return Question((sides, about), states, about, "" if is_its_own else say("another_latent"))
 
 
 def with_question(model_options: dict, question: Question) -> dict:

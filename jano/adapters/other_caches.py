@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from torch import nn
 
+from ..sentences import say
 from .identity import enclosed
 
 # In the keys of their wrappers, or in what their functions are called; small letters.
@@ -29,7 +30,7 @@ def other_cache(network: nn.Module, model_options: dict) -> str:
     """The name of another cache on the same model, by the options of a run; empty for none."""
     names = " ".join(_names(network, model_options)).lower()
     found = (name for mark, name in MARKS.items() if mark in names)
-    return next(found, "nunchaku's cache (cache_threshold above 0)" if _keeps_by_itself(network) else "")
+    return next(found, say("nunchaku_cache") if _keeps_by_itself(network) else "")
 
 
 def _names(network: nn.Module, model_options: dict) -> Iterator[str]:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..clock import SAME_STEP
 from ..run import Run
+from ..sentences import say
 from .keys import QUESTION, Question
 from .noise import Noise, noise_of
 from .other_caches import other_cache
@@ -31,14 +32,14 @@ def unsupported_model(model: ModelPatcher) -> str:
     """Why this model runs natively; empty when Jano can accelerate it."""
     name = type(model.model.diffusion_model).__name__
     if noise_of(model) is None:
-        return f"{name} is sampled in a way that Jano does not know (supported: flow, eps, v and EDM models)"
+        return say("unknown_sampling", model=name)
     return ""
 
 
 def unsupported_latent(shape: tuple[int, ...]) -> str:
     """Why a latent runs natively, of several parts the one that is looked at."""
     if len(shape) not in (4, 5):
-        return "the latent is neither pictures nor video"
+        return say("no_pictures")
     return ""
 
 
@@ -48,35 +49,35 @@ def too_few_steps(sampler: object, is_preset: bool, num_steps: int) -> str:
     fewest = FEWEST_STEPS.get(name, FEWEST_WITH_OTHERS)
     if not is_preset or num_steps >= fewest:
         return ""
-    told = shown_name(sampler) or "this sampler"
-    return f"{num_steps} steps are too few to gain by with {told} (qualities begin at {fewest} steps)"
+    told = shown_name(sampler) or say("this_sampler")
+    return say("too_few_steps", steps=num_steps, sampler=told, fewest=fewest)
 
 
 def unsupported_sampling(sampler: object, num_steps: int) -> str:
     """Why this way of sampling runs natively."""
     name = sampler_name(sampler)
     if num_steps < 1:
-        return "the run has no steps"
+        return say("no_steps")
     if name.startswith(ADAPTIVE_SAMPLERS):
-        return f"the sampler {shown_name(sampler)} chooses its own steps (any sampler with fixed steps works)"
+        return say("own_steps", sampler=shown_name(sampler))
     return ""
 
 
 def unsupported_sigmas(model: ModelPatcher, sigmas: Tensor) -> str:
     if bool((sigmas[1:] > sigmas[:-1]).any()):
-        return "the sigmas do not only fall (unsampling or restarts)"
+        return say("rising_sigmas")
     if noise_of(model) is Noise.MIXED and float(sigmas[0]) > 1.0 + ROUNDING:
-        return f"the sigmas start at {float(sigmas[0]):.1f}, above the 1 of pure noise in a flow model"
+        return say("high_sigmas", sigma=float(sigmas[0]))
     levels = [noise_of(model).flow_sigma(sigma) for sigma in sigmas.tolist()]
     if any(0.0 < sigma - following <= SAME_STEP * sigma for sigma, following in pairwise(levels)):
-        return "two steps lie so close together that they cannot be told apart (use fewer steps, or another scheduler)"
+        return say("close_steps")
     return ""
 
 
 def conflicting_node(model: ModelPatcher, model_options: dict) -> str:
     """Which other node on the same model makes the run native."""
     name = other_cache(model.model.diffusion_model, model_options)
-    return f"{name} is on the same model (remove one of the two)" if name else ""
+    return say("other_cache", cache=name) if name else ""
 
 
 def is_split(model: ModelPatcher, model_options: dict) -> str:
@@ -84,27 +85,27 @@ def is_split(model: ModelPatcher, model_options: dict) -> str:
     nothing."""
     wrappers = model_options["transformer_options"].get("wrappers", {})
     if "torch.compile" in wrappers.get(WrappersMP.APPLY_MODEL, {}):
-        return "the model is compiled"
+        return say("compiled")
     if model_options.get("context_handler") is not None:
-        return "context windows are on"
+        return say("in_windows")
     if model.get_additional_models_with_key("multigpu"):
-        return "the model is split over several GPUs"
+        return say("over_devices")
     return ""
 
 
 def patched_blocks(options: dict) -> str:
     if any(options.get("patches", {}).get(name) for name in BLOCK_PATCHES):
-        return "another node patches attention inside the blocks"
+        return say("patched_blocks")
     return ""
 
 
 def unsupported_call(run: Run, x: Tensor, options: dict) -> str:
     """Why one call of the transformer is native while the run is not."""
     if tuple(x.shape[1:]) != run.latent_shape[1:]:
-        return "a conditioning covers only part of the latent (area or window)"
+        return say("part_of_the_latent")
     if x.shape[0] != len(options.get("uuids", ())) * run.latent_shape[0]:
-        return "another node calls the model with batches of its own"
+        return say("own_batches")
     if len(options["uuids"]) != len(options.get("cond_or_uncond", ())):
-        return "another node calls the model without telling the sides of the guidance (cond_or_uncond)"
+        return say("no_sides")
     question: Question | None = options.get(QUESTION)
     return (question.native if question else "") or patched_blocks(options)

@@ -19,6 +19,7 @@ from ..levels.parts import Parts
 from ..presets import quality_of
 from ..refusal import Unaccelerated
 from ..run import Run
+from ..sentences import say
 from ..show.advice import advice_for
 from ..show.report import RunReport
 from .active import ActiveRun, active_of
@@ -153,8 +154,8 @@ def start(
         )
         active.run = _forecasting(make, too_few, active.report)
         active.blocks = engine.blocks_of(network)
-    except Unaccelerated as reason:
-        active.report.add_fallback(str(reason))
+    except Unaccelerated as unaccelerated:
+        active.report.add_fallback(unaccelerated.reason)
     return active
 
 
@@ -173,11 +174,11 @@ def _forecasting(make: partial[Run], too_few: str, report: RunReport) -> Run:
         if too_few:
             raise Unaccelerated(too_few)
         return make()
-    except Unaccelerated as reason:
+    except Unaccelerated as unaccelerated:
         if make.keywords["refreshing"] is None:
             raise
         run = make(forecasts=False)
-        report.notes.append(f"no step is forecast: {reason}")
+        report.notes.append(say("no_step_forecast", reason=unaccelerated.reason))
         return run
 
 
@@ -231,7 +232,7 @@ def predict_noise(executor: Callable, x: Tensor, timestep: Tensor, model_options
         return executor(x, timestep, model_options, seed)
     run = active.run
     if tuple(x.shape) != run.latent_shape:
-        active.report.add_fallback("the sampler evaluates parts of the latent")
+        active.report.add_fallback(say("sampler_in_parts"))
         run.drop()
         active.run = None
         return executor(x, timestep, model_options, seed)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..config import AnalyzerConfig, ReferenceConfig, SchedulerConfig
 from ..levels.map import LevelMap
+from ..sentences import say
 from ..show.report import RunReport
 from .inputs import model_of
 
@@ -94,7 +95,5 @@ def report_of(model: ModelPatcher, samples: Tensor) -> RunReport:
     """The report of the run that made `samples` on `model`; a "native" one that says so when there is none."""
     history = model_of(model).get_attachment(KEY)
     if history is None:
-        return RunReport.of_nothing("no Jano node stands before this MODEL, or it is bypassed")
-    return history.find(samples) or RunReport.of_nothing(
-        "none of the last runs on this MODEL produced this latent; connect the sampler's own LATENT output"
-    )
+        return RunReport.of_nothing(say("no_jano_node"))
+    return history.find(samples) or RunReport.of_nothing(say("no_such_run"))

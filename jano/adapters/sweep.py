@@ -23,6 +23,7 @@ import nodes
 from ..account import now
 from ..config import ReferenceConfig
 from ..presets import schedule_of
+from ..sentences import say
 from ..show.quality import compare
 from ..show.sweep import FULL, Sweep, SweepRow
 from .inputs import model_of, samples_of, wire_of
@@ -30,8 +31,8 @@ from .patch import schedule, without_jano
 from .sampler_name import shown_name
 from .settings import KEY, report_of, settings_of
 
-STACKED = "the Jano node before this one is left out: full is sampled without it, and each quality in its place"
-NO_MEMORY = "out of memory"
+STACKED = say("stacked")
+NO_MEMORY = say("out_of_memory")
 SAMPLERS, SCHEDULERS = tuple(comfy.samplers.KSampler.SAMPLERS), tuple(comfy.samplers.KSampler.SCHEDULERS)
 
 
@@ -147,7 +148,8 @@ def _sampled(name: str, sampling: Sampling) -> tuple[SweepRow, dict | None]:
     if model.get_attachment(KEY) is None:
         return SweepRow(name, seconds), latent
     report = report_of(model, samples_of(latent))
-    return SweepRow(name, seconds, report.computed_token_fraction, reason="; ".join(report.fallbacks)), latent
+    reason = say("several", parts=list(report.fallbacks)) if report.fallbacks else ""
+    return SweepRow(name, seconds, report.computed_token_fraction, reason=reason), latent
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import comfy.utils
 
+from ..sentences import say
 from ..show.lpips import FILE, Weights, complaint
 
 
@@ -18,6 +19,6 @@ def lpips_weights(models: Path) -> tuple[Weights | None, str]:
         read = comfy.utils.load_torch_file(str(path), safe_load=True)
         weights = {name: value.float() for name, value in read.items()}
     except Exception as error:  # whatever a file may hold: the rest of the comparison does not need it
-        return None, f"not computed: models/{FILE} cannot be read ({type(error).__name__}); make it anew"
+        return None, say("unreadable_lpips", file=FILE, error=type(error).__name__)
     wrong = complaint(weights)
-    return (None, f"not computed: {wrong}") if wrong else (weights, "")
+    return (None, say("unusable_lpips", complaint=wrong)) if wrong else (weights, "")

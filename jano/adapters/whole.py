@@ -11,6 +11,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor, nn
 
+from ..sentences import say
 from .active import ActiveRun, active_of
 from .counting import apply_model, counted
 from .keys import ASKED_TWICE, Question, question_of, with_question
@@ -85,7 +86,7 @@ def _answered(
     if is_repeated:
         run.engine.forget(asked.key)
     if not is_whole:
-        active.report.add_fallback("another node evaluates parts of the latent")
+        active.report.add_fallback(say("node_in_parts"))
         return counted(active, asked, predict)[0]
     forecast = run.engine.recall(asked.key, run.moment, is_only)
     if forecast is not None:

@@ -15,11 +15,12 @@ from ..forecast.memory import Memory
 from ..levels.drawing import Drawing
 from ..levels.map import ALL_LEVELS, Level
 from ..refusal import require_room
+from ..sentences import say
 from .kv_cache import Chunks, KVCache
 from .schedule import Schedule
 from .selection import ALL, Selection, select, step_class
 
-NOTHING_FROZEN = "no token was to be left out (every level in this picture is computed at every step)"
+NOTHING_FROZEN = say("nothing_frozen")
 
 
 @dataclass(frozen=True)

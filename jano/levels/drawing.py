@@ -7,12 +7,13 @@ from torch import Tensor
 
 from ..clock import Moment, share_of_steps
 from ..config import AnalyzerConfig, SchedulerConfig
+from ..sentences import say
 from .complexity import Features, normalised_scores
 from .grid import TokenGrid
 from .map import LevelMap, classify
 
-TOO_FEW = "the sampler evaluated too few of the first steps to draw a level map"
-NOT_FINITE = "the model predicted values that are not finite numbers"
+TOO_FEW = say("no_map")
+NOT_FINITE = say("not_finite")
 
 
 def warmup_steps(share: float, num_steps: int, score: str) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..sentences import say
 from .risk import Risk
 
 if TYPE_CHECKING:
@@ -24,11 +25,9 @@ FEW_STEPS, MORE_STEPS = 10, 14
 tiny models, `bench/run.py short_runs`). Not without guidance, where a model may be made for few steps."""
 MEASURED_SHORT = ("euler", "dpmpp_2m")
 
-BALANCED = "quality balanced would most likely look the same, and compute less"
-FASTER_THAN_GOOD = "quality fast is much closer to the run in full"
-REFERENCES_ON = "references on auto would leave the reference pictures out of many steps"
-OTHER_SAMPLER = "euler or uni_pc would leave out more steps: {sampler} adds noise of its own at every step"
-LONGER = "{more} steps would cost little more: about {fewest} to {most} of them would be computed"
+BALANCED = say("advise_balanced")
+FASTER_THAN_GOOD = say("advise_fast")
+REFERENCES_ON = say("advise_references")
 
 
 def advice_for(report: RunReport) -> str:
@@ -54,13 +53,14 @@ def _freezing(report: RunReport) -> str:
 def _other_sampler(report: RunReport) -> str:
     is_due = report.left > 1.0 and report.computed_token_fraction >= MUCH_OF_NOISE
     is_said = any("euler" in note for note in report.notes)
-    return OTHER_SAMPLER.format(sampler=report.sampler or "this sampler") if is_due and not is_said else ""
+    return say("advise_sampler", sampler=report.sampler or say("this_sampler")) if is_due and not is_said else ""
 
 
 def _longer(report: RunReport) -> str:
     guided = report.cfg is not None and report.cfg > 1.0
     few = report.num_steps <= FEW_STEPS and report.sampler in MEASURED_SHORT
-    return LONGER.format(more=MORE_STEPS, fewest=8, most=10) if guided and few and report.quality == "balanced" else ""
+    is_due = guided and few and report.quality == "balanced"
+    return say("advise_longer", more=MORE_STEPS, fewest=8, most=10) if is_due else ""
 
 
 def _cheaper(report: RunReport) -> str:

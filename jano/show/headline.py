@@ -5,10 +5,13 @@ The page says the same of the same numbers (web/headline.js; a test holds the tw
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from ..sentences import say
 from .numbers import duration, percent, times
 from .risk import Risk
+from .table import Table
 
 if TYPE_CHECKING:
     from .report import RunReport
@@ -17,13 +20,13 @@ NOTICEABLE = 0.05
 """How far a speed-up is from 1 that is told as one: timings of equal runs differ by as much."""
 SHORTEST = 0.05  # seconds; what rounds to none is not said to be saved
 RISKS = {
-    Risk.HARD_TO_SEE: "hard to see",
-    Risk.DETAILS: "details may move",
-    Risk.COMPOSITION: "composition may change",
+    Risk.HARD_TO_SEE: say("risk_hard_to_see"),
+    Risk.DETAILS: say("risk_details"),
+    Risk.COMPOSITION: say("risk_composition"),
 }
-ESTIMATED = "estimated from this run's full steps"
-NOT_ACCELERATED, ANALYSED, ACCELERATED = "not accelerated", "analysed, nothing left out", "accelerated"
-NO_RUN = "no run to report"
+ESTIMATED = say("estimated")
+NOT_ACCELERATED, ANALYSED, ACCELERATED = say("not_accelerated"), say("only_analysed"), say("accelerated")
+NO_RUN = say("no_run")
 
 
 # --- one sentence each
@@ -39,34 +42,44 @@ def headline(report: RunReport) -> str:
 def faster(speedup: float, saved: float) -> str:
     """A speed-up and the seconds that it saved."""
     if speedup >= 1.0 + NOTICEABLE:
-        return f"{times(speedup)} faster" + (f", saved {duration(saved)}" if saved >= SHORTEST else "")
+        factor = times(speedup)
+        return (
+            say("faster_by", times=factor, saved=duration(saved)) if saved >= SHORTEST else say("faster", times=factor)
+        )
     if speedup > 1.0 - NOTICEABLE:
-        return "about as fast as in full"
-    return "slower than in full" + (f", by {duration(-saved)}" if saved <= -SHORTEST else "")
+        return say("as_fast")
+    return say("slower_by", lost=duration(-saved)) if saved <= -SHORTEST else say("slower")
 
 
 def steps(report: RunReport) -> str:
     """How many steps were computed, in part or in full, and how many forecast."""
     full, partly, forecast = report.steps_computed, report.steps_in_part, report.steps_forecast
-    parts = [f"{full} of {full + partly + forecast} steps computed{' in full' if partly else ''}"]
+    counts = {"full": full, "all": full + partly + forecast}
+    parts = [say("steps_in_full", **counts) if partly else say("steps_computed", **counts)]
     if partly:
-        without_references = report.references is not None and report.references.frozen
-        parts.append(f"{partly} {'without references' if without_references else 'in part'}")
+        without = report.references is not None and report.references.frozen
+        parts.append(say("steps_without_references", count=partly) if without else say("steps_in_part", count=partly))
     if forecast:
-        parts.append(f"{forecast} forecast")
-    return ", ".join(parts) + (f" ({percent(report.computed_token_fraction)} of the compute)" if partly else "")
+        parts.append(say("steps_forecast", count=forecast))
+    told = say("listed", parts=parts)
+    return say("of_the_compute", told=told, share=percent(report.computed_token_fraction)) if partly else told
 
 
 def risk(report: RunReport) -> str:
     """How likely the picture differs, with the largest error that was measured; empty where none was."""
     if report.risk is None:
         return ""
-    return f"{RISKS[report.risk]} (largest forecast error {percent(report.largest_forecast_error)})"
+    return say("risk_with_error", risk=RISKS[report.risk], error=percent(report.largest_forecast_error))
 
 
 def reason(report: RunReport) -> str:
     """Why nothing was saved, or not everywhere; of a run without a reason, what is known of it."""
-    return "; ".join(report.fallbacks or (() if report.verdict == "accelerated" else report.notes))
+    return _joined(report.fallbacks or (() if report.verdict == "accelerated" else report.notes))
+
+
+def _joined(parts: Iterable[str]) -> str:
+    told = [part for part in parts if part]
+    return say("several", parts=told) if told else ""
 
 
 # --- all of them
@@ -80,33 +93,44 @@ def chart_title(report: RunReport) -> str:
 def summary(report: RunReport) -> str:
     """A line for the log."""
     if report.verdict != "accelerated":
-        because = reason(report)
-        joint = ": " if report.is_unknown or report.verdict == "analysed" else " because "
-        return f"Jano: {headline(report)}{joint + because if because else ''}."
-    basis = f" ({ESTIMATED})" if report.speedup else ""
-    main = "; ".join(filter(None, (headline(report) + basis, steps(report), risk(report), _references(report))))
-    return " ".join([f"Jano: {main}.", *(f"{name}: {told}." for name, told in _remarks(report) if told)])
+        return _why_not(report)
+    main = _joined([_with_basis(report), steps(report), risk(report), _references(report)])
+    remarks = [say("remark", name=name, told=told) for name, told in _remarks(report) if told]
+    return say("run", told=main, remarks=remarks)
 
 
-def table(report: RunReport) -> str:
-    """The run as a short markdown table; what is not known of it, or did not happen, has no row."""
-    rows = [(name, value) for name, value in _rows(report) if value]
-    return "\n".join(["| Jano run | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
+def _why_not(report: RunReport) -> str:
+    result, because = headline(report), reason(report)
+    if not because:
+        return say("run", told=result, remarks=[])
+    if report.is_unknown or report.verdict == "analysed":
+        return say("run_with_reason", told=result, reason=because)
+    return say("run_because", told=result, reason=because)
+
+
+def _with_basis(report: RunReport) -> str:
+    """The headline, and where its factor is from."""
+    return say("with_basis", told=headline(report), basis=ESTIMATED) if report.speedup else headline(report)
+
+
+def table(report: RunReport) -> Table:
+    """The run; what is not known of it, or did not happen, has no row."""
+    return Table("Jano run", tuple(_rows(report)))
 
 
 def _rows(report: RunReport) -> list[tuple[str, str]]:
     if report.verdict != "accelerated":
-        return [("Result", headline(report)), ("Because", reason(report))]
-    estimated = f" ({ESTIMATED})" if report.speedup else ""
+        return [(say("row_result"), headline(report)), (say("row_because"), reason(report))]
+    kept = report.cache_bytes_peak / 2**20
     return [
-        ("Result", headline(report) + estimated),
-        ("Steps", steps(report)),
-        ("Risk", risk(report)),
-        ("Time", _time(report)),
-        ("Model", report.model),
-        ("Image tokens", str(report.num_tokens or "")),
-        ("References", _references(report)),
-        ("Kept in memory", f"{report.cache_bytes_peak / 2**20:.1f} MiB" if report.cache_bytes_peak else ""),
+        (say("row_result"), _with_basis(report)),
+        (say("row_steps"), steps(report)),
+        (say("row_risk"), risk(report)),
+        (say("row_time"), _time(report)),
+        (say("row_model"), report.model),
+        (say("row_tokens"), str(report.num_tokens or "")),
+        (say("row_references"), _references(report)),
+        (say("row_kept"), say("mebibytes", mib=kept) if kept else ""),
         *_remarks(report),
     ]
 
@@ -114,8 +138,10 @@ def _rows(report: RunReport) -> list[tuple[str, str]]:
 def _time(report: RunReport) -> str:
     if not report.seconds:
         return ""
-    in_full = f", in full about {duration(report.seconds + report.seconds_saved)}" if report.speedup else ""
-    return f"{duration(report.seconds)} of sampling{in_full}"
+    taken = duration(report.seconds)
+    if not report.speedup:
+        return say("time_taken", seconds=taken)
+    return say("time_against_full", seconds=taken, full=duration(report.seconds + report.seconds_saved))
 
 
 def _references(report: RunReport) -> str:
@@ -124,5 +150,8 @@ def _references(report: RunReport) -> str:
 
 def _remarks(report: RunReport) -> list[tuple[str, str]]:
     """What is no part of the result, each under its own name."""
-    notes, advice = "; ".join(report.notes), report.advice
-    return [("Partly not accelerated, because", reason(report)), ("Note", notes), ("Advice", advice)]
+    return [
+        (say("row_partly"), reason(report)),
+        (say("row_note"), _joined(report.notes)),
+        (say("row_advice"), report.advice),
+    ]

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, max_pool2d
 
+from ..sentences import say
+
 FILE = "lpips/lpips_alex.safetensors"
 SMALLEST = 35  # pixels: below, the last pooling of AlexNet has nothing left
 # The names that the authors' package gives AlexNet's convolutions: (name, shape, stride, padding, pooled before).
@@ -21,18 +23,17 @@ LAYERS = (
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 
 Weights = dict[str, Tensor]
-REMEDY = "save lpips.LPIPS(net='alex') into it as safetensors"
 
 
 def complaint(weights: Weights) -> str:
     """What is wrong with these weights, in a sentence without its end; empty where they are of the authors' shapes."""
     for name, shape in _shapes():
         if name not in weights:
-            return f"models/{FILE} lacks {name}; {REMEDY}"
+            return say("lacking_lpips", file=FILE, name=name)
         if tuple(weights[name].shape) != shape:
-            return f"{name} in models/{FILE} has the shape {tuple(weights[name].shape)}, not {shape}; {REMEDY}"
+            return say("odd_lpips", file=FILE, name=name, shape=str(tuple(weights[name].shape)), expected=str(shape))
         if not bool(weights[name].isfinite().all()):
-            return f"{name} in models/{FILE} holds values that are not finite; {REMEDY}"
+            return say("infinite_lpips", file=FILE, name=name)
     return ""
 
 

@@ -10,19 +10,22 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
 
+from ..sentences import Sentence, say
 from .lpips import SMALLEST, Weights, lpips
+from .table import Table
 
 WINDOW = 11
 STRIP = 256  # rows
-# From which PSNR on how a difference is said, in dB. 40 is a root mean square of 1 % of the range, 2.6 of 255 levels:
-# what JPEG of quality 85 does to our demo's pictures (42 to 53); lossy video is usually between 30 and 50. Two seeds of
-# one prompt lie at 13 to 20 (tiny Flux, 256 pixels, 12 steps, 12 pairs).
+# From which PSNR on how a difference is said, in dB; the ends are those of the words that are said of a run before
+# anybody compares it (risk.py: hard to see from 35 on, another composition below 22). 35 is a root mean square of 1.8 %
+# of the range, 4.5 of 255 levels: lossy video is usually between 30 and 50. Two seeds of one prompt lie at 13 to 20
+# (tiny Flux, 256 pixels, 12 steps, 12 pairs).
 VERDICTS = (
-    (math.inf, "the same picture"),
-    (40.0, "hard to see"),
-    (30.0, "small details moved"),
-    (20.0, "details moved"),
-    (-math.inf, "another picture"),
+    (math.inf, say("same_picture")),
+    (35.0, say("hard_to_see")),
+    (28.0, say("small_details_moved")),
+    (22.0, say("details_moved")),
+    (-math.inf, say("composition_changed")),
 )
 
 
@@ -56,7 +59,9 @@ class Comparison:
     def told(self) -> str:
         """In words how far the pictures are from each other, and the worst frame where that is another class."""
         usual, worst = verdict(self.mean_psnr), verdict(float(self.psnr.min()))
-        return usual if worst == usual else f"{usual}; {worst} at worst (frame {self.worst_frame + 1})"
+        if worst == usual:
+            return usual
+        return say("verdict_at_worst", usual=usual, worst=worst, frame=self.worst_frame + 1)
 
     def as_dict(self) -> dict:
         """Means over the frames; None for what is infinite or was not computed."""
@@ -72,33 +77,47 @@ class Comparison:
 
     def markdown(self) -> str:
         """The comparison as a short markdown table; LPIPS has no row where nobody asked for it."""
-        rows = [
-            ("Verdict", self.told()),
-            ("PSNR", self._spread(self.psnr, "{:.2f} dB")),
-            (
-                "SSIM",
-                "not computed: smaller than 11 pixels" if self.ssim is None else self._spread(self.ssim, "{:.4f}"),
-            ),
-            ("Largest difference", f"{float(self.largest.max()):.1%} of the range"),
-            (
-                "LPIPS (AlexNet)",
-                self.no_lpips if self.lpips is None else self._spread(self.lpips, "{:.4f}", worst=Tensor.argmax),
-            ),
-        ]
-        told = (f"| {name} | {value} |" for name, value in rows if value)
-        return "\n".join(["| Jano compare | |", "|---|---|", *told])
+        return self.table().markdown()
 
-    def _spread(self, values: Tensor, form: str, worst: Callable[[Tensor], Tensor] = Tensor.argmin) -> str:
+    def table(self) -> Table:
+        ssim = say("too_small", pixels=WINDOW) if self.ssim is None else self._spread(self.ssim, _four_digits)
+        lpips = self.no_lpips
+        if self.lpips is not None:
+            lpips = self._spread(self.lpips, _four_digits, worst=Tensor.argmax)
+        rows = (
+            (say("row_verdict"), self.told()),
+            (say("row_psnr"), self._spread(self.psnr, _decibels)),
+            (say("row_ssim"), ssim),
+            (say("row_largest"), say("of_the_range", share=float(self.largest.max()))),
+            (say("row_lpips"), lpips),
+        )
+        return Table("Jano compare", rows)
+
+    def _spread(
+        self,
+        values: Tensor,
+        form: Callable[[float], Sentence],
+        worst: Callable[[Tensor], Tensor] = Tensor.argmin,
+    ) -> Sentence:
         """The mean over the frames, and the worst one of several."""
         frame, differing = int(worst(values)), values[values.isfinite()]
         if differing.numel() == 0:
-            return "infinite: the pictures are equal"
-        mean, least = form.format(_mean_of_finite(values)), form.format(float(values[frame]))
+            return say("equal_pictures")
+        mean, least = form(_mean_of_finite(values)), form(float(values[frame]))
         if values.numel() == 1:
             return mean
         equal = values.numel() - differing.numel()
-        rest = f" ({equal} more are equal)" if equal else ""
-        return f"{mean} on average over {differing.numel()} frames{rest}, {least} at worst (frame {frame + 1})"
+        rest = say("equal_frames", count=equal) if equal else ""
+        counts = {"frames": differing.numel(), "frame": frame + 1}
+        return say("over_frames", mean=mean, worst=least, equal=rest, **counts)
+
+
+def _decibels(value: float) -> Sentence:
+    return say("decibels", value=value)
+
+
+def _four_digits(value: float) -> Sentence:
+    return say("four_digits", value=value)
 
 
 def verdict(psnr: float) -> str:
@@ -130,7 +149,7 @@ def compare(reference: Tensor, image: Tensor, weights: Weights | None = None, no
         )
     smallest = min(a.shape[1:3])
     if weights is not None and smallest < SMALLEST:
-        weights, no_weights = None, f"not computed: smaller than {SMALLEST} pixels"
+        weights, no_weights = None, say("too_small", pixels=SMALLEST)
     frames = list(zip(a.split(1), b.split(1), strict=True))  # frame by frame: a clip in double takes gigabytes
     return Comparison(
         torch.cat([psnr(*pair) for pair in frames]),

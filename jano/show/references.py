@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ..sentences import say
 from .numbers import percent
 
 
@@ -31,10 +32,14 @@ class ReferenceAccount:
         if not self.frozen:
             return ""
         steps = len(self.stored | self.frozen)
-        drift = "" if self.drift is None else f", which had drifted by {percent(self.drift)} at most"
-        return (
-            f"{self.num_tokens} reference tokens computed in {len(self.stored)} of {steps} steps ({self.policy}), else "
-            f"seen through {self.bytes_peak / 2**20:.0f} MiB of keys and values{drift}"
+        return say(
+            "references_left_out",
+            tokens=self.num_tokens,
+            computed=len(self.stored),
+            steps=steps,
+            policy=self.policy,
+            mib=self.bytes_peak / 2**20,
+            drifted="" if self.drift is None else say("references_drifted", drift=percent(self.drift)),
         )
 
     def as_dict(self) -> dict:

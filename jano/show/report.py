@@ -11,10 +11,12 @@ from itertools import pairwise
 from torch import Tensor
 
 from ..levels.map import LevelMap
+from ..sentences import spoken
 from . import headline
 from .error_map import ErrorMap
 from .references import ReferenceAccount
 from .risk import Risk, picture_error, risk_of
+from .table import Table
 
 
 class StepClass(str, Enum):
@@ -263,8 +265,16 @@ class RunReport:
         """One line for the log."""
         return headline.summary(self)
 
+    def spoken(self) -> dict:
+        """What the user reads of the run, as the page tells it in another language."""
+        told = {"summary": self.summary(), "fallbacks": self.fallbacks, "notes": self.notes, "advice": self.advice}
+        return {name: spoken(of) for name, of in told.items()}
+
     def markdown(self) -> str:
         """The run as a short markdown table."""
+        return self.table().markdown()
+
+    def table(self) -> Table:
         return headline.table(self)
 
 

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
+from ..sentences import say
+
 FOLDER, TABLE = "jano", "jano_runs.csv"
 COLUMNS = (
     "time", "model", "size", "sampler", "steps", "quality", "verdict", "computed", "factor", "seconds", "saved_seconds",
@@ -33,7 +35,7 @@ def save_run(output: Path, prefix: str, account: Mapping[str, object], row: Mapp
     path = _new_file(output, prefix, json.dumps(account, indent=1, ensure_ascii=False))
     name = path.relative_to(output.resolve()).as_posix()
     add_line(output / TABLE, {**row, "file": name})
-    return f"{name} and a line in {TABLE}, in the output folder"
+    return say("saved_as", file=name, table=TABLE)
 
 
 def row_of(account: Mapping[str, object], when: datetime, **known: object) -> dict[str, object]:

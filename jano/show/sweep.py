@@ -6,10 +6,19 @@ import json
 import math
 from dataclasses import dataclass, field
 
+from ..sentences import say, spoken
 from .quality import Comparison
 
 FULL = "full"
-HEADINGS = ("Jano sweep", "Seconds", "Factor", "Computed", "PSNR", "SSIM", "Verdict")
+HEADINGS = (
+    "Jano sweep",
+    say("heading_seconds"),
+    say("heading_factor"),
+    say("heading_computed"),
+    say("row_psnr"),
+    say("row_ssim"),
+    say("row_verdict"),
+)
 
 
 @dataclass(frozen=True)
@@ -31,9 +40,10 @@ class SweepRow:
     def told(self) -> str:
         """How close it came, in words, and what is to be said besides."""
         if self.seconds is None:
-            return f"no picture: {self.reason}"
-        because = f"not accelerated because {self.reason}" if self.reason else ""
-        return "; ".join(part for part in (self.closeness and self.closeness.told(), because) if part)
+            return say("no_picture", reason=self.reason)
+        because = say("not_accelerated_because", reason=self.reason) if self.reason else ""
+        told = [part for part in (self.closeness and self.closeness.told(), because) if part]
+        return say("several", parts=told) if told else ""
 
 
 @dataclass(frozen=True)
@@ -63,14 +73,18 @@ class Sweep:
         lines = [_line(HEADINGS), "|" + "---|" * len(HEADINGS), *(_line(self._cells(row)) for row in self.rows)]
         return "\n".join([self.headline(), "", *lines, *(["", f"Note: {self.note}."] if self.note else [])])
 
+    def spoken(self) -> list[list[object]]:
+        """The table as JSON, its heading first, for the reader's language."""
+        return [[spoken(cell) for cell in cells] for cells in (HEADINGS, *map(self._cells, self.rows))]
+
     def _cells(self, row: SweepRow) -> tuple[str, ...]:
         if row.seconds is None:
             return (row.name, "", "", "", "", "", row.told())
         return (
             row.name,
-            f"{row.seconds:.1f} s",
+            say("tenths_of_seconds", seconds=row.seconds),
             _factor(row.factor(self.full_seconds)),
-            f"{row.computed:.0%}",
+            say("share", share=row.computed),
             _decibels(row.closeness),
             _similarity(row.closeness),
             row.told(),
@@ -108,14 +122,15 @@ def _line(cells: tuple[str, ...]) -> str:
 
 
 def _factor(factor: float | None) -> str:
-    return "" if factor is None else f"{factor:.2f}x"
+    return "" if factor is None else say("times", times=factor)
 
 
 def _decibels(closeness: Comparison | None) -> str:
     if closeness is None:
         return ""
-    return f"{closeness.mean_psnr:.1f} dB" if math.isfinite(closeness.mean_psnr) else "equal"
+    finite = math.isfinite(closeness.mean_psnr)
+    return say("tenths_of_decibels", value=closeness.mean_psnr) if finite else say("equal")
 
 
 def _similarity(closeness: Comparison | None) -> str:
-    return "" if closeness is None or closeness.mean_ssim is None else f"{closeness.mean_ssim:.4f}"
+    return "" if closeness is None or closeness.mean_ssim is None else say("four_digits", value=closeness.mean_ssim)

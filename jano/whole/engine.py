@@ -18,6 +18,7 @@ from ..levels.grid import TokenGrid
 from ..levels.parts import ONE_PART, Parts
 from ..refusal import require_room
 from ..sampler import SamplerTraits
+from ..sentences import say
 from ..show.error_map import ErrorMap
 from .control import CAUTION, STEPS_FOR_A_LINE, ErrorControl, budget_of, first_full_steps
 from .errors import Measured, median, worst_share_of
@@ -36,15 +37,12 @@ UNDER_A_MASK = 2.0
 and then paints something else. Half the tolerance costs 5 to 10 % less than a third without repair and is 4 to 6 dB
 closer on 16 pictures of the tiny Flux (masks of 6, 25 and 60 %, CFG 1 and 4). On 40 others it costs 5 to 7 % less, and
 is 2 to 8 dB closer under hard masks, level under soft ones (-1.6 to +0.7)."""
-NOTHING_SAVED = "no step could be forecast within this quality's tolerance (fast and draft tolerate more)"
-OWN_NOISE = "the sampler adds noise of its own at every step, so that {} (try euler or uni_pc{})"
-NOTHING_SAVED_OF_NOISE = OWN_NOISE.format(
-    "no step could be forecast within this quality's tolerance", "; fast and draft tolerate more"
-)
-LITTLE_SAVED_OF_NOISE = OWN_NOISE.format("few steps could be forecast", "")
+NOTHING_SAVED = say("nothing_saved")
+NOTHING_SAVED_OF_NOISE = say("nothing_saved_of_noise")
+LITTLE_SAVED_OF_NOISE = say("little_saved_of_noise")
 LITTLE = 0.75
 """Share of the steps from which a run counts as computed nearly whole: euler's are 0.4 to 0.6 with *balanced*."""
-NOTHING_ASKED = "a target_speedup this close to 1 leaves no step out"
+NOTHING_ASKED = say("nothing_asked")
 
 
 class WholeSteps:
@@ -261,10 +259,8 @@ def note_unreachable(config: SchedulerConfig, num_steps: int, always: int, accou
     """Say where a target leaves fewer steps than the `always` computed ones."""
     budget = budget_of(config.target_speedup, num_steps)
     if config.target_speedup and budget < always:
-        account.note(
-            f"target_speedup {config.target_speedup:g} would leave {budget} of {num_steps} steps, but {always} are "
-            "always computed"
-        )
+        asked = {"speedup": config.target_speedup, "budget": budget}
+        account.note(say("target_out_of_reach", **asked, steps=num_steps, always=always))
 
 
 def caution_of(sampler: SamplerTraits, is_masked: bool) -> float:

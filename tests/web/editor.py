@@ -46,8 +46,7 @@ class Editor:
 
     def _on_console(self, message: ConsoleMessage) -> None:
         where = message.location.get("url", "")
-        # Help pages in the reader's language are optional: the page asks for them and falls back.
-        ours = "jano" in f"{message.text} {where}".lower() and "/docs/" not in where
+        ours = "jano" in f"{message.text} {where}".lower()
         if message.type == "error" and (ours or not any(mark in message.text for mark in NOT_OURS)):
             self.complaints.append(f"{message.text} ({where})")
 

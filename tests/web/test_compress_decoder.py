@@ -28,8 +28,9 @@ def test_what_decoders_cost_is_shown_on_their_nodes(editor: Editor) -> None:
     told = editor.page.evaluate(
         """async () => {
             const { TableView } = await import("/extensions/jano/table_view.js");
-            const view = new TableView(() => {});
-            view.update("Small decoder\\n\\n| | |\\n|---|---|\\n| Trained | 20 steps |\\n");
+            const { wordsFor } = await import("/extensions/jano/words.js");
+            const view = new TableView(wordsFor("en"), () => {});
+            view.update({ text: "Small decoder\\n\\n| | |\\n|---|---|\\n| Trained | 20 steps |\\n" });
             return [...view.rows.children].map((row) => row.textContent);
         }"""
     )

@@ -24,12 +24,13 @@ TELL = """async (events) => {
     const record = new RunRecord('prompt', '1');
     record.end(event);
     const saved = RunRecord.from(JSON.parse(JSON.stringify(record.saved())), '1');
-    return told(wordsFor('en').headline, saved.data);
+    return told(wordsFor('en'), saved.data);
   });
 }"""
 NUMBERS = """async (values) => {
-  const { times, duration, percent } = await import('/extensions/jano/headline.js');
-  return values.map((value) => [times(value), duration(value), percent(value)]);
+  const { times, duration, percent } = await import('/extensions/jano/numbers.js');
+  const { wordsFor } = await import('/extensions/jano/words.js');
+  return values.map((value) => [times, duration, percent].map((write) => write(wordsFor('en'), value)));
 }"""
 LISTEN = """() => {
   window.janoToasts = [];

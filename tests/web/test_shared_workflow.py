@@ -15,6 +15,7 @@ from comfyui_jano.tests.web.editor import Editor
 from PIL import Image
 
 BEACON = "jano-beacon"  # in every address that a record asks to be fetched
+SUMMARY = "Jano: accelerated, 60% of the token-steps computed."
 SIDE = 8  # of the valid record's grid
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -56,12 +57,21 @@ def record(**changes: object) -> dict:
         "picture": picture("JPEG"),
         "computed_fraction": 0.6,
         "speedup": 1.5,
-        "summary": "Jano: accelerated, 60% of the token-steps computed.",
+        "summary": SUMMARY,
         "verdict": "accelerated",
         "fallbacks": [],
         "level_share": {"static": 0.3, "moderate": 0.4, "active": 0.3},
     }
     return valid | changes
+
+
+def told(**changes: object) -> dict:
+    """A sentence as 0.2.0 saved it."""
+    return {"text": SUMMARY, "key": "run_stopped", "values": {"step": 3, "count": 20}} | changes
+
+
+def nested(depth: int) -> dict:
+    return told(values={"step": nested(depth - 1) if depth else 1, "count": 20})
 
 
 def measured(**changes: object) -> dict:
@@ -120,6 +130,16 @@ UNFIT: list[object] = [
     *(record(verdict=text) for text in (7, [])),
     *(record(fallbacks=reasons) for reasons in ("x", [7], {}, [None])),
     *(record(level_share=share) for share in ([], "x", {"static": "0.3"}, {"active": 7})),
+    *(record(spoken=spoken) for spoken in ("x", 7, [], {}, {"summary": None}, {"summary": "a", "html": "b"})),
+    *(record(spoken={"summary": summary}) for summary in ([], True, "x" * 5000, {}, {"text": "a"})),
+    *(record(spoken={"summary": told(key=key)}) for key in (7, None, {}, "__proto__", "a b", "a" * 50)),
+    *(record(spoken={"summary": told(values=values)}) for values in (None, 7, "a", [], {"__html": "a"}, {"a b": 1})),
+    *(record(spoken={"summary": told(values={"steps": value})}) for value in (None, True, {}, [[1]], [None], {"a": 1})),
+    record(spoken={"summary": told(values={"steps": ["a"] * 1000})}),
+    record(spoken={"summary": told(values={f"a{number}": 1 for number in range(100)})}),
+    record(spoken={"summary": nested(30)}),
+    record(spoken={"summary": "a", "fallbacks": "a"}),
+    record(spoken={"summary": "a", "notes": [{"text": "a"}]}),
     *(measured(regions=regions) for regions in ([1, 3, 4], [1, 8, 8], [0, 3, 3], [1, 3], "133", None, {}, 7)),
     *(measured(region=region) for region in ([1, 0, 3], [1, 1, 1], [1, 3, 3.5], None, "133", [10**9] * 3)),
     *(measured(grid=grid) for grid in (None, [1, 90, 90])),
@@ -133,6 +153,8 @@ FIT = [
     record(),
     record(summary=f'<img src="/api/{BEACON}" onerror="window.janoHacked = 1"><b>bold</b>'),
     record(num_steps=10_000),
+    record(spoken={"summary": told(key="constructor")}),  # of another version: as it was in English
+    record(spoken={"summary": told(values={"steps": [1, "<b>", told()]}), "fallbacks": ["a"], "notes": [told()]}),
     measured(),
     measured(errors=packed(bytes(5))),  # of another size: shown without it
     measured(errors=packed(bytes(100_000_000))),
@@ -160,7 +182,7 @@ FUZZ = """async ({ valid, junk }) => {
   const { RunRecord } = await import('/extensions/jano/run_record.js');
   const { RunView } = await import('/extensions/jano/run_view.js');
   const { wordsFor } = await import('/extensions/jano/words.js');
-  const view = new RunView(wordsFor('en'), () => {});
+  const view = new RunView(wordsFor('zh'), () => {});
   let seed = 7;
   const random = (count) => (seed = (seed * 48271) % 2147483647) % count;
   const mutate = (value) => {
@@ -291,7 +313,7 @@ def test_a_run_of_the_first_version_is_drawn_from_its_bytes(reader: Editor) -> N
 
 
 def test_no_mutation_of_a_record_gets_through_that_the_view_cannot_show(reader: Editor) -> None:
-    for valid in (record(), measured()):
+    for valid in (record(), record(spoken={"summary": told()}), measured()):
         counts = reader.page.evaluate(FUZZ, {"valid": valid, "junk": JUNK})
         assert counts["fit"] > 15
         assert counts["unfit"] > 150
@@ -319,11 +341,10 @@ def test_of_a_large_run_the_maps_of_its_steps_go_first(reader: Editor) -> None:
 
 STATES = """async (saved) => {
   const { RunRecord } = await import('/extensions/jano/run_record.js');
-  const { wordsFor } = await import('/extensions/jano/words.js');
   const of = (changes) => RunRecord.from({ ...saved, ...changes }, 1).state;
   const [failed, stopped] = [true, false].map((hasFailed) => {
     const record = new RunRecord('prompt', 1);
-    record.stop(wordsFor('en'), hasFailed);
+    record.stop(hasFailed);
     return record;
   });
   const again = RunRecord.from(failed.saved(), 1);

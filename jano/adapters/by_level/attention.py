@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ...refusal import Unaccelerated
+from ...sentences import say
 from ..live import Live
 from .tokens import BlockPass, TokenRows
 
@@ -37,7 +38,7 @@ class AttentionTap(Live):
             rows.cache.store(rows.call.chunks, block.layer, k, v)
             return attend(q, k, v, heads, *args, **kwargs)
         if not rows.cache.fits(rows.call.chunks, block.layer, rows.joint, dim, k):
-            raise Unaccelerated("a block's keys and values do not fit those that were kept (it may have been left out)")
+            raise Unaccelerated(say("odd_cache"))
         k, v = rows.cache.update(rows.call.chunks, block.layer, rows.joint, dim, k, v)
         args, kwargs = _with_query_rows_of_mask(rows, args, kwargs)
         return attend(q, k, v, heads, *args, **kwargs)

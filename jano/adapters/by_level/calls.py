@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ...by_level.engine import Call
 from ...refusal import Unaccelerated
+from ...sentences import say
 from ..active import ActiveRun, active_in, active_of
 from ..counting import counted
 from ..keys import ASKED_TWICE, chunk_keys, question_of, with_question
@@ -64,7 +65,7 @@ def calc_cond_batch(
     with_it = with_question(model_options, asked)
     predictions, by_itself = counted(active, asked, lambda: executor(model, conds, x_in, timestep, with_it))
     if by_itself:
-        active.report.add_fallback("another node calls the transformer by itself")
+        active.report.add_fallback(say("calls_by_itself"))
     active.run.hear(asked.parts, asked.answers(predictions))
     return predictions
 
@@ -113,13 +114,13 @@ def _tapped(active: ActiveRun, rows: TokenRows, options: dict, execute: Callable
         with tapped(active.blocks.taps, rows):
             x0 = execute({**options, OVERRIDE: AttentionTap(options.get(OVERRIDE))})
     except Unaccelerated as unexpected:
-        active.report.add_fallback(str(unexpected))
+        active.report.add_fallback(unexpected.reason)
         run.give_up()
         return run.engine.finish(Call(call.chunks), execute(options), run.moment)
     x0 = run.engine.finish(call, x0, run.moment)
     run.engine.cache.retain(call.chunks, rows.layers)
     if rows.layout is None:
-        active.report.add_fallback("another node answered in place of the transformer")
+        active.report.add_fallback(say("answered_instead"))
         run.give_up()
     return x0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comfy.model_patcher import ModelPatcher
 
+from ...sentences import say
 from ..refusals import is_split
 from .families import family_of, supported
 
@@ -13,13 +14,10 @@ def unsupported_model(model: ModelPatcher) -> str:
     network = model.model.diffusion_model
     if family_of(network) is not None:
         return ""
-    return (
-        f"intervals by level need a model class that Jano knows ({supported()}), not {type(network).__name__}; a "
-        "quality preset, or a target_speedup, works on every model"
-    )
+    return say("unknown_class_by_level", known=supported(), model=type(network).__name__)
 
 
 def unsupported_split(model: ModelPatcher, model_options: dict) -> str:
     """Why a question that the host takes apart runs natively; empty where it is whole."""
     split = is_split(model, model_options)
-    return f"{split}, which intervals by level do not allow (quality presets do)" if split else ""
+    return say("not_by_level", split=split) if split else ""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from ...refusal import Unaccelerated
+from ...sentences import Sentence, say
 from .attention import BLOCK
 from .tokens import BlockPass, TokenRows
 
@@ -46,7 +47,7 @@ def _hook(tap: Tap, rows: TokenRows) -> list:
 
     def enter(module: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
         block = BlockPass(tap.layer, rows)
-        with _known_to(module, "is called with"):
+        with _known_to(module, _odd_arguments):
             bound = signature.bind(*args, **kwargs)
             tap.enter(bound.arguments, block)
             options = signature.parameters["transformer_options"].name
@@ -57,7 +58,7 @@ def _hook(tap: Tap, rows: TokenRows) -> list:
     def leave(module: nn.Module, args: tuple, output: object) -> object:
         block = passing.pop()
         block.require(tap.attentions)
-        with _known_to(module, "returns"):
+        with _known_to(module, _odd_output):
             return tap.leave(block, output) if rows.partial else output
 
     return [
@@ -67,13 +68,20 @@ def _hook(tap: Tap, rows: TokenRows) -> list:
 
 
 @contextmanager
-def _known_to(block: nn.Module, does: str) -> Iterator[None]:
+def _known_to(block: nn.Module, tell: Callable[[str, str], Sentence]) -> Iterator[None]:
     """Another pack's block may be called with other arguments: a missing or odd one is no error of the run."""
     try:
         yield
     except (KeyError, TypeError, AttributeError, IndexError) as odd:
-        name = type(block).__name__
-        raise Unaccelerated(f"{name} {does} something else than Jano knows ({type(odd).__name__}: {odd})") from odd
+        raise Unaccelerated(tell(type(block).__name__, f"{type(odd).__name__}: {odd}")) from odd
+
+
+def _odd_arguments(block: str, error: str) -> Sentence:
+    return say("odd_arguments", block=block, error=error)
+
+
+def _odd_output(block: str, error: str) -> Sentence:
+    return say("odd_output", block=block, error=error)
 
 
 def scatter(residual: Tensor, rows: Tensor, computed: Tensor) -> Tensor:

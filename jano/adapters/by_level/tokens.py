@@ -11,6 +11,7 @@ from torch import Tensor
 from ...by_level.engine import Call
 from ...by_level.kv_cache import KVCache
 from ...refusal import Unaccelerated
+from ...sentences import say
 from ..live import Live
 
 
@@ -55,7 +56,7 @@ class TokenRows:
         """Learn the sequence lengths from the first block; raises Unaccelerated if a later one disagrees."""
         layout = Layout(num_text, self._num_main, num_image - self._num_main)
         if layout.num_extra < 0 or (self.layout is not None and self.layout != layout):
-            raise Unaccelerated(f"a block got {num_image} image tokens where {self._num_main} or more were expected")
+            raise Unaccelerated(say("odd_length", got=num_image, expected=self._num_main))
         if self.layout is None:
             self.layout = layout
             if self.partial:
@@ -88,7 +89,7 @@ class TokenRows:
         try:
             return [(moved[start], moved[end], index) for start, end, index in ranges]
         except KeyError:
-            raise Unaccelerated(f"the model modulates token ranges {ranges} that are not known here") from None
+            raise Unaccelerated(say("odd_ranges", ranges=str(ranges))) from None
 
 
 @dataclass
@@ -108,7 +109,4 @@ class BlockPass(Live):
     def require(self, attentions: int) -> None:
         """Raises Unaccelerated unless the block attended this often; else some attention was not seen, or in parts."""
         if self.attentions != attentions:
-            raise Unaccelerated(
-                f"a block called the host's attention {self.attentions} times and not {attentions} (another node "
-                "replaces it, or cuts it into parts)"
-            )
+            raise Unaccelerated(say("odd_attentions", got=self.attentions, expected=attentions))

@@ -17,6 +17,7 @@ from ...references.engine import Call
 from ...references.kv_cache import Line, ReferenceCache
 from ...references.prefetch import Prefetch
 from ...refusal import Unaccelerated
+from ...sentences import say
 from ..live import Live
 
 OVERRIDE = "optimized_attention_override"
@@ -52,7 +53,7 @@ class ReferencePass(Live):
         if self.ran_out:
             return
         if odd or not self.seen or self.seen.keys() != set(self.cache.layers(chunk)):
-            raise Unaccelerated("the model's blocks do not call the host's attention as Jano knows it")
+            raise Unaccelerated(say("odd_blocks"))
 
     def store(self, layer: Hashable, k: Tensor, v: Tensor, dim: int) -> None:
         """Keep the references' rows of k and v (all chunks, batch first; tokens along `dim`), and see how far they
@@ -73,7 +74,7 @@ class ReferencePass(Live):
         """Start and number of the references' rows in a joint sequence of this length."""
         start = length - self.call.num_tokens if self.start is None else self.start
         if start < 0 or start + self.call.num_tokens > length:
-            raise Unaccelerated(f"a block got {length} tokens where {self.call.num_tokens} are references")
+            raise Unaccelerated(say("odd_length_of_references", got=length, expected=self.call.num_tokens))
         return start, self.call.num_tokens
 
     def _by_chunk(self, *tensors: Tensor) -> zip:
@@ -101,7 +102,7 @@ class ReferencePass(Live):
 
     def _write(self, line: Line | None, keys: Tensor, values: Tensor, length: int) -> None:
         if line is None or (line.last.keys.shape, line.last.length) != (keys.shape, length):
-            raise Unaccelerated("a block's keys and values do not fit those that were kept (it may have been left out)")
+            raise Unaccelerated(say("odd_cache"))
         line.write(self.time, keys, values)
 
 
@@ -149,7 +150,7 @@ def _with_columns_of_references(num_tokens: int, length: int, args: tuple, kwarg
     if mask.shape[-1] == length:
         mask = F.pad(mask, (0, num_tokens), value=mask.dtype is torch.bool)
     elif mask.shape[-1] != length + num_tokens:
-        raise Unaccelerated(f"an attention mask has {mask.shape[-1]} columns for {length + num_tokens} tokens")
+        raise Unaccelerated(say("odd_mask", columns=mask.shape[-1], tokens=length + num_tokens))
     if mask.ndim > 1 and mask.shape[-2] == length + num_tokens:
         mask = mask[..., :length, :]
     return ((mask, *args[1:]), kwargs) if args else (args, {**kwargs, "mask": mask})

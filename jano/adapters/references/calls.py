@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ...references.engine import Call, Chunks
 from ...refusal import Unaccelerated
 from ...run import Run
+from ...sentences import Sentence, say
 from ..active import ActiveRun, active_in
 from ..keys import chunk_keys
 from ..refusals import unsupported_call
@@ -19,7 +20,7 @@ from .attention import OVERRIDE, ReferencePass, ReferenceTap
 from .families import family_of, latents_in, num_attentions, num_tokens, unlike_without, with_all, without
 from .memory import prepare_sampling
 
-NO_MEMORY = "there is not enough memory to keep their keys and values"
+NO_MEMORY = say("no_memory_for_references")
 
 
 def apply_model(
@@ -45,7 +46,7 @@ def apply_model(
         return execute(options, conds)
     tokens = num_tokens(network, latents)
     if reason := unsupported_call(active.run, x, options) or unlike_without(network, x, conds):
-        active.run.account.note(f"references are computed at every step where {reason}")
+        active.run.account.note(say("references_every_step_where", reason=reason))
     call = None if reason else active.run.references.plan(_keys(active, latents, options), tokens, active.run.moment)
     if call is None:
         active.run.account.count_references(x.shape[0] * tokens, computed=True)
@@ -86,7 +87,7 @@ def _planned(
         x0 = execute(tap, with_all(conds, call.isolated) if call.stores else without(network, conds))
         passing.require()
     except Unaccelerated as unexpected:
-        _give_up(run, rows * call.num_tokens, str(unexpected))
+        _give_up(run, rows * call.num_tokens, unexpected.reason)
         return execute(options, conds)
     if passing.ran_out and run.references.ran_out():
         run.account.count_references(rows * call.num_tokens, computed=True)
@@ -97,11 +98,11 @@ def _planned(
     return x0
 
 
-def _give_up(run: Run, tokens: int, reason: str) -> None:
+def _give_up(run: Run, tokens: int, reason: Sentence) -> None:
     """References are computed from this call on."""
     run.references.give_up()
     run.account.count_references(tokens, computed=True)
-    run.account.note(f"references are computed at every step: {reason}")
+    run.account.note(say("references_every_step", reason=reason))
 
 
 WRAPPERS = {WrappersMP.PREPARE_SAMPLING: prepare_sampling, WrappersMP.APPLY_MODEL: apply_model}

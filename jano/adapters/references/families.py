@@ -20,6 +20,7 @@ import comfy.ldm.qwen_image.model
 import comfy.ldm.wan.model
 from torch import Tensor, nn
 
+from ...sentences import say
 from ..latents import patch
 
 KEPT_BY_THE_HOST = ("HiDreamO1", "QwenImage21")
@@ -119,9 +120,9 @@ def unlike_without(network: nn.Module, x: Tensor, conds: Mapping[str, object]) -
     if not family_of(network).sized:
         return ""
     if conds.get("reference_motion") is not None:
-        return "frames of an earlier clip stand behind them"
+        return say("frames_of_an_earlier_clip")
     same = all(latent.shape[-2:] == x.shape[-2:] for latent in latents_in(network, conds))
-    return "" if same else "they are not as large as the clip's frames"
+    return "" if same else say("references_of_another_size")
 
 
 def can_isolate(network: nn.Module) -> bool:

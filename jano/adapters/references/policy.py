@@ -7,6 +7,7 @@ from comfy.model_patcher import ModelPatcher
 
 from ...references.control import TOLERANCE, tolerance_for
 from ...references.engine import Refreshing
+from ...sentences import say
 from ...show.references import ReferenceAccount
 from ...show.report import RunReport
 from ..refusals import is_split, patched_blocks
@@ -21,7 +22,6 @@ FEW_REFERENCES = 2 / 3
 """Share of its tolerance that "balanced" keeps where they are fewer and no step is skipped. 4 steps, one reference,
 20 to 64 edits a cell: three computations of four are 1.3 to 6.4 dB closer than a run of three steps; the two that the
 whole tolerance often plans cost as much as that run and are further off (8 edits: 2 to 7 dB)."""
-STEPS_ALONE = "at this quality a run of this length comes closer by leaving out whole steps (fast and draft do both)"
 AUTO, EVERY_STEP, ISOLATED = "auto", "every step", "isolated"
 
 
@@ -39,12 +39,12 @@ def refreshing(
         report.would_freeze = not _refused(settings, guider) and _gains(settings, guider, cells, forecasts)
         return None
     if reason := _refused(settings, guider):
-        report.notes.append(f"references are computed at every step: {reason}")
+        report.notes.append(say("references_every_step", reason=reason))
         return None
     tolerance = tolerance_for(settings.scheduler.tolerance, settings.scheduler.target_speedup)
     few = chosen.references == AUTO and _are_few(tolerance, guider, cells)
     if few and forecasts:
-        report.notes.append(f"references are computed at every computed step: {STEPS_ALONE}")
+        report.notes.append(say("references_every_computed_step"))
         return None
     tolerance *= FEW_REFERENCES if few else 1.0
     report.references = ReferenceAccount(chosen.references)
@@ -78,13 +78,13 @@ def _refused(settings: JanoSettings, guider: object) -> str:
     model, options = guider.model_patcher, guider.model_options
     network = model.model.diffusion_model
     if settings.by_level:
-        return "intervals by level leave out tokens of the picture alone (quality presets can leave out references)"
+        return say("references_not_by_level")
     if is_kept_by_the_host(network):
-        return f"ComfyUI itself keeps what never changes in {type(network).__name__}, and Jano leaves that alone"
+        return say("kept_by_the_host", model=type(network).__name__)
     if family_of(network) is None:
-        return f"leaving them out needs a model class that Jano knows ({supported()}), not {type(network).__name__}"
+        return say("unknown_class_of_references", known=supported(), model=type(network).__name__)
     if settings.references.references == ISOLATED and not can_isolate(network):
-        return f"{type(network).__name__} cannot have them at time zero, which isolated references need"
+        return say("no_time_zero", model=type(network).__name__)
     of_model = options["transformer_options"]
     return is_split(model, options) or _kept_elsewhere(of_model) or patched_blocks(of_model)
 
@@ -94,4 +94,4 @@ def _kept_elsewhere(options: dict) -> str:
     patches = options.get("patches", {}).get("attn1_patch", ())
     if not any(type(patch).__name__ == "KV_Attn_Input" for patch in patches):
         return ""
-    return "FluxKVCache is on the same model and keeps them in its own way (remove one of the two)"
+    return say("kept_by_flux_kv_cache")

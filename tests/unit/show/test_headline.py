@@ -49,7 +49,7 @@ def test_the_line_of_an_accelerated_run() -> None:
 
 
 def test_the_table_of_an_accelerated_run() -> None:
-    assert table(skipping()).splitlines() == [
+    assert table(skipping()).markdown().splitlines() == [
         "| Jano run | |", "|---|---|",
         "| Result | 2.5x faster, saved 12 s (estimated from this run's full steps) |",
         "| Steps | 4 of 10 steps computed, 6 forecast |",
@@ -66,7 +66,7 @@ def test_reasons_notes_and_advice_have_their_own_names() -> None:
     assert summary(made).endswith(
         " Partly not accelerated, because: of an area. Note: a target was missed. Advice: try euler."
     )
-    assert table(made).splitlines()[-3:] == [
+    assert table(made).markdown().splitlines()[-3:] == [
         "| Partly not accelerated, because | of an area |", "| Note | a target was missed |", "| Advice | try euler |",
     ]  # fmt: skip
 
@@ -74,7 +74,7 @@ def test_reasons_notes_and_advice_have_their_own_names() -> None:
 def test_a_native_run_says_what_it_is_and_why() -> None:
     made = report(record(0, 10, 1.0), fallbacks=["of this", "of that"], notes=["of no interest"])
     assert summary(made) == "Jano: not accelerated because of this; of that."
-    assert table(made).splitlines()[2:] == ["| Result | not accelerated |", "| Because | of this; of that |"]
+    assert table(made).markdown().splitlines()[2:] == ["| Result | not accelerated |", "| Because | of this; of that |"]
 
 
 def test_a_chart_is_headed_by_the_result() -> None:
@@ -92,8 +92,8 @@ def test_a_run_by_level_tells_how_much_it_computed() -> None:
         record(0, 10, 1.0), record(1, 4, 0.4), record(2, 0, 0.0), level_map=QUARTERS, cache_bytes_peak=3 * 2**20
     )
     assert "1 of 3 steps computed in full, 1 in part, 1 forecast (47 % of the compute)" in summary(made)
-    assert "| Kept in memory | 3.0 MiB |" in table(made)
-    assert not re.search("static|moderate|active|token-steps", summary(made) + table(made))
+    assert "| Kept in memory | 3.0 MiB |" in table(made).markdown()
+    assert not re.search("static|moderate|active|token-steps", summary(made) + table(made).markdown())
 
 
 def test_steps_without_references_are_told_as_that() -> None:
@@ -151,7 +151,7 @@ def seconds_in(told: str) -> float:
 def test_words_never_contradict_the_numbers() -> None:
     seen = set()
     for made in reports():
-        line, rows = summary(made), table(made)
+        line, rows = summary(made), table(made).markdown()
         account, told = made.as_dict(), line + "\n" + rows
         seen.add(made.verdict + (" faster" if "faster" in line else "") + (f" {made.risk}" if made.risk else ""))
         assert account["headline"] in line

@@ -73,9 +73,10 @@ def test_what_nobody_asked_for_has_no_row_and_what_failed_says_why() -> None:
     ("decibels", "words"),
     [
         (41.0, "hard to see"),
-        (35.4, "small details moved"),
+        (35.4, "hard to see"),
+        (30.0, "small details moved"),
         (25.0, "details moved"),
-        (16.0, "another picture"),
+        (16.0, "composition changed"),
         (float("inf"), "the same picture"),
     ],
 )
@@ -90,7 +91,7 @@ def test_a_verdict_is_said_in_words(decibels: float, words: str) -> None:
 def test_a_frame_that_is_worse_than_the_clip_is_named() -> None:
     reference = torch.rand(3, 16, 16, 3)
     image = reference + torch.tensor([0.001, 0.2, 0.001]).view(3, 1, 1, 1)
-    assert compare(reference, image).told() == "hard to see; another picture at worst (frame 2)"
+    assert compare(reference, image).told() == "hard to see; composition changed at worst (frame 2)"
 
 
 def test_a_comparison_as_numbers_has_none_for_what_is_infinite() -> None:

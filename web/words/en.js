@@ -1,0 +1,112 @@
+export default {
+  "view": {
+    "waiting": "The run appears here while sampling.",
+    "step": "step {step} of {count}",
+    "computed": "{share} of the compute",
+    "faster": "{times} faster",
+    "numbers": {
+      "times": "{times}x",
+      "seconds": "{seconds} s",
+      "minutes": "{minutes} min {seconds} s",
+      "hours": "{hours} h {minutes} min",
+      "per_cent": "{share} %",
+      "under": "under 0.1 %",
+      "over": "over 99 %"
+    },
+    "headline": {
+      "native": "not accelerated",
+      "analysed": "analysed, nothing left out",
+      "accelerated": "accelerated",
+      "faster": "{times} faster",
+      "faster_by": "{times} faster, saved {saved}",
+      "level": "about as fast as in full",
+      "slower": "slower than in full",
+      "slower_by": "slower than in full, by {lost}",
+      "computed": "{full} of {all} steps computed",
+      "computed_in_full": "{full} of {all} steps computed in full",
+      "in_part": "{count} in part",
+      "without_references": "{count} without references",
+      "forecast": "{count} forecast",
+      "of_the_compute": "{steps} ({share} of the compute)",
+      "risks": {
+        "hard_to_see": "hard to see",
+        "details": "details may move",
+        "composition": "composition may change"
+      },
+      "risk": "{word} (largest forecast error {error})",
+      "estimated": "estimated from this run's full steps",
+      "measured": "measured: {own} with Jano, {full} in full",
+      "partly": "Partly not accelerated, because",
+      "note": "Note",
+      "advice": "Advice",
+      "session": "This session: {runs} runs, {saved} saved.",
+      "between_steps": ", ",
+      "between": "; ",
+      "sentence": "{text}.",
+      "remark": "{name}: {told}."
+    },
+    "kinds": {
+      "full": "full",
+      "store": "store",
+      "moderate": "moderate",
+      "active": "active",
+      "picture": "without references",
+      "skipped": "skipped"
+    },
+    "past": "Last run with Jano; this node is {mode}",
+    "modes": { "2": "muted", "4": "bypassed" },
+    "map": {
+      "alt": "Map over the picture",
+      "scale": "error in the picture",
+      "largest": "at most {share}, {place}",
+      "none": "below 1 % everywhere",
+      "places": {
+        "0": "top left",
+        "1": "top",
+        "2": "top right",
+        "3": "left",
+        "4": "in the middle",
+        "5": "right",
+        "6": "bottom left",
+        "7": "bottom",
+        "8": "bottom right"
+      },
+      "levels": { "static": "static", "moderate": "moderate", "active": "active" },
+      "share": "{name} {share:.0%}",
+      "left_out": "dark: not computed at this step"
+    },
+    "clip": {
+      "frame": "latent frame {frame} of {count}",
+      "frames": "Latent frames of the clip",
+      "play": "Play the clip",
+      "pause": "Pause",
+      "next": "Next frame"
+    },
+    "strip": {
+      "steps": "Steps of the run: choose one to see what it did",
+      "whole": "whole run",
+      "short": "step {step}: {kind}",
+      "moved": "off by {share} in the picture, measured at step {step}",
+      "cells": {
+        "full": "computed",
+        "store": "computed and kept",
+        "picture": "without references",
+        "moderate": "moderate and active tokens",
+        "active": "active tokens",
+        "skipped": "forecast"
+      }
+    },
+    "compare": {
+      "reference": "reference",
+      "image": "image",
+      "slider": "Line between the reference and the image",
+      "frame": "frame {frame}",
+      "worst": "frame {frame}, the worst",
+      "frames": "Frames of the clip"
+    },
+    "table": { "copy": "Copy table", "copied": "Copied", "not_copied": "Not allowed here: select the rows instead" }
+  },
+  "sentences": {
+    "run_stopped": "stopped: step {step} of {count}"
+  }
+};
