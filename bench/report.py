@@ -36,7 +36,7 @@ def write(out: Path) -> Path:
         *report_speed.attention(out),
         *report_scores.scores(out),
         *report_quality.quality(out),
-        *report_rivals.rivals(out),
+        *report_rivals.rivals(out / "quality.jsonl"),
         *report_clips.motion(out),
         *report_clips.content(out),
         *report_samplers.samplers(out),

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
-from . import chart
+from . import chart, report_rivals
 from .quality import KEY
 from .records import Lines, Row
 from .report_quality import between
 from .stats import FLIP_DB, flips, interval, mean, median, worst_decile
 from .tables import table
 
+FILE = "patches.jsonl"
 COMPARED_AT = (0.5, 0.33, 0.2)
 HALF = "50% of the steps"
 OURS = "Jano"
@@ -32,7 +33,7 @@ PerPrompt = dict[int, list[tuple[float, float]]]
 
 def write(out: Path) -> None:
     """Nothing where no bed was measured."""
-    rows = list(Lines(out / "patches.jsonl", KEY))
+    rows = list(Lines(out / FILE, KEY))
     if not rows:
         return
     newest = {row["kind"]: row["model"] for row in rows}
@@ -41,7 +42,8 @@ def write(out: Path) -> None:
         way: [row for row in kept if way_of(row) == way] for way in sorted({way_of(row) for row in kept}, reverse=True)
     }
     sections = [_of_way(out, way, found) for way, found in ways.items()]
-    (out / "REPORT_PATCHES.md").write_text("\n".join([INTRODUCTION, *sections]), encoding="utf-8")
+    beside = report_rivals.rivals(out / FILE)
+    (out / "REPORT_PATCHES.md").write_text("\n".join([INTRODUCTION, *beside, *sections]), encoding="utf-8")
 
 
 def way_of(row: Row) -> tuple:

@@ -31,17 +31,18 @@ MEASURES = {
 }
 
 
-def rivals(out: Path) -> list[str]:
-    """A section for each way of sampling in which the rivals were measured."""
+def rivals(file: Path) -> list[str]:
+    """A section for each way of sampling in which the rivals were measured, by the rows of this file."""
     ways: dict[tuple, list[Row]] = defaultdict(list)
-    for row in Lines(out / "quality.jsonl", KEY):
+    for row in Lines(file, KEY):
         ways[kind_of(row), row["side"], row["steps"], row["sampler"], row["cfg"], row["model"]].append(row)
     return [_section(way, rows) for way, rows in ways.items() if any(row["arm"] == SHOWS for row in rows)]
 
 
 def _section(way: tuple, rows: list[Row]) -> str:
     kind, side, steps, sampler, cfg, model = way
-    prompts = len({row["prompt"] for row in rows})
+    common = {row["prompt"] for row in rows if row["arm"] == SHOWS}
+    rows, prompts = [row for row in rows if row["prompt"] in common], len(common)
     head = f"## Beside published ways: {kind} ({model}), {side} pixels, {steps} steps of {sampler}, CFG {cfg:g}"
     parts = [head, "", f"{prompts} prompts. {INTRODUCTION}", ""]
     for measure, name in MEASURES.items():

@@ -61,6 +61,13 @@ def wire_of(value: object, name: str, source: str, *able: str) -> object:
     return value
 
 
+def switch_of(value: object, name: str) -> bool:
+    """A switch: true, false, 1 or 0; ValueError for anything else."""
+    if not isinstance(value, int) or value not in (0, 1):
+        raise ValueError(f"Jano: {name} must be true or false, but it is a {type(value).__name__}.")
+    return bool(value)
+
+
 def _refused(name: str, source: str, value: object) -> ValueError:
     given = "nothing" if value is None else f"a {type(value).__name__}"
     return ValueError(f"Jano: {name} must be connected to {source}, but it is {given}.")

@@ -13,7 +13,7 @@ from ..config import SchedulerConfig
 from ..forecast.guided import Guided, everywhere
 from ..forecast.history import PredictionHistory
 from ..forecast.memory import Memory
-from ..forecast.repair import Repair, followed
+from ..forecast.repair import Agreement, Repair, followed
 from ..levels.grid import TokenGrid
 from ..levels.parts import ONE_PART, Parts
 from ..refusal import require_room
@@ -78,6 +78,7 @@ class WholeSteps:
         self._tokens: dict[Hashable, int] = {}
         self._repair, self._response, self._repaired = sampler.repair, PredictionHistory(config), False
         self._spreads: list[float] = []
+        self._agreement = Agreement()
         self._measured_step, self._has_passed = -1, False
         self._may_skip = self._skipped = self._gave_up = False
 
@@ -149,7 +150,13 @@ class WholeSteps:
         if self._has_passed and measured is not None:
             self._map(measured)
         self._has_passed = False
-        return self._guided.measured(moment, error, everywhere(denoised))
+        return self._guided.measured(moment, error, everywhere(denoised), self._repaired_share(error))
+
+    def _repaired_share(self, error: Tensor | None) -> float:
+        """How much of an error is repaired; the first one, of a held prediction, says nothing of lines."""
+        if not self._guided.corrects or not self._guided.has_slope:
+            return 1.0
+        return self._agreement.add(error if self._painted is None else error * self._painted)
 
     def _measured(self, error: Tensor, denoised: Tensor) -> Measured:
         measured = worst_share_of(error, denoised, self._grid, self._parts, self._painted)
@@ -209,6 +216,7 @@ class WholeSteps:
     def _begin_anew(self) -> None:
         self._guided.begin_anew()
         self._response, self._repaired = PredictionHistory(self._config), False
+        self._agreement = Agreement()
 
     def go_back(self) -> None:
         """The sampler takes up an earlier x: nothing that was kept is a past of what follows."""

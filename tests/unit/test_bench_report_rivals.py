@@ -31,8 +31,8 @@ def test_the_section_tells_mean_median_worst_decile_and_flips(tmp_path: Path) ->
     assert all(set(KEY) <= line.keys() for line in rows)
     file = tmp_path / "quality.jsonl"
     file.write_text("".join(json.dumps(line) + "\n" for line in rows))
-    (section,) = rivals(tmp_path)
+    (section,) = rivals(tmp_path / "quality.jsonl")
     assert "| MeanCache | 30.0 / 20.0 / 10.0, 1 flips |  |  |" in section
     assert "exact" not in section
     file.write_text(json.dumps(row("EasyCache", 0, 0.5, 10.0)) + "\n")
-    assert rivals(tmp_path) == []
+    assert rivals(tmp_path / "quality.jsonl") == []

@@ -1,9 +1,11 @@
 """Repairing forecasts afterwards, with samplers written out by hand and a model that depends on time alone."""
 
+import math
+
 import pytest
 import torch
 from comfyui_jano.jano.clock import Clock
-from comfyui_jano.jano.forecast.repair import RESPONSE, Correction, followed
+from comfyui_jano.jano.forecast.repair import RESPONSE, Agreement, Correction, followed, repaired_share
 from torch import Tensor
 
 CLOCK = Clock((0.9, 0.8, 0.7, 0.6, 0.5, 0.3, 0.0))
@@ -135,3 +137,36 @@ def test_forecasts_that_cannot_be_measured_are_not_repaired() -> None:
     assert torch.equal(correction.shift, first)
     correction.go_back()
     assert correction.shift is None
+
+
+def errors(*values: float) -> list[float]:
+    """What is repaired of errors along one direction, one after the other."""
+    agreement = Agreement()
+    return [agreement.add(torch.full((1, 4, 2, 2), value)) for value in values]
+
+
+def test_errors_that_point_one_way_are_repaired_wholly() -> None:
+    assert errors(1.0, 0.5, 2.0, 1.0) == [1.0] * 4
+
+
+def test_errors_that_swing_are_not_repaired() -> None:
+    assert errors(1.0, -1.0, 1.0, -1.0) == [1.0, 0.0, 0.0, 0.0]
+
+
+def test_once_errors_agree_again_they_are_repaired_again() -> None:
+    shares = errors(1.0, -1.0, -1.0, -1.0)
+    assert shares[1] == 0.0
+    assert shares[2:] == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("cosine", "share"), [(-1.0, 0.0), (-0.7, 0.0), (-0.5, 0.5), (-0.3, 1.0), (1.0, 1.0), (None, 1.0)]
+)
+def test_the_less_errors_agree_the_less_is_repaired(cosine: float | None, share: float) -> None:
+    assert repaired_share(cosine) == pytest.approx(share)
+
+
+def test_an_error_of_nothing_says_nothing() -> None:
+    assert errors(1.0, 0.0, 1.0)[0] == 1.0
+    agreement = Agreement()
+    assert [agreement.add(torch.full((1, 1, 2, 2), value)) for value in (1.0, math.nan, 1.0)] == [1.0] * 3

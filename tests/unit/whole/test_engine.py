@@ -247,6 +247,16 @@ def test_the_prediction_follows_the_repair_that_the_model_did_not_see() -> None:
     assert expected[0, 0, 0, 1] > 3.0
 
 
+def test_forecasts_that_swing_are_not_repaired() -> None:
+    """Each prediction lies on the other side of its forecast: moving x after them would swing it too."""
+    learner = feedback()
+    for step in range(5):
+        settle(learner, step, picture(0, (-1) ** step))
+    settle(learner, 5, picture(0, 1), skipped=True)
+    settle(learner, 6, picture(0, -1))
+    assert torch.count_nonzero(shift_of(learner)) == 0
+
+
 def test_what_a_multistep_sampler_is_given_does_not_jump() -> None:
     """It goes on from what it was given before: the shift that is taken away is what the prediction follows by."""
     learner = feedback(Repair.STEADY)
