@@ -62,8 +62,7 @@ class JanoReport(io.ComfyNode):
         report = report_of(model, samples_of(latent))
         cls._note_for_saved_pictures(report.verdict_as_dict())
         markdown, account, chart = report.markdown(), report.as_dict(), step_chart(report)
-        saved = _saved(account, model, latent, filename_prefix) if switch_of(save, "save") else ()
-        table = report.table() + saved
+        table = report.table() + (_saved(account, model, latent, filename_prefix) if switch_of(save, "save") else ())
         shown = {
             **ui.PreviewImage(chart, cls=cls).as_dict(),
             **ui.PreviewText(table.markdown()).as_dict(),
