@@ -45,7 +45,7 @@ def row_of(account: Mapping[str, object], when: datetime, **known: object) -> di
         "computed": account.get("computed_token_fraction"),
         "factor": account.get("speedup_measured"),
         "saved_seconds": account.get("seconds_saved"),
-        **{name: account.get(name) for name in ("model", "sampler", "steps", "verdict", "seconds", "risk")},
+        **{name: account.get(name) for name in ("model", "sampler", "steps", "quality", "verdict", "seconds", "risk")},
         **known,
     }
     return {name: value for name, value in told.items() if name in COLUMNS and value is not None}
