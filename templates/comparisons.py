@@ -102,9 +102,9 @@ see what it computed.
 def sweep(sheet: Sheet) -> None:
     unet, decoder, given = _flux(sheet)
     sample(sheet)
-    made = sheet.add("JanoSweep", size=(560, 700), model=unet, vae=decoder, seed=SEED, steps=28, **given)
+    made = sheet.add("JanoSweep", size=(480, 560), model=unet, vae=decoder, seed=SEED, steps=28, **given)
     look(sheet)
-    sheet.add("SaveImage", size=(700, 700), images=made, filename_prefix="jano/sweep")
+    sheet.add("SaveImage", size=(560, 560), images=made, filename_prefix="jano/sweep")
     sheet.say("""
 ## Every quality of one seed
 
