@@ -6,7 +6,7 @@ import { CompareView } from "./compare_view.js";
 import { against, keepFull, queuedAs, watchSamplers } from "./full_runs.js";
 import { told } from "./headline.js";
 import { watchKnobs } from "./knobs.js";
-import { addView, chain, dropPreviews, isCopy, makeRoom, putInPlace, watchMode } from "./node_view.js";
+import { addView, chain, dropPreviews, isCopy, keepRoom, makeRoom, putInPlace, watchMode } from "./node_view.js";
 import { duration } from "./numbers.js";
 import { PROPERTY, RunRecord } from "./run_record.js";
 import { RunView } from "./run_view.js";
@@ -93,7 +93,8 @@ function attachRun(node) {
 /** Give a node the table that it makes, and Jano Compare its pictures. */
 function attachTable(node) {
   const View = node.comfyClass === "JanoCompare" ? CompareView : TableView;
-  attach(node, "jano_table", (onResize) => new View(words(), onResize));
+  const view = attach(node, "jano_table", (onResize) => new View(words(), onResize));
+  keepRoom(node, view);
 }
 
 function attach(node, name, make) {

@@ -66,6 +66,16 @@ export function makeRoom(node, view) {
   app.canvas?.setDirty(true, true);
 }
 
+/** The canvas puts a node's picture below its view when it has loaded, whenever that is: make room for it, too. */
+export function keepRoom(node, view) {
+  let pictures = null;
+  chain(node, "onDrawBackground", () => {
+    if (node.imgs === pictures) return;
+    pictures = node.imgs;
+    requestAnimationFrame(() => makeRoom(node, view)); // by then it has its place
+  });
+}
+
 /**
  * A node that samples and then shows a picture: the host goes on showing the sampler's last preview in its place, and
  * has no call of its own to end that. Where its store is another one by now, the preview stays.
