@@ -68,7 +68,7 @@ SCENES = {
     ),
     "edit": Scene(
         "edit",
-        WORKFLOWS / "jano_flux_kontext_edit.json",
+        WORKFLOWS / "Flux Kontext edit.json",
         {
             "JanoModelLoader": {"unet_name": "jano_tiny_edit_step.safetensors", "quality": "fast"},
             "VAELoader": {"vae_name": "jano_tiny_flux_vae.safetensors"},
