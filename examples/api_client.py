@@ -27,6 +27,8 @@ def ask(path, body=None):
             return json.load(answer)
     except urllib.error.HTTPError as refused:
         sys.exit(f"ComfyUI refused the workflow: {refused.read().decode()}")
+    except urllib.error.URLError as error:
+        sys.exit(f"no ComfyUI answers at {server}: {error.reason}")
 
 
 def run(settings):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from math import isfinite
 from threading import Lock
 
 import torch
@@ -75,8 +76,10 @@ class Account:
             (references.stored if computed else references.frozen).add(record.step)
 
     def drifted(self, drift: float) -> None:
-        """Kept keys and values of references were this far from those that were computed in their place."""
-        self._report.references.drifts.append(drift)
+        """Kept keys and values of references were this far from those that were computed in their place; one that is
+        not finite says nothing."""
+        if isfinite(drift):
+            self._report.references.drifts.append(drift)
 
     def references_kept(self, num_tokens: int, num_bytes: int, storage: str) -> None:
         """References of this many tokens are kept in this much memory now, and where."""

@@ -192,6 +192,7 @@ CATALOGUE = {
     "no_picture": "no picture: {reason}",
     "not_accelerated_because": "not accelerated because {reason}",
     "out_of_memory": "out of memory",
+    "not_finite_picture": "it holds values that are not finite numbers",
     "stacked": "the Jano node before this one is left out: full is sampled without it, and each quality in its place",
     # the table of two decoders
     "row_speed": "Speed",

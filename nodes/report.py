@@ -9,7 +9,7 @@ from pathlib import Path
 import folder_paths
 from comfy_api.latest import io, ui
 
-from ..jano.adapters.inputs import samples_of, switch_of
+from ..jano.adapters.inputs import samples_of, switch_of, text_of
 from ..jano.adapters.latents import size_told
 from ..jano.adapters.settings import report_of
 from ..jano.sentences import say
@@ -62,7 +62,9 @@ class JanoReport(io.ComfyNode):
         report = report_of(model, samples_of(latent))
         cls._note_for_saved_pictures(report.verdict_as_dict())
         markdown, account, chart = report.markdown(), report.as_dict(), step_chart(report)
-        table = report.table() + (_saved(account, model, latent, filename_prefix) if switch_of(save, "save") else ())
+        table = report.table()
+        if switch_of(save, "save"):
+            table += _saved(account, model, latent, text_of(filename_prefix, "filename_prefix"))
         shown = {
             **ui.PreviewImage(chart, cls=cls).as_dict(),
             **ui.PreviewText(table.markdown()).as_dict(),

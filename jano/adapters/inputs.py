@@ -61,6 +61,19 @@ def wire_of(value: object, name: str, source: str, *able: str) -> object:
     return value
 
 
+def told_number(wired: object, name: str) -> float | None:
+    """What an object of another pack's calls by this name, where that is a single number: some keep a list there."""
+    told = getattr(wired, name, None)
+    return told if isinstance(told, (int, float)) else None
+
+
+def text_of(value: object, name: str) -> str:
+    """A text; ValueError for anything else."""
+    if not isinstance(value, str):
+        raise ValueError(f"Jano: {name} must be a text, but it is a {type(value).__name__}.")
+    return value
+
+
 def switch_of(value: object, name: str) -> bool:
     """A switch: true, false, 1 or 0; ValueError for anything else."""
     if not isinstance(value, int) or value not in (0, 1):

@@ -23,6 +23,7 @@ from ..sentences import say
 from ..show.advice import advice_for
 from ..show.report import RunReport
 from .active import ActiveRun, active_of
+from .inputs import told_number
 from .latents import grid_of, parts_of
 from .masks import painted_cells
 from .noise import noise_of
@@ -84,8 +85,7 @@ def uninstall(model: ModelPatcher) -> None:
 
 def told_strength(guider: object) -> float | None:
     """The scale of CFG in the guider's own word, where it has a single one."""
-    cfg = getattr(guider, "cfg", None)
-    return cfg if isinstance(cfg, (int, float)) else None
+    return told_number(guider, "cfg")
 
 
 def outer_sample(executor: Callable, noise: Tensor, latent_image: Tensor, sampler: object, sigmas: Tensor, *args, **kw):

@@ -26,13 +26,14 @@ from ..presets import schedule_of
 from ..sentences import say
 from ..show.quality import compare
 from ..show.sweep import FULL, Sweep, SweepRow
-from .inputs import model_of, samples_of, wire_of
+from .inputs import model_of, samples_of, told_number, wire_of
 from .patch import schedule, without_jano
 from .sampler_name import shown_name
 from .settings import KEY, report_of, settings_of
 
 STACKED = say("stacked")
 NO_MEMORY = say("out_of_memory")
+NOT_FINITE = say("not_finite_picture")
 SAMPLERS, SCHEDULERS = tuple(comfy.samplers.KSampler.SAMPLERS), tuple(comfy.samplers.KSampler.SCHEDULERS)
 
 
@@ -114,8 +115,10 @@ def sweep(sampling: Sampling, vae: object, qualities: Iterable[str], **facts: ob
     _warm_up(sampling.on(bare))
     made = {name: _sampled(name, sampling.on(model)) for name, model in models.items()}
     pictures = [None if latent is None else _decoded(vae, latent) for _, latent in made.values()]
-    rows = [_compared(row, pictures[0], picture) for (row, _), picture in zip(made.values(), pictures, strict=True)]
-    seen = _facts(sampling, bare, pictures[0])
+    full = _required(pictures[0])
+    rows = [_compared(row, full, picture) for (row, _), picture in zip(made.values(), pictures, strict=True)]
+    pictures = [None if row.seconds is None else picture for row, picture in zip(rows, pictures, strict=True)]
+    seen = _facts(sampling, bare, full)
     return Sweep({**seen, **facts}, rows, STACKED if settings.scheduler is not None else ""), pictures
 
 
@@ -167,8 +170,23 @@ def _decoded(vae: object, latent: dict) -> Tensor:
     return nodes.VAEDecode().decode(vae, latent)[0][..., :3].cpu()
 
 
+def _required(full: Tensor) -> Tensor:
+    """Full, with which everything is compared; ValueError where it cannot be."""
+    if not bool(full.isfinite().all()):
+        raise ValueError(
+            "Jano Sweep: the picture in full holds values that are not finite numbers, so it was not sampled or "
+            "decoded right, and there is nothing to compare with."
+        )
+    return full
+
+
 def _compared(row: SweepRow, full: Tensor, picture: Tensor | None) -> SweepRow:
-    return row if row.name == FULL or picture is None else replace(row, closeness=compare(full, picture))
+    """With how close it came; what is not finite is no picture, and ends nothing."""
+    if row.name == FULL or picture is None:
+        return row
+    if not bool(picture.isfinite().all()):
+        return SweepRow(row.name, reason=NOT_FINITE)
+    return replace(row, closeness=compare(full, picture))
 
 
 def _facts(sampling: Sampling, model: ModelPatcher, full: Tensor) -> dict[str, object]:
@@ -179,7 +197,7 @@ def _facts(sampling: Sampling, model: ModelPatcher, full: Tensor) -> dict[str, o
         "size": f"{width} x {height}" + (f" x {frames}" if frames > 1 else ""),
         "steps": len(sampling.sigmas) - 1,
         "sampler": shown_name(sampling.sampler),
-        "cfg": getattr(sampling.guider, "cfg", None),
-        "seed": getattr(sampling.noise, "seed", None),
+        "cfg": told_number(sampling.guider, "cfg"),
+        "seed": told_number(sampling.noise, "seed"),
         "device": device.partition(" : ")[0],
     }

@@ -67,8 +67,8 @@ class Agreement:
 
     def add(self, error: Tensor) -> float:
         """The next error; returns how much of it is to be repaired, in 0..1: all while nothing speaks against it."""
-        last, self._error = self._error, error
-        cosine = None if last is None else cosine_similarity(last.flatten(), error.flatten(), dim=0).item()
+        last, self._error = self._error, error.flatten().float()  # norms of large errors overflow in half precision
+        cosine = None if last is None else cosine_similarity(last, self._error, dim=0).item()
         if cosine is not None and math.isfinite(cosine):
             self._cosine = cosine if self._cosine is None else MEMORY * self._cosine + (1 - MEMORY) * cosine
         return repaired_share(self._cosine)

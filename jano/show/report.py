@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import pairwise
+from math import isfinite
 
 from torch import Tensor
 
@@ -279,4 +280,5 @@ class RunReport:
 
 
 def _rounded(value: float | None, digits: int) -> float | None:
-    return None if value is None else round(value, digits)
+    """None also for what is no finite number, which JSON cannot say."""
+    return None if value is None or not isfinite(value) else round(value, digits)

@@ -21,7 +21,7 @@ COLUMNS = (
     "risk", "file",
 )  # fmt: skip
 OURS = {"time", "model", "steps", "quality"}  # by which a table is known as one of ours
-MOST_LETTERS, MOST_FILES = 80, 99_999
+MOST_LETTERS, MOST_BYTES, MOST_FILES = 80, 240, 99_999
 # Not to be had as file names on Windows.
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 FORMULA = ("=", "+", "-", "@")  # what a spreadsheet runs
@@ -54,8 +54,13 @@ def row_of(account: Mapping[str, object], when: datetime, **known: object) -> di
 def file_stem(prefix: str) -> str:
     """A file name, without its ending, of what may be anything: no folder, no dot in front, nothing reserved."""
     named = re.sub(r"[^\w .()-]+", "_", prefix.replace("\\", "/").rstrip("/").rpartition("/")[2])
-    stem = named.strip(" ._")[:MOST_LETTERS].rstrip(" .") or "run"
+    stem = _short(named.strip(" ._")).rstrip(" .") or "run"
     return f"_{stem}" if RESERVED.fullmatch(stem) else stem
+
+
+def _short(text: str) -> str:
+    """As much of it as a file name holds, which counts bytes."""
+    return text[:MOST_LETTERS].encode()[:MOST_BYTES].decode(errors="ignore")
 
 
 def _new_file(output: Path, prefix: str, text: str) -> Path:
@@ -95,8 +100,9 @@ def add_line(table: Path, row: Mapping[str, object]) -> None:
         _append(table, _line(header, row))
         return
     wider = [*header, *missing]
+    table = table.resolve()  # where a user's link leads: the link itself stays
     new = table.with_name(f"{table.name}.new")
-    _write(new, wider, [*(line + [""] * (len(wider) - len(line)) for line in lines), _line(wider, row)], "w")
+    _write(new, wider, [*(line + [""] * (len(wider) - len(line)) for line in lines), _line(wider, row)], "x")
     os.replace(new, table)
 
 

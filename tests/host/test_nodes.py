@@ -252,6 +252,12 @@ def test_a_report_that_cannot_be_saved_says_so_and_the_run_goes_on(accelerated: 
     assert json.loads(output.args[1])["verdict"] == "accelerated"
 
 
+def test_a_prefix_that_is_no_text_is_refused_in_one_sentence(accelerated: ModelPatcher) -> None:
+    latent = {"samples": sample(accelerated)}
+    with pytest.raises(ValueError, match="^Jano: filename_prefix must be a text, but it is a NoneType.$"):
+        run(JanoReport, model=accelerated, latent=latent, save=True, filename_prefix=None)
+
+
 def test_the_size_of_a_clip_is_that_of_what_it_is_decoded_to(wan: ModelPatcher) -> None:
     assert size_told(wan, torch.zeros(1, 16, 3, 8, 6)) == "48 x 64 x 9"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import comfy.model_management
+import comfy.samplers
 import comfy.sd
 import comfy.utils
 import pytest
@@ -147,6 +148,56 @@ def test_what_does_not_fit_into_the_memory_is_a_row_that_says_so(flux: ModelPatc
     assert "| fast |  |  |  |  |  | no picture: out of memory |" in markdown
     assert pictures.shape[0] == 2
     assert sheet.std() > 0
+
+
+class Spoiling:
+    """A VAE that makes nothing of one of its pictures, counted from 0."""
+
+    def __init__(self, vae: object, spoilt: int) -> None:
+        self._vae, self._left = vae, spoilt
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._vae, name)
+
+    def decode(self, samples: Tensor) -> Tensor:
+        self._left -= 1
+        picture = self._vae.decode(samples)
+        return torch.full_like(picture, torch.nan) if self._left == -1 else picture
+
+
+def test_what_is_not_finite_is_a_row_that_says_so(flux: ModelPatcher, vae: object) -> None:
+    _, pictures, markdown, account = swept(flux, Spoiling(vae, 1), qualities="fast, draft")
+    assert "| fast |  |  |  |  |  | no picture: it holds values that are not finite numbers |" in markdown
+    assert pictures.shape[0] == 2
+    assert pictures.isfinite().all()
+    assert account["rows"][2]["psnr_db"] > 0
+
+
+def test_without_a_picture_in_full_there_is_nothing_to_compare_with(flux: ModelPatcher, vae: object) -> None:
+    with pytest.raises(ValueError, match="^Jano Sweep: the picture in full holds values that are not finite"):
+        swept(flux, Spoiling(vae, 0), qualities="draft")
+
+
+class TwoScales(comfy.samplers.CFGGuider):
+    """A guider as of other packs, which keeps a list where the host keeps a number."""
+
+    def predict_noise(self, x: Tensor, timestep: Tensor, *args, **kw) -> Tensor:
+        scales, self.cfg = self.cfg, self.cfg[0]
+        try:
+            return super().predict_noise(x, timestep, *args, **kw)
+        finally:
+            self.cfg = scales
+
+
+def test_what_another_pack_calls_cfg_and_seed_ends_no_sweep(flux: ModelPatcher, vae: object) -> None:
+    guider = TwoScales(flux)
+    guider.set_conds(tiny.conditioning(1), tiny.conditioning(2))
+    guider.set_cfg([3.0, 1.0])
+    noise = nodes_custom_sampler.RandomNoise.execute(7).args[0]
+    noise.seed, noise.generate_noise = "7", nodes_custom_sampler.Noise_RandomNoise(7).generate_noise
+    _, _, markdown, account = swept(flux, vae, qualities="draft", guider=guider, noise=noise)
+    assert (account["cfg"], account["seed"]) == (None, None)
+    assert "cfg" not in markdown.splitlines()[0]
 
 
 def test_an_interruption_ends_all_of_it(flux: ModelPatcher, vae: object) -> None:

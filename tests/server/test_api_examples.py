@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,15 @@ def test_the_client_says_what_the_server_refuses(server: Server, tmp_path: Path)
     refused = client(workflow, server.url)
     assert refused.returncode == 1
     assert "NoSuchNode" in refused.stderr
+
+
+def test_the_client_says_that_no_server_answers() -> None:
+    with socket.socket() as taken:  # bound, but nobody listens
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        refused = client(EXAMPLES[0], url)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(f"no ComfyUI answers at {url}: ")
 
 
 def client(workflow: Path, url: str) -> subprocess.CompletedProcess:

@@ -1,9 +1,12 @@
 """The account of a run whose latent has four tokens."""
 
+import math
+
 import pytest
 import torch
 from comfyui_jano.jano.account import Account
 from comfyui_jano.jano.levels.grid import TokenGrid
+from comfyui_jano.jano.show.references import ReferenceAccount
 from comfyui_jano.jano.show.report import RunReport, StepClass
 
 GRID = TokenGrid(latent=(1, 2, 2), patch=(1, 1, 1), region=(1, 1, 1))
@@ -49,3 +52,12 @@ def test_a_call_before_any_evaluation_belongs_to_the_first_step() -> None:
     account.count_native(1)
     assert account.begin(0, 0.9)
     assert (account.record.step, account.record.sigma, account.record.all_tokens) == (0, 0.9, 4)
+
+
+@pytest.mark.parametrize("drift", [math.nan, math.inf])
+def test_a_drift_that_is_not_finite_says_nothing_and_ends_no_run(drift: float) -> None:
+    report = RunReport("Flux", 2, references=ReferenceAccount("auto", 64, {0}, {1}))
+    Account(report, GRID).drifted(drift)
+    assert report.references.told().endswith("keys and values")
+    Account(report, GRID).drifted(0.02)
+    assert report.references.told().endswith("drifted by 2 % at most")

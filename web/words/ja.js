@@ -260,6 +260,7 @@ export default {
     "no_picture": "画像なし：{reason}",
     "not_accelerated_because": "加速なし、理由：{reason}",
     "out_of_memory": "メモリ不足",
+    "not_finite_picture": "有限でない値（NaN など）が含まれています",
     "stacked": "前にある Jano ノードは無視します：完全な実行では使わず、各品質がその代わりになります",
 
     "row_speed": "速度",

@@ -270,6 +270,7 @@ export default {
     "no_picture": "이미지 없음: {reason}",
     "not_accelerated_because": "가속 안 됨, 이유: {reason}",
     "out_of_memory": "메모리 부족",
+    "not_finite_picture": "유한하지 않은 값(NaN 등)이 있습니다",
     "stacked": "앞의 Jano 노드는 무시합니다: 전체 연산은 그것 없이, 각 품질은 그 자리에서 샘플링합니다",
 
     "row_speed": "속도",

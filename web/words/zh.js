@@ -260,6 +260,7 @@ export default {
     "no_picture": "没有画面：{reason}",
     "not_accelerated_because": "未加速，原因：{reason}",
     "out_of_memory": "内存不足",
+    "not_finite_picture": "画面中有无效数值（NaN 或无穷大）",
     "stacked": "前面的 Jano 节点已忽略：完整运行不使用它，各质量代替它的位置",
 
     "row_speed": "速度",

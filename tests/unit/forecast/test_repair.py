@@ -170,3 +170,8 @@ def test_an_error_of_nothing_says_nothing() -> None:
     assert errors(1.0, 0.0, 1.0)[0] == 1.0
     agreement = Agreement()
     assert [agreement.add(torch.full((1, 1, 2, 2), value)) for value in (1.0, math.nan, 1.0)] == [1.0] * 3
+
+
+def test_large_errors_in_half_precision_swing_as_others_do() -> None:
+    agreement, large = Agreement(), torch.full((1, 16, 8, 8), 4096.0, dtype=torch.float16)
+    assert [agreement.add(error) for error in (large, -large, large)] == [1.0, 0.0, 0.0]

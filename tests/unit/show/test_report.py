@@ -1,6 +1,7 @@
 """The account of a run."""
 
 import json
+import math
 from dataclasses import replace
 
 import pytest
@@ -169,3 +170,11 @@ def test_the_dictionary_is_json_and_complete() -> None:
 def test_neither_the_fastest_nor_the_slowest_full_step_is_the_measure() -> None:
     steps = [record(0, 10, 9.0), record(1, 10, 2.0), record(2, 10, 1.0), record(3, 0, 0.0)]
     assert report(*steps).speedup == pytest.approx((4 * 2.0 + 7.0) / 12.0)
+
+
+@pytest.mark.parametrize("error", [math.nan, math.inf])
+def test_what_is_not_finite_is_no_number_in_json(error: float) -> None:
+    after = replace(record(3, 10), forecast_error=error)
+    told = report(record(0, 10), record(1, 10), record(2, 0), after).as_dict()
+    assert told["timeline"][-1]["forecast_error"] is None
+    assert json.loads(json.dumps(told, allow_nan=False)) == told

@@ -147,3 +147,27 @@ def test_what_cannot_be_written_is_an_error_for_the_node_to_tell(tmp_path: Path)
     (tmp_path / "jano").write_text("a file where the folder should be")
     with pytest.raises(OSError, match="jano"):
         save_run(tmp_path, "run", ACCOUNT, ROW)
+
+
+@pytest.mark.parametrize("letter", ["a", "\u6f22", "\U00020000"])
+def test_a_long_name_fits_whatever_its_letters_take(tmp_path: Path, letter: str) -> None:
+    save_run(tmp_path, 300 * letter, ACCOUNT, ROW)
+    (saved,) = (tmp_path / "jano").iterdir()
+    assert saved.name.startswith(50 * letter)
+
+
+def test_a_wider_table_overwrites_no_other_file(tmp_path: Path) -> None:
+    (tmp_path / TABLE).write_text("time,model,steps,quality\n2025,Wan,30,fast\n")
+    (tmp_path / f"{TABLE}.new").write_text("mine")
+    with pytest.raises(FileExistsError, match=r"jano_runs\.csv\.new"):
+        add_line(tmp_path / TABLE, ROW)
+    assert (tmp_path / f"{TABLE}.new").read_text() == "mine"
+
+
+def test_a_table_that_lies_elsewhere_stays_there_when_it_grows(tmp_path: Path) -> None:
+    theirs = tmp_path / "elsewhere.csv"
+    theirs.write_text("time,model,steps,quality\n2025,Wan,30,fast\n")
+    (tmp_path / TABLE).symlink_to(theirs)
+    add_line(tmp_path / TABLE, ROW)
+    assert (tmp_path / TABLE).is_symlink()
+    assert len(theirs.read_text().splitlines()) == 3
