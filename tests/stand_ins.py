@@ -49,7 +49,7 @@ SMALL: Sizes = {
     "WanVaceToVideo": lambda old: [96, 64, 9, *old[3:]],
     "RepeatImageBatch": lambda old: [9],
     "KSampler": lambda old: [*old[:2], 12 if old[2] > 20 else 9, *old[3:]],
-    "JanoSweep": lambda old: [*old[:3], 9, *old[4:]],
+    "JanoSweep": lambda old: [*old[:3], 16, *old[4:]],
     "ImageScale": lambda old: ["bilinear", 128, 128, "disabled"],
 }
 # Random weights can be forecast where steps are small. Runs of 4 steps stay what they are.

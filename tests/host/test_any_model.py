@@ -9,7 +9,7 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from comfyui_jano.jano.adapters.patch import analyze
 from comfyui_jano.jano.adapters.settings import report_of
-from comfyui_jano.jano.config import AnalyzerConfig
+from comfyui_jano.jano.config import AnalyzerConfig, ReferenceConfig
 from comfyui_jano.tests.host.tiny import sample, with_scheduler
 from comfyui_jano.tests.host.tiny_others import EVEN_CLIP, KNOWN, OTHERS, Other, flow_rvs
 from comfyui_jano.tests.host.whole.test_error_control import ANY_ERROR, NO_ERROR
@@ -42,7 +42,8 @@ def test_half_of_the_steps_call_no_transformer(case: tuple) -> None:
     model, other, _ = case
     calls = []
     hook = model.model.diffusion_model.register_forward_pre_hook(lambda *_: calls.append(1))
-    accelerated = with_scheduler(model, "custom", ANY_ERROR)
+    whole = ReferenceConfig(references="every step")  # those that are kept are stored side by side
+    accelerated = with_scheduler(model, "custom", ANY_ERROR, references=whole)
     report = report_of(accelerated, picture(accelerated, other, 20))
     hook.remove()
     assert (report.verdict, report.fallbacks) == ("accelerated", [])

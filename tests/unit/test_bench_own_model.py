@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import comfy.samplers
@@ -46,6 +47,7 @@ def test_a_sheet_has_a_column_for_every_picture_and_shows_it(tmp_path: Path) -> 
 
 
 def test_the_peak_of_memory_begins_anew() -> None:
+    gc.collect()  # what other tests left must not be freed in between
     memory.begin("cpu")
     before = memory.peak("cpu")
     held = torch.ones(16 * 2**20)

@@ -36,8 +36,8 @@ def test_a_trained_model_is_sampled_drawn_and_reported(trained: ModelPatcher, ch
     assert set(report["step_classes"]) == {"full", "skipped"}
     assert report["fallbacks"] == []
     overlay, _, _, level_map, _, errors = run(JanoConvergenceMap, model=model, latent=latent)
-    assert errors.shape == overlay.shape
-    assert not torch.equal(errors, overlay)
+    assert errors.shape[2:] == overlay.shape[2:]  # legends have as many lines as they need
+    assert not torch.equal(errors[:, :128], overlay[:, :128])
     assert overlay.shape[-1] == 3
     assert level_map is not None
     assert bool(torch.isfinite(overlay).all())
