@@ -70,7 +70,7 @@ export function makeRoom(node, view) {
 export function keepRoom(node, view) {
   let pictures = null;
   chain(node, "onDrawBackground", () => {
-    if (node.imgs === pictures) return;
+    if (node.imgs === pictures || LiteGraph.vueNodesMode) return; // Nodes 2.0 makes it by itself
     pictures = node.imgs;
     requestAnimationFrame(() => makeRoom(node, view)); // by then it has its place
   });
