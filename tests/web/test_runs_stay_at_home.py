@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import pytest
-
 from comfyui_jano.host.server import Server
 from comfyui_jano.tests.web.editor import Editor
 from comfyui_jano.tests.web.test_live_map import STEPS_TOLD, cells, flux_workflow
