@@ -68,6 +68,15 @@ def test_every_word_of_the_page_is_there_with_the_same_places(language: str) -> 
     }
 
 
+@pytest.mark.parametrize("language", sorted(["en", *LANGUAGES]))
+def test_a_step_is_called_the_same_above_the_map_and_below_it(language: str) -> None:
+    """The node said "skipped" where its own strip of steps said "forecast"."""
+    view = words_of(language)["view"]
+    assert {kind: view["kinds"][kind] for kind in ("full", "skipped")} == {
+        kind: view["strip"]["cells"][kind] for kind in ("full", "skipped")
+    }
+
+
 @pytest.mark.parametrize("language", ["en", *LANGUAGES])
 def test_numbers_have_a_format_that_the_page_knows(language: str) -> None:
     parts = [part for text in CATALOGUE.values() for part in Formatter().parse(text)]

@@ -34,8 +34,11 @@ class SweepRow:
     reason: str = ""
 
     def factor(self, full_seconds: float | None) -> float | None:
-        """How many times faster than full; None for full itself, and where one of the two was not timed."""
-        return full_seconds / self.seconds if self.seconds and full_seconds and self.name != FULL else None
+        """How many times faster than full; None for full itself, where one of the two was not timed, and where all
+        was computed for a reason: what differs then is the machine's, not the quality's."""
+        if self.name == FULL or (self.reason and self.computed >= 1.0):
+            return None
+        return full_seconds / self.seconds if self.seconds and full_seconds else None
 
     def told(self) -> str:
         """How close it came, in words, and what is to be said besides."""

@@ -68,7 +68,7 @@ def test_the_life_of_a_map(editor: Editor, web_server: Server) -> None:
         strip.get_attribute("aria-valuetext"),
     )
     editor.page.keyboard.press("ArrowLeft")
-    assert editor.text(".jano-line").startswith(f"step {left_out} of {STEPS} · full")
+    assert editor.text(".jano-line").startswith(f"step {left_out} of {STEPS} · computed")
     computed = settled_pixels(editor)
     assert sum(map(redness, computed)) < sum(map(redness, whole))  # the preview without any heat
     assert "at most" not in editor.page.locator(".jano-map").get_attribute("aria-label")

@@ -46,12 +46,12 @@ export default {
       "remark": "{name}: {told}."
     },
     "kinds": {
-      "full": "full",
+      "full": "computed",
       "store": "store",
       "moderate": "moderate",
       "active": "active",
       "picture": "without references",
-      "skipped": "skipped"
+      "skipped": "forecast"
     },
     "past": "Last run with Jano; this node is {mode}",
     "modes": { "2": "muted", "4": "bypassed" },

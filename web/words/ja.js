@@ -42,12 +42,12 @@ export default {
       "remark": "{name}：{told}。"
     },
     "kinds": {
-      "full": "すべて計算",
+      "full": "計算",
       "store": "すべて計算してキャッシュ",
       "moderate": "中程度と活発のみ",
       "active": "活発のみ",
       "picture": "参照画像を省略",
-      "skipped": "スキップ"
+      "skipped": "予測"
     },
     "past": "Jano を使った前回の実行（このノードは現在{mode}）",
     "modes": { "2": "ミュート中", "4": "バイパス中" },

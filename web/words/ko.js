@@ -42,12 +42,12 @@ export default {
       "remark": "{name}: {told}."
     },
     "kinds": {
-      "full": "전체 연산",
+      "full": "연산",
       "store": "전체 연산 후 캐시",
       "moderate": "중간·활성만",
       "active": "활성만",
       "picture": "참조 이미지 생략",
-      "skipped": "건너뜀"
+      "skipped": "예측"
     },
     "past": "Jano를 사용한 마지막 실행 (이 노드는 현재 {mode} 상태)",
     "modes": { "2": "음소거", "4": "바이패스" },

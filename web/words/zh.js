@@ -42,12 +42,12 @@ export default {
       "remark": "{name}：{told}。"
     },
     "kinds": {
-      "full": "完整计算",
+      "full": "已计算",
       "store": "完整计算并缓存",
       "moderate": "中等与活跃",
       "active": "仅活跃",
       "picture": "不含参考图",
-      "skipped": "跳过"
+      "skipped": "预测"
     },
     "past": "上次使用 Jano 的运行；此节点已{mode}",
     "modes": { "2": "静音", "4": "绕过" },

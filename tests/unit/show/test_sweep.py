@@ -55,5 +55,14 @@ def test_a_caption_names_the_factor_the_figures_and_the_verdict() -> None:
     assert swept().caption(full) == ("full", ["5.0 s, 100% computed"])
 
 
+def test_what_was_not_accelerated_is_not_called_faster() -> None:
+    """Its seconds are told; that they differ from those of full, the same work, is chance."""
+    row = SweepRow("fidelity", 2.5, 1.0, compare(PICTURE, PICTURE), "4 steps are too few")
+    made = swept(row, FAST)
+    assert "| fidelity | 2.5 s |  | 100% |" in made.markdown()
+    assert made.caption(row)[0] == "fidelity"
+    assert [found["factor"] for found in json.loads(made.as_json())["rows"]] == [None, None, 2.5]
+
+
 def test_what_the_reader_should_know_stands_below() -> None:
     assert swept(note="something").markdown().endswith("|\n\nNote: something.")
