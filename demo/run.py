@@ -6,7 +6,7 @@
 Leaves in build/demo: flux_full.png, flux_jano.png, flux_levels.png, flux_steps.png; of the clip wan_full.webp and
 wan_jano.webp, contact sheets of both (.png), wan_levels.png, wan_steps.png; wan_draft.webp, a draft in few steps,
 decoded by the VAE (left) and by the small decoder made from it; of the edit edit_before.png, edit_full.png,
-edit_jano.png, edit_levels.png and edit_steps.png; and report.json. The pictures called levels are Jano
+edit_jano.png and edit_steps.png; and report.json. The pictures called levels are Jano
 Convergence Map's: where forecasts moved the picture.
 """
 
@@ -118,7 +118,8 @@ def render(server: Server, scene: Scene) -> dict:
     saved = [
         save_result(server, outputs, f"{scene.name}_{arm}") for outputs, arm in ((full_run, "full"), (jano_run, "jano"))
     ]
-    save(server, jano_run["JanoConvergenceMap"], f"{scene.name}_levels")
+    if "JanoConvergenceMap" in jano_run:
+        save(server, jano_run["JanoConvergenceMap"], f"{scene.name}_levels")
     save(server, jano_run["JanoReport"], f"{scene.name}_steps")
     account = jano_run["JanoReport"]["jano"][0]
     return {

@@ -79,6 +79,7 @@ class WholeSteps:
         self._repair, self._response, self._repaired = sampler.repair, PredictionHistory(config), False
         self._spreads: list[float] = []
         self._agreement = Agreement()
+        self._is_one_step = sampler.left < 1.0  # else what it is given swings by itself
         self._measured_step, self._has_passed = -1, False
         self._may_skip = self._skipped = self._gave_up = False
 
@@ -155,7 +156,7 @@ class WholeSteps:
     def _repaired_share(self, error: Tensor | None) -> float:
         """How much of an error is repaired; the first one, of a held prediction, says nothing of lines. What a
         multistep sampler is given swings by itself: uni_pc is closer with all of it (tiny Flux)."""
-        if self._repair is not Repair.FULL or not self._guided.has_slope:
+        if not self._is_one_step or not self._guided.has_slope:
             return 1.0
         return self._agreement.add(error if self._painted is None else error * self._painted)
 

@@ -199,7 +199,7 @@ def picture(left: float, right: float) -> Tensor:
 def feedback(repair: Repair = Repair.FULL, **config: object) -> WholeSteps:
     chosen = SchedulerConfig(**{"tolerance": 0.1, "forecast": "hold", **config})
     report = RunReport("toy", STEPS)
-    return WholeSteps(chosen, CLOCK, GRID, Account(report, GRID), SamplerTraits(repair))
+    return WholeSteps(chosen, CLOCK, GRID, Account(report, GRID), SamplerTraits(repair, left=0.5))
 
 
 def settle(learner: WholeSteps, step: int, value: Tensor, skipped: bool = False, changed: bool = False) -> Tensor:
