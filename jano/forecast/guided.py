@@ -55,8 +55,10 @@ class Guided:
             frozen = frozen if self._painted is None else frozen & self._painted
             self._correction.passed(moment, self._history.times, frozen)
 
-    def measured(self, moment: Moment, error: Tensor | None, computed: Tensor, share: float = 1.0) -> Tensor | None:
-        """The `computed` cells are known; returns what is repaired now, None for nothing: this `share` of it."""
+    def measured(
+        self, moment: Moment, error: Tensor | None, computed: Tensor, share: Tensor | float = 1.0
+    ) -> Tensor | None:
+        """The `computed` cells are known; returns what is repaired now, None for nothing: this `share` (broadcast)."""
         if self._correction is None or error is None:
             return None
         return self._correction.measured(moment, error * share, self._history.times, computed)

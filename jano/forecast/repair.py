@@ -17,7 +17,6 @@ as much is repaired as successive errors agree.
 
 from __future__ import annotations
 
-import math
 from enum import Enum
 
 import torch
@@ -59,24 +58,28 @@ def followed(repair: Tensor, sigma: float) -> Tensor:
 
 
 class Agreement:
-    """How far successive errors of forecasts point the same way: their cosine, newer ones counting more."""
+    """How far successive errors of forecasts point the same way: each picture's cosine, newer ones counting more."""
 
     def __init__(self) -> None:
         self._error: Tensor | None = None
-        self._cosine: float | None = None
+        self._cosine: Tensor | None = None
 
-    def add(self, error: Tensor) -> float:
-        """The next error; returns how much of it is to be repaired, in 0..1: all while nothing speaks against it."""
-        last, self._error = self._error, error.flatten().float()  # norms of large errors overflow in half precision
-        cosine = None if last is None else cosine_similarity(last, self._error, dim=0).item()
-        if cosine is not None and math.isfinite(cosine):
-            self._cosine = cosine if self._cosine is None else MEMORY * self._cosine + (1 - MEMORY) * cosine
-        return repaired_share(self._cosine)
+    def add(self, error: Tensor) -> Tensor:
+        """The next error (batch, ...); returns how much of it is to be repaired, (batch, 1, ...) in 0..1: all while
+        nothing speaks against it. No picture decides for another one of its batch."""
+        last, self._error = self._error, error.flatten(1).float()  # norms of large errors overflow in half precision
+        if last is not None:
+            new = cosine_similarity(last, self._error, dim=1)
+            old = torch.full_like(new, torch.nan) if self._cosine is None else self._cosine
+            mixed = torch.where(old.isnan(), new, MEMORY * old + (1 - MEMORY) * new)
+            self._cosine = torch.where(new.isfinite(), mixed, old)
+        shares = self._error.new_ones(len(error)) if self._cosine is None else repaired_share(self._cosine)
+        return shares.to(error.dtype).view(-1, *[1] * (error.ndim - 1))
 
 
-def repaired_share(cosine: float | None) -> float:
-    """How much of an error is repaired where successive ones have this cosine; None where none is known."""
-    return 1.0 if cosine is None else min(1.0, max(0.0, (cosine - SWINGING) / (AGREEING - SWINGING)))
+def repaired_share(cosine: Tensor) -> Tensor:
+    """How much of an error is repaired where successive ones have this cosine; not a number where none is known."""
+    return ((cosine - SWINGING) / (AGREEING - SWINGING)).clamp(0.0, 1.0).nan_to_num(nan=1.0)
 
 
 class Correction:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
+import torch
 from torch import Tensor
 
 
@@ -25,6 +26,13 @@ class Parts:
             return [latent]
         pieces = latent.split([prod(shape[1:]) for shape in self.shapes], dim=-1)
         return [piece.reshape(-1, *shape[1:]) for piece, shape in zip(pieces, self.shapes, strict=True)]
+
+    def over(self, values: list[Tensor]) -> Tensor:
+        """One value for each picture and part, (batch, 1, ...), as they broadcast over the latent."""
+        if not self.shapes:
+            return values[0]
+        sizes = [prod(shape[1:]) for shape in self.shapes]
+        return torch.cat([one.reshape(-1, 1, 1).expand(-1, 1, n) for one, n in zip(values, sizes, strict=True)], dim=-1)
 
     def seen(self, latent: Tensor) -> Tensor:
         """The part that is looked at."""

@@ -78,7 +78,7 @@ class WholeSteps:
         self._tokens: dict[Hashable, int] = {}
         self._repair, self._response, self._repaired = sampler.repair, PredictionHistory(config), False
         self._spreads: list[float] = []
-        self._agreement = Agreement()
+        self._agreements = [Agreement() for _ in range(len(self._parts))]
         self._is_one_step = sampler.left < 1.0  # else what it is given swings by itself
         self._measured_step, self._has_passed = -1, False
         self._may_skip = self._skipped = self._gave_up = False
@@ -153,12 +153,13 @@ class WholeSteps:
         self._has_passed = False
         return self._guided.measured(moment, error, everywhere(denoised), self._repaired_share(error))
 
-    def _repaired_share(self, error: Tensor | None) -> float:
+    def _repaired_share(self, error: Tensor | None) -> Tensor | float:
         """How much of an error is repaired; the first one, of a held prediction, says nothing of lines. What a
         multistep sampler is given swings by itself: uni_pc is closer with all of it (tiny Flux)."""
         if not self._is_one_step or not self._guided.has_slope:
             return 1.0
-        return self._agreement.add(error if self._painted is None else error * self._painted)
+        errors = self._parts.split(error if self._painted is None else error * self._painted)
+        return self._parts.over([one.add(part) for one, part in zip(self._agreements, errors, strict=True)])
 
     def _measured(self, error: Tensor, denoised: Tensor) -> Measured:
         measured = worst_share_of(error, denoised, self._grid, self._parts, self._painted)
@@ -218,7 +219,7 @@ class WholeSteps:
     def _begin_anew(self) -> None:
         self._guided.begin_anew()
         self._response, self._repaired = PredictionHistory(self._config), False
-        self._agreement = Agreement()
+        self._agreements = [Agreement() for _ in range(len(self._parts))]
 
     def go_back(self) -> None:
         """The sampler takes up an earlier x: nothing that was kept is a past of what follows."""

@@ -142,7 +142,7 @@ def test_forecasts_that_cannot_be_measured_are_not_repaired() -> None:
 def errors(*values: float) -> list[float]:
     """What is repaired of errors along one direction, one after the other."""
     agreement = Agreement()
-    return [agreement.add(torch.full((1, 4, 2, 2), value)) for value in values]
+    return [agreement.add(torch.full((1, 4, 2, 2), value)).item() for value in values]
 
 
 def test_errors_that_point_one_way_are_repaired_wholly() -> None:
@@ -160,18 +160,25 @@ def test_once_errors_agree_again_they_are_repaired_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cosine", "share"), [(-1.0, 0.0), (-0.7, 0.0), (-0.6, 0.5), (-0.5, 1.0), (1.0, 1.0), (None, 1.0)]
+    ("cosine", "share"), [(-1.0, 0.0), (-0.7, 0.0), (-0.6, 0.5), (-0.5, 1.0), (1.0, 1.0), (math.nan, 1.0)]
 )
-def test_the_less_errors_agree_the_less_is_repaired(cosine: float | None, share: float) -> None:
-    assert repaired_share(cosine) == pytest.approx(share)
+def test_the_less_errors_agree_the_less_is_repaired(cosine: float, share: float) -> None:
+    assert repaired_share(torch.tensor(cosine)).item() == pytest.approx(share)
 
 
 def test_an_error_of_nothing_says_nothing() -> None:
     assert errors(1.0, 0.0, 1.0)[0] == 1.0
     agreement = Agreement()
-    assert [agreement.add(torch.full((1, 1, 2, 2), value)) for value in (1.0, math.nan, 1.0)] == [1.0] * 3
+    assert [agreement.add(torch.full((1, 1, 2, 2), value)).item() for value in (1.0, math.nan, 1.0)] == [1.0] * 3
 
 
 def test_large_errors_in_half_precision_swing_as_others_do() -> None:
     agreement, large = Agreement(), torch.full((1, 16, 8, 8), 4096.0, dtype=torch.float16)
-    assert [agreement.add(error) for error in (large, -large, large)] == [1.0, 0.0, 0.0]
+    assert [agreement.add(error).item() for error in (large, -large, large)] == [1.0, 0.0, 0.0]
+
+
+def test_no_picture_decides_for_another_one_of_its_batch() -> None:
+    agreement, even, odd = Agreement(), torch.ones(1, 4, 2, 2), -torch.ones(1, 4, 2, 2)
+    agreement.add(torch.cat((even, 100 * even)))
+    shares = agreement.add(torch.cat((odd, 100 * even)))
+    assert shares.flatten().tolist() == [0.0, 1.0]

@@ -18,3 +18,11 @@ def test_a_latent_of_one_part_is_that_part() -> None:
     clip = torch.randn(CLIP)
     assert Parts().seen(clip) is clip
     assert Parts().split(clip) == [clip]
+
+
+def test_a_value_for_each_picture_and_part_lies_over_the_packed_latent() -> None:
+    parts = Parts(((2, 3, 2, 2), (2, 1, 4)))
+    made = parts.over([torch.tensor([1.0, 2.0]).view(2, 1, 1, 1), torch.tensor([3.0, 4.0]).view(2, 1, 1)])
+    assert made.shape == (2, 1, 16)
+    assert made[:, 0, :12].unique(dim=1).tolist() == [[1.0], [2.0]]
+    assert made[:, 0, 12:].unique(dim=1).tolist() == [[3.0], [4.0]]
