@@ -3,6 +3,7 @@
 import { app } from "../../scripts/app.js";
 import { isOnCanvas, openWorkflow, pathOf, rewrite } from "./workflows.js";
 
+const [GROWS, LOOK_AGAIN] = [2000, 100]; // ms in which a result's picture loads; between two looks
 const MARGIN = 20; // pixels that the canvas leaves above and below a view, taken together
 
 /** Put the view that `make` returns below a node's widgets; it is given what to call when it needs more room. */
@@ -49,31 +50,45 @@ export function isCopy(saved) {
   return saved?.id === undefined || Number(saved.id) === -1;
 }
 
-/**
- * Let a node grow where its view no longer fits; it never shrinks below what the user gave it. That is no edit of the
- * user's either: the workflow knows the node as large as this in all of its past.
- */
+/** Let a node grow where its view no longer fits; it never shrinks below what the user gave it. */
 export function makeRoom(node, view) {
   view.element.style.minHeight = `${view.minHeight - MARGIN}px`;
   if (!node.graph) return;
   const needed = node.computeSize()[1];
   if (needed > node.size[1]) {
     node.setSize([node.size[0], needed]);
-    const workflow = openWorkflow();
-    const grown = ({ size, ...saved }) => ({ ...saved, size: [size[0], Math.max(size[1], needed)] });
-    if (isOnCanvas(workflow)) rewrite(workflow, pathOf(node), grown);
+    rememberHeight(node, needed);
   }
   app.canvas?.setDirty(true, true);
 }
 
-/** The canvas puts a node's picture below its view when it has loaded, whenever that is: make room for it, too. */
+/** A node's picture is put below its view when it has loaded, whenever that is: make room for it, too. */
 export function keepRoom(node, view) {
   let pictures = null;
   chain(node, "onDrawBackground", () => {
-    if (node.imgs === pictures || LiteGraph.vueNodesMode) return; // Nodes 2.0 makes it by itself
+    if (node.imgs === pictures || LiteGraph.vueNodesMode) return;
     pictures = node.imgs;
     requestAnimationFrame(() => makeRoom(node, view)); // by then it has its place
   });
+  chain(node, "onExecuted", () => LiteGraph.vueNodesMode && followGrowth(node));
+}
+
+/** Nodes 2.0 makes room by itself, as the parts of a result come in: the workflow's past has to know of that, too. */
+async function followGrowth(node) {
+  let known = node.size[1];
+  for (let looks = 0; looks < GROWS / LOOK_AGAIN && node.graph; looks++) {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
+    if (node.size[1] <= known || !node.graph) continue;
+    known = node.size[1];
+    rememberHeight(node, known);
+  }
+}
+
+/** That a node is at least as high is no edit of the user's: the workflow knows it so in all of its past. */
+function rememberHeight(node, height) {
+  const workflow = openWorkflow();
+  const grown = ({ size, ...saved }) => ({ ...saved, size: [size[0], Math.max(size[1], height)] });
+  if (isOnCanvas(workflow)) rewrite(workflow, pathOf(node), grown);
 }
 
 /**
