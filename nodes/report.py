@@ -63,7 +63,7 @@ class JanoReport(io.ComfyNode):
         cls._note_for_saved_pictures(report.verdict_as_dict())
         markdown, account, chart = report.markdown(), report.as_dict(), step_chart(report)
         table = report.table()
-        if switch_of(save, "save"):
+        if switch_of(save, "save") and report.num_steps:  # of no run there is nothing to keep
             table += _saved(account, model, latent, text_of(filename_prefix, "filename_prefix"))
         shown = {
             **ui.PreviewImage(chart, cls=cls).as_dict(),

@@ -243,6 +243,15 @@ def test_a_report_is_saved_when_asked(accelerated: ModelPatcher, tmp_path, monke
     assert (saved["quality"], saved["size"], len(saved["timeline"])) == ("custom", "104 x 136", 12)
 
 
+def test_where_there_was_no_run_nothing_is_saved(accelerated: ModelPatcher, tmp_path, monkeypatch) -> None:
+    """As with Jano bypassed: the table of runs holds runs alone."""
+    monkeypatch.setattr(folder_paths, "get_output_directory", lambda: str(tmp_path))
+    output = run(JanoReport, model=accelerated, latent={"samples": torch.zeros(1, 16, 13, 17)}, save=True)
+    assert output.ui["jano"][0]["steps"] == 0
+    assert list(tmp_path.iterdir()) == []
+    assert "aved" not in output.ui["text"][0]
+
+
 def test_a_report_that_cannot_be_saved_says_so_and_the_run_goes_on(accelerated: ModelPatcher, tmp_path, monkeypatch):
     blocked = tmp_path / "output"
     blocked.write_text("no folder")
