@@ -60,9 +60,8 @@ def test_one_press_samples_full_and_every_quality(flux: ModelPatcher, vae: objec
     assert all(row["seconds"] > 0 for row in rows.values())
     assert rows["draft"]["psnr_db"] > 0
     assert rows["draft"]["verdict"] in markdown
-    assert rows["draft"]["factor"] == pytest.approx(
-        rows["full"]["seconds"] / rows["draft"]["seconds"], rel=0.05
-    )  # all three are rounded
+    full, draft = (rows[name]["seconds"] for name in ("full", "draft"))  # rounded to milliseconds
+    assert (full - 0.001) / (draft + 0.001) <= rows["draft"]["factor"] <= (full + 0.001) / (draft - 0.001)
     assert "12 steps, euler/simple, cfg 1, seed 7" in markdown
     assert pictures.shape == (3, 8 * SIZE[0], 8 * SIZE[1], 3)
     assert sheet.shape[0] == 1
