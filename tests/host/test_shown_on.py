@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import comfy.sd
 import comfy.utils
@@ -97,7 +98,8 @@ def run(request: pytest.FixtureRequest, server: FakeServer) -> Callable[[dict], 
     def execute(prompt: dict) -> list[str]:
         server.sent.clear()
         ends = [node_id for node_id, node in prompt.items() if node["class_type"] == "JanoReport"]
-        executor.execute(prompt, "a prompt", {"client_id": "page"}, ends)
+        with ThreadPoolExecutor(1) as pool:  # the browser tests leave a loop in this thread
+            pool.submit(executor.execute, prompt, "a prompt", {"client_id": "page"}, ends).result()
         assert executor.success, executor.status_messages
         return list(server.sent)
 

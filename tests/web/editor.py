@@ -11,6 +11,10 @@ SECONDS = 1000
 PATIENCE = 120 * SECONDS  # a busy machine with two cores draws slowly
 # What the host's own page says without any pack: files that a fresh user has not got yet, its own warnings.
 NOT_OURS = ("Failed to load resource", "graph accessed before initialization", "Content Security Policy", "Fetch API")
+OWN_SETTINGS = """async () => {
+  for (const id of Object.keys(app.ui.settings.settingsLookup).filter((id) => id.startsWith('Jano.')))
+    await app.extensionManager.setting.set(id, true);
+}"""
 READY = "() => window.app?.graph && window.app.extensionManager && !document.querySelector('#splash-loader')"
 # Before the page's own scripts: when the map was first drawn, and when the server said that the run was over.
 WATCH = """
@@ -43,6 +47,7 @@ class Editor:
         page.add_init_script(WATCH)
         self.open()
         page.evaluate("vue => app.extensionManager.setting.set('Comfy.VueNodes.Enabled', vue)", vue)
+        page.evaluate(OWN_SETTINGS)  # the server keeps what another test has chosen
 
     def _on_console(self, message: ConsoleMessage) -> None:
         where = message.location.get("url", "")
