@@ -8,6 +8,7 @@ import { told } from "./headline.js";
 import { watchKnobs } from "./knobs.js";
 import { addView, chain, dropPreviews, isCopy, keepRoom, makeRoom, putInPlace, watchMode } from "./node_view.js";
 import { duration } from "./numbers.js";
+import { ReportView } from "./report_view.js";
 import { PROPERTY, RunRecord } from "./run_record.js";
 import { RunView } from "./run_view.js";
 import { count, warn } from "./session.js";
@@ -17,12 +18,13 @@ import { colourTitle, redraw } from "./title.js";
 import { isTold } from "./told.js";
 import { wordsFor } from "./words.js";
 import { isOnCanvas, loaded, nodeOf, openWorkflow, rewrite, watchQueue, workflowOf } from "./workflows.js";
+import { watchZoom } from "./zoom.js";
 
 const RUNS = new Set(["JanoScheduler", "JanoModelLoader", "JanoAnalyzer"]);
 const TABLES = new Set(["JanoReport", "JanoCompare", "JanoSweep", "FlashVAEDCompare", "FlashVAEDCompress"]);
 // Pixels that a new node has at least: a line of the run's text, two columns of a table, a map and its outputs.
 const WIDTHS = {
-  JanoReport: 360,
+  JanoReport: 400,
   JanoCompare: 320,
   JanoSweep: 420,
   JanoConvergenceMap: 300,
@@ -31,7 +33,8 @@ const WIDTHS = {
 };
 const RUN_WIDTH = 300;
 
-const STYLES = ["./jano.css", "./headline.css"];
+const STYLES = ["./jano.css", "./headline.css", "./far.css"];
+const VIEWS = { JanoCompare: CompareView, JanoReport: ReportView };
 
 const views = new WeakMap(); // node -> its view
 const memory = new WeakMap(); // workflow -> Map: the server's id of a node -> its RunRecord, or its table and what it compares
@@ -43,6 +46,7 @@ app.registerExtension({
   settings: settings(showAgain),
   setup() {
     STYLES.forEach(addStyle);
+    watchZoom();
     watchQueue(queuedAs);
     watchSamplers(onSampled);
     api.addEventListener("jano.step", ({ detail }) => onStep(detail));
@@ -90,9 +94,9 @@ function attachRun(node) {
   });
 }
 
-/** Give a node the table that it makes, and Jano Compare its pictures. */
+/** Give a node the table that it makes, Jano Compare its pictures, and Jano Report its chart. */
 function attachTable(node) {
-  const View = node.comfyClass === "JanoCompare" ? CompareView : TableView;
+  const View = VIEWS[node.comfyClass] ?? TableView;
   const view = attach(node, "jano_table", (onResize) => new View(words(), onResize));
   keepRoom(node, view);
 }
@@ -175,7 +179,7 @@ function onExecuted({ prompt_id, node, display_node, output }) {
   if (workflow === undefined || !output?.text?.length) return;
   const [path, text] = [display_node ?? node, [output.text].flat().join("")];
   const { a_images: a, b_images: b, frames, worst } = output;
-  const said = { text, table: areRows(output.jano_table) ? output.jano_table : null };
+  const said = { text, table: areRows(output.jano_table) ? output.jano_table : null, steps: output.jano_steps };
   const shown = a?.length ? { ...said, a, b, frames, worst: worst[0] } : said;
   memoryOf(workflow).set(path, shown);
   const sweep = isOnCanvas(workflow) ? nodeOf(path) : null;

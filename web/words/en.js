@@ -96,10 +96,18 @@ export default {
         "skipped": "forecast"
       }
     },
+    "chart": {
+      "alt": "Steps of the run as a chart",
+      "seconds": "seconds per step",
+      "cost": "cost of the forecasts to the picture, before repair",
+      "tolerance": "tolerance",
+      "cost_was": "its forecasts cost {share}"
+    },
     "compare": {
       "reference": "reference",
       "image": "image",
       "slider": "Line between the reference and the image",
+      "place": "{reference} {share} %, {image} {rest} %",
       "frame": "frame {frame}",
       "worst": "frame {frame}, the worst",
       "frames": "Frames of the clip"
