@@ -13,7 +13,7 @@ from comfyui_jano.tests.web.editor import Editor
 FLUX = ROOT / "example_workflows" / "Flux text to image.json"
 STEPS = 4  # too few: the run is native, and says why
 LINE = "4 步太少，使用 euler 省不下什么"
-LANGUAGES = ("zh", "ja", "ko")
+LANGUAGES = ("zh", "zh-TW", "ja", "ko")
 # Every word and sentence of a language, filled with numbers, lists or text as it may come.
 SPEAK = """async (locale) => {
   const { wordsFor } = await import('/extensions/jano/words.js');
