@@ -104,7 +104,7 @@ see what it computed.
 def sweep(sheet: Sheet) -> None:
     unet, decoder, given = _flux(sheet)
     sample(sheet)
-    made = sheet.add("JanoSweep", size=(480, SHEET), model=unet, vae=decoder, seed=SEED, steps=28, **given)
+    made = sheet.add("JanoSweep", size=(600, SHEET), model=unet, vae=decoder, seed=SEED, steps=28, **given)
     look(sheet)
     sheet.add("SaveImage", size=(560, SHEET), images=made, filename_prefix="jano/sweep")
     sheet.say("""
