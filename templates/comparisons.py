@@ -104,9 +104,9 @@ see what it computed.
 def sweep(sheet: Sheet) -> None:
     unet, decoder, given = _flux(sheet)
     sample(sheet)
-    made = sheet.add("JanoSweep", size=(600, SHEET), model=unet, vae=decoder, seed=SEED, steps=28, **given)
+    made = sheet.add("JanoSweep", size=(820, SHEET), model=unet, vae=decoder, seed=SEED, steps=28, **given)
     look(sheet)
-    sheet.add("SaveImage", size=(560, SHEET), images=made, filename_prefix="jano/sweep")
+    sheet.add("SaveImage", size=(760, SHEET), images=made, filename_prefix="jano/sweep")
     sheet.say("""
 ## Every quality of one seed
 

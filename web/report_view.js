@@ -8,6 +8,7 @@ const MOST_TABLE = 250; // pixels that the node grows for: a longer table is scr
 
 export class ReportView {
   constructor(words, onResize) {
+    this.onResize = onResize;
     this.element = document.createElement("div");
     this.element.className = "jano-report";
     this.table = new TableView(words, onResize);
@@ -17,8 +18,10 @@ export class ReportView {
 
   /** Show what the node gave to the page: its table, and its steps where it ran with any. */
   update({ text, table, steps }) {
+    const { minHeight } = this;
     this.chart.show(steps ?? []);
     this.table.update({ text, table });
+    if (this.minHeight !== minHeight) this.onResize();
   }
 
   dispose() {

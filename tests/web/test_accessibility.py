@@ -30,7 +30,7 @@ def test_a_run_is_read_aloud_and_worked_by_keys(editor: Editor) -> None:
     read = read_aloud(editor, ".jano-run")
     assert re.search(rf"- status: ({RESULT})\. {STEPS}", read), read
     assert re.search(r'- img "Map over the picture\. whole run\. (at most [\d.]+ %, |below 1 % everywhere)', read), read
-    assert '- slider "Steps of the run: choose one to see what it did"' in read
+    assert 'slider "Steps of the run: choose one to see what it did"' in read
     said = editor.page.locator(".jano-said")
     assert said.evaluate("element => element.role ?? element.getAttribute('role')") == "status"
 
