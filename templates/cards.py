@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
@@ -48,43 +47,23 @@ def blank(width: int = SIDE, height: int = SIDE) -> Card:
 
 def pair_card(template: Template, report: dict) -> Image.Image:
     """Two halves of the demo's pictures of one seed, its title above, the factor that was counted below."""
-    pair = PAIRS[template.first]
     card, pen = blank()
-    for side, name in enumerate(pair.pictures):
-        half = picture(name).crop((side * SIDE // 2, 0, (side + 1) * SIDE // 2, SIDE))
+    for side, name in enumerate(("full", "jano")):
+        half = picture(f"{template.first}_{name}.png").crop((side * SIDE // 2, 0, (side + 1) * SIDE // 2, SIDE))
         card.paste(half, (side * SIDE // 2, 0))
     pen.line((SIDE // 2, 0, SIDE // 2, SIDE), fill=LIGHT, width=3)
     pen.rectangle((0, 0, SIDE, 64), fill=DARK)
     pen.text((SIDE // 2, 32), template.title, font=font(34), fill=LIGHT, anchor="mm")
-    label(pen, (14, 80), pair.words[0])
-    label(pen, (SIDE - 14, 80), pair.words[1], "ra")
-    if pair.counts:
-        factor = f"{1 / report[pair.scene]['flops_fraction']:.1f}x less compute"
-        label(pen, (SIDE // 2, SIDE - 62), factor, "ms", 36)
-    label(pen, (SIDE // 2, SIDE - 14), f"the demo's tiny model, {pair.run}", "ms", 20)
+    label(pen, (14, 80), "in full")
+    label(pen, (SIDE - 14, 80), "with Jano", "ra")
+    factor = f"{1 / report[template.first]['flops_fraction']:.1f}x less compute"
+    label(pen, (SIDE // 2, SIDE - 62), factor, "ms", 36)
+    label(pen, (SIDE // 2, SIDE - 14), f"the demo's tiny model, {RUNS[template.first]}", "ms", 20)
     return card
 
 
-@dataclass(frozen=True)
-class Pair:
-    """The demo's scene, its two pictures, what they are, the run, and whether a factor was counted for them."""
-
-    scene: str
-    pictures: tuple[str, str]
-    run: str
-    words: tuple[str, str] = ("in full", "with Jano")
-    counts: bool = True
-
-
-# By a template's `first`; the runs are those of demo/graphs.py.
-PAIRS = {
-    "flux": Pair("flux", ("flux_full.png", "flux_jano.png"), "28 steps"),
-    "wan": Pair("wan", ("wan_full.png", "wan_jano.png"), "30 steps"),
-    "edit": Pair("edit", ("edit_full.png", "edit_jano.png"), "8 steps, fast"),
-    "regions": Pair(
-        "flux", ("flux_jano.png", "flux_levels.png"), "28 steps", words=("picture", "errors"), counts=False
-    ),
-}
+# By a template's `first`, which is also the demo's scene: what its run was (demo/graphs.py).
+RUNS = {"flux": "28 steps", "wan": "30 steps", "edit": "8 steps, fast"}
 
 
 def picture(name: str) -> Image.Image:
@@ -93,7 +72,6 @@ def picture(name: str) -> Image.Image:
     if name.startswith("wan"):
         side = shown.width // 3
         shown = shown.crop((side, side, 2 * side, 2 * side))
-    shown = shown.crop((0, 0, shown.width, shown.width))  # a level map has its legend below
     return shown.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
 
 
@@ -202,7 +180,17 @@ def compared(pen: ImageDraw.ImageDraw, colour: str) -> None:
     pen.text((368, 152), "B", font=font(80), fill=LIGHT, anchor="mm")
 
 
+def levels(pen: ImageDraw.ImageDraw, colour: str) -> None:
+    """Regions in the colours of their levels; `colour` is that of the active ones."""
+    shades = {".": "#1a4099", "o": "#f2b833", "x": colour}  # as on the map (jano/show/render.py)
+    for row, kinds in enumerate(("..oo....oo", ".oxxo..oxo", ".oxxxooxxo", "..oxo..oo.")):
+        for column, kind in enumerate(kinds):
+            left, top = 32 + 45 * column, 52 + 50 * row
+            pen.rounded_rectangle((left, top, left + 41, top + 46), 4, fill=shades[kind])
+
+
 SIGNS = {
+    "levels": levels,
     "picture": one_picture,
     "control": controlled,
     "edit": edited,

@@ -130,6 +130,14 @@ COMPARISONS = (
         head=2,
         colour="#8fd694",
     ),
-    Template("By regions, as published", "50 steps, the paper's settings", by_regions, "regions"),
+    Template(
+        "By regions, as published",
+        "50 steps, the paper's settings",
+        by_regions,
+        saved="tokens by level",
+        sign="levels",
+        colour="#d93340",
+        head=2,
+    ),
     Template("Tune and compare", "full, Jano, fewer steps", compare, saved="decibels for each", sign="compare", head=3),
 )

@@ -46,7 +46,7 @@ class Template:
     def name(self) -> tuple[str, str]:
         """The model's name, and what the template does with it."""
         words = self.title.split()
-        return " ".join(words[: self.head]), " ".join(words[self.head :])
+        return " ".join(words[: self.head]).rstrip(","), " ".join(words[self.head :])
 
     def workflow(self, object_info: Mapping[str, Any]) -> dict[str, Any]:
         sheet = Sheet(self.title, object_info)
