@@ -42,6 +42,16 @@ def scene(editor: object) -> tuple[dict, int]:
     return workflow, scheduler
 
 
+def previews_in_colour(base: Path) -> None:
+    """Put the tiny Flux's decoder where the host looks for one that previews: its latents are not in Flux's colours."""
+    from safetensors.torch import load_file, save_file
+
+    part, target = "taesd_decoder.", base / "models" / "vae_approx" / "taef1_decoder.safetensors"
+    weights = load_file(ROOT / "demo" / "models" / "jano_tiny_flux_vae.safetensors")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    save_file({name.removeprefix(part): value for name, value in weights.items() if name.startswith(part)}, target)
+
+
 def film() -> list[Image.Image]:
     """The node from before its run to its result."""
     from playwright.sync_api import sync_playwright
@@ -52,8 +62,9 @@ def film() -> list[Image.Image]:
     workflow, scheduler = scene(import_pack("tests.web.test_live_map"))
     chosen = host.chosen_host()
     with tempfile.TemporaryDirectory() as base, sync_playwright() as playwright:
-        running = server.Server(chosen, Path(base), server.PACKS, options=["--preview-method", "latent2rgb"])
+        running = server.Server(chosen, Path(base), server.PACKS, options=["--preview-method", "taesd"])
         stand_ins.write_files(running.base)
+        previews_in_colour(running.base)
         path = browser.find_browser(chosen.python)
         with running, playwright.chromium.launch(executable_path=str(path), args=list(browser.OPTIONS)) as chromium:
             page = chromium.new_page(viewport={"width": 1100, "height": 900}, device_scale_factor=2)

@@ -64,7 +64,7 @@ export class StepChart {
 
   tell({ kind, seconds, cost }, index) {
     const { strip, chart } = this.words;
-    const parts = [strip.short(index + 1, strip.cells[kind] ?? kind), this.seconds(seconds)];
+    const parts = [strip.short(index + 1, strip.cells[kind] ?? kind), this.words.numbers.seconds(seconds.toFixed(2))];
     if (cost !== null) parts.push(chart.cost_was(percent(this.words, cost)));
     return parts.join(" · ");
   }

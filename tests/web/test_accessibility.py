@@ -29,7 +29,7 @@ def test_a_run_is_read_aloud_and_worked_by_keys(editor: Editor) -> None:
     editor.page.wait_for_timeout(1000)
     read = read_aloud(editor, ".jano-run")
     assert re.search(rf"- status: ({RESULT})\. {STEPS}", read), read
-    assert re.search(r'- img "Map over the picture\. whole run\. (at most [\d.]+ %, |below 1 % everywhere)', read), read
+    assert re.search(r'img "Map over the picture\. whole run\. (at most [\d.]+ %, |below 1 % everywhere)', read), read
     assert 'slider "Steps of the run: choose one to see what it did"' in read
     said = editor.page.locator(".jano-said")
     assert said.evaluate("element => element.role ?? element.getAttribute('role')") == "status"
@@ -49,7 +49,7 @@ def test_a_run_is_read_aloud_and_worked_by_keys(editor: Editor) -> None:
 
     read = read_aloud(editor, ".jano-report")
     assert re.search(rf"- row .*:\n\s+- rowheader \"Steps\"\n\s+- cell \"{STEPS}\"", read), read
-    assert re.search(r'- img "Steps of the run as a chart\. step 1: computed · [\d.]+ s\. step 2: ', read), read
+    assert re.search(r'img "Steps of the run as a chart\. step 1: computed · [\d.]+ s\. step 2: ', read), read
 
 
 def test_a_clip_is_played_and_stepped_by_keys(open_editor: object, web_server: Server) -> None:

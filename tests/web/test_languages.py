@@ -111,7 +111,7 @@ TOLD = """async (locale) => {
 
 def test_the_result_is_told_in_ones_language(reader: Editor) -> None:
     """Numbers, reasons, notes and advice; those of a run that was saved without them stay English."""
-    told = reader.page.evaluate(TOLD, "zh-TW")
+    told = reader.page.evaluate(TOLD, "zh-CN")
     assert told["big"] == "加速 2.2 倍，节省 3.4 秒"
     assert told["line"] == (
         "20 步中完整计算 9 步，不含参考图 2 步，预测 9 步（计算量的 55%）；细节可能变化（最大预测误差 3%）。"
