@@ -4,7 +4,7 @@ import { StepChart } from "./chart.js";
 import { TableView } from "./table_view.js";
 
 const CHART = 190; // pixels that the chart has at least
-const MOST_TABLE = 250; // pixels that the node grows for: a longer table is scrolled
+const MOST_TABLE = 250; // pixels that the node grows for beside a chart: a longer table is scrolled
 
 export class ReportView {
   constructor(words, onResize) {
@@ -31,6 +31,6 @@ export class ReportView {
 
   get minHeight() {
     const { minHeight: table } = this.table;
-    return table && Math.min(table, MOST_TABLE) + (this.chart.element.hidden ? 0 : CHART);
+    return this.chart.element.hidden ? table : Math.min(table, MOST_TABLE) + CHART;
   }
 }

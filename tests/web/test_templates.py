@@ -75,6 +75,15 @@ CONTRASTS = """() => {
   }
   return found;
 }"""
+# Whether every panel is dark in dark themes and light in the light one.
+FOLLOWS = """() => {
+  const isDark = document.documentElement.classList.contains('dark-theme');
+  const panels = document.querySelectorAll('.jano-panel, .jano-chart, .jano-compare .jano-stage');
+  return [...panels].every((panel) => {
+    const [red, green, blue] = getComputedStyle(panel).backgroundColor.match(/[\\d.]+/g).map(Number);
+    return (red + green + blue) / 3 < 128 === isDark;
+  });
+}"""
 COLOURS = "() => [null, ...Object.keys(LGraphCanvas.node_colors)]"
 COLOUR = """name => {
   for (const node of app.graph.nodes) node.setColorOption(name && LGraphCanvas.node_colors[name]);
@@ -139,6 +148,7 @@ def test_in_every_theme_and_on_every_colour_of_a_node_all_is_seen(
             editor.page.wait_for_timeout(200)
             measured |= {(theme, colour, name): value for name, value in editor.page.evaluate(CONTRASTS).items()}
         editor.shot(f"theme_{theme}_{title}")
+        assert editor.page.evaluate(FOLLOWS), theme
     assert {name for _, _, name in measured} >= {"jano-big", "B", "edge of jano-full", *shown}
     least = {at: GRAPHIC if at[2].startswith(("edge", "cost", "tolerance")) else TEXT for at in measured}
     assert {at: value for at, value in measured.items() if value < least[at]} == {}
