@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,6 @@ class Editor:
         page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
         page.add_init_script(WATCH)
         self.open()
-        page.evaluate("vue => app.extensionManager.setting.set('Comfy.VueNodes.Enabled', vue)", vue)
         page.evaluate(OWN_SETTINGS)  # the server keeps what another test has chosen
 
     def _on_console(self, message: ConsoleMessage) -> None:
@@ -57,6 +57,8 @@ class Editor:
 
     def open(self) -> None:
         """Load the page (again) and wait until the editor stands."""
+        renderer = f"{self.url}/api/settings/Comfy.VueNodes.Enabled"  # the server keeps one for all pages
+        self.page.request.post(renderer, data=json.dumps(self.vue))
         self.page.goto(self.url)
         self.page.wait_for_function(READY)
         self.page.wait_for_timeout(1 * SECONDS)
@@ -67,6 +69,12 @@ class Editor:
         for _ in range(3):
             self.page.keyboard.press("Escape")
             self.page.wait_for_timeout(200)
+
+    def tidy(self) -> None:
+        """As a page that was just opened, but for the workflows that are open in it."""
+        self.page.keyboard.press("Escape")
+        self.page.emulate_media(reduced_motion="no-preference")
+        self.page.evaluate(OWN_SETTINGS)
 
     def shot(self, name: str) -> None:
         self.shots.mkdir(parents=True, exist_ok=True)
