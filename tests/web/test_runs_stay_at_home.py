@@ -123,9 +123,9 @@ def test_a_run_that_ends_in_another_tab_is_kept_for_its_own(desk: Editor) -> Non
     desk.shot("own_tab")
 
 
-def test_a_page_that_is_loaded_again_in_mid_run(desk_of: object, web_server: Server) -> None:
+def test_a_page_that_is_loaded_again_in_mid_run(open_editor: object, web_server: Server) -> None:
     """It still knows whose run it is, and is told anew what it had been told; another browser tab hears nothing."""
-    editor = desk_of(vue=False)
+    editor = open_editor(web_server)
     other = Editor(editor.page.context.new_page(), editor.url, editor.shots, vue=False)
     workflow, scheduler = quick_workflow(seed=6, steps=400, side=512)
     for page in (other, editor):
@@ -156,7 +156,6 @@ def test_a_page_that_is_loaded_again_in_mid_run(desk_of: object, web_server: Ser
     assert editor.node("node.properties.jano_run.steps.some(({ errors }) => errors)", scheduler)
     assert lines(other) == [WAITING]
     assert other.complaints == []
-    other.page.close()
 
 
 def test_a_copy_claims_no_run(desk: Editor) -> None:
