@@ -28,12 +28,19 @@ def settings() -> dict:
     return {"cfg": 4.0, "size": SIZE, "seed": 3, "positive": said(PROMPT), "negative": said("")}
 
 
-@pytest.mark.parametrize("end", [{}, STOPPED], ids=["to the picture", "noise left in"])
-@pytest.mark.parametrize("quality", ["fast", "by level"])
-@pytest.mark.parametrize("name", comfy.samplers.SAMPLER_NAMES)
-def test_every_sampler_gives_a_picture(trained: ModelPatcher, name: str, quality: str, end: dict) -> None:
+ENDS = {"to the picture": {}, "noise left in": STOPPED}
+# Every pair of a sampler, a quality and an end: two runs of each sampler, the ends of its neighbours crosswise.
+PAIRS = [
+    (name, quality, end)
+    for place, name in enumerate(comfy.samplers.SAMPLER_NAMES)
+    for quality, end in zip(("fast", "by level"), list(ENDS)[:: (1, -1)[place % 2]], strict=True)
+]
+
+
+@pytest.mark.parametrize(("name", "quality", "end"), PAIRS)
+def test_every_sampler_gives_a_picture(trained: ModelPatcher, name: str, quality: str, end: str) -> None:
     model = with_scheduler(trained, *(BY_LEVEL if quality == "by level" else (quality,)))
-    picture = sample(model, STEPS, sampler=name, **settings(), **end)
+    picture = sample(model, STEPS, sampler=name, **settings(), **ENDS[end])
     report = report_of(model, picture)
     assert picture.isfinite().all()
     assert report.verdict == "accelerated" or report.fallbacks
@@ -57,7 +64,7 @@ def test_where_no_error_is_tolerated_looking_ahead_is_as_without_the_node(traine
 @pytest.mark.parametrize("quality", ["fidelity", "balanced", "fast", "draft"])
 def test_what_lies_ahead_is_forecast_and_belongs_to_its_step(trained: ModelPatcher, quality: str) -> None:
     """Three evaluations a step; as many steps as spend as much stay far behind."""
-    full, model = ahead(trained), with_scheduler(trained, quality)
+    model = with_scheduler(trained, quality)
     picture = ahead(model)
     report = report_of(model, picture)
     assert (report.verdict, report.fallbacks) == ("accelerated", [])
@@ -69,6 +76,7 @@ def test_what_lies_ahead_is_forecast_and_belongs_to_its_step(trained: ModelPatch
     share = report.computed_token_fraction
     assert share < 0.6
     if quality in ("fidelity", "balanced"):
+        full = ahead(trained)
         assert distance(picture, full) < 0.5 * distance(ahead(trained, round(20 * share) + 1), full)
 
 
@@ -173,12 +181,18 @@ DRAWN = [  # what the host alone makes a picture of
 ]
 
 
-@pytest.mark.parametrize(("sampler", "sigmas"), DRAWN)
+@pytest.fixture(scope="module", params=DRAWN, ids="-".join)
+def drawn(trained: ModelPatcher, request: pytest.FixtureRequest) -> tuple[str, Tensor, Tensor]:
+    """A sampler, sigmas, and what they make without the node."""
+    sampler, name = request.param
+    levels = {**EQUAL, **ZEROS}[name]
+    return sampler, levels, custom_sample(trained, levels, comfy.samplers.sampler_object(sampler))[0]
+
+
 @pytest.mark.parametrize("quality", ["fidelity", "fast", "by level"])
-def test_sigmas_that_repeat(trained: ModelPatcher, quality: str, sampler: str, sigmas: str) -> None:
-    levels = {**EQUAL, **ZEROS}[sigmas]
+def test_sigmas_that_repeat(trained: ModelPatcher, drawn: tuple[str, Tensor, Tensor], quality: str) -> None:
+    sampler, levels, full = drawn
     model = with_scheduler(trained, *(BY_LEVEL if quality == "by level" else (quality,)))
-    full, _ = custom_sample(trained, levels, comfy.samplers.sampler_object(sampler))
     picture, report = custom_sample(model, levels, comfy.samplers.sampler_object(sampler))
     assert full.isfinite().all()
     assert picture.isfinite().all()

@@ -32,10 +32,10 @@ SPEAK = """async (locale) => {
 }"""
 
 
-@pytest.fixture
-def reader(open_editor: object, web_server: Server) -> Iterator[Editor]:
+@pytest.fixture(scope="module")
+def reader(keep_editor: object, web_server: Server) -> Iterator[Editor]:
     """The editor of a reader of Chinese."""
-    editor = open_editor(web_server)
+    editor = keep_editor(web_server)
     editor.page.evaluate("app.extensionManager.setting.set('Comfy.Locale', 'zh')")
     editor.open()
     yield editor
