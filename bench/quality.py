@@ -126,7 +126,7 @@ def compare(demo: Demo, how: Sampling, setting: Setting, seed: int, text: str, r
         "level_error": level_errors(reference, outcome.latent),
         "computed_token_fraction": round(report.computed_token_fraction, 4),
         "level_share": report.level_share,
-        "native_because": report.fallbacks if report.steps else [],
+        "native_because": [] if report.is_unknown else report.fallbacks,
         "seconds": round(outcome.seconds, 3),
     }
 

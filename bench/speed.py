@@ -210,5 +210,5 @@ def _timed_run(bench: Bench, model: ModelPatcher, steps: int, cond: list) -> dic
         "arithmetic": fraction,
         "peak_bytes": torch.cuda.max_memory_allocated(),
         "cache_bytes": report.cache_bytes_peak,
-        "native_because": report.fallbacks if report.steps else [],
+        "native_because": [] if report.is_unknown else report.fallbacks,
     }

@@ -93,6 +93,28 @@ def test_all_qualities_on_one_sheet_and_two_of_them_under_the_slider(editor: Edi
     assert editor.page.locator(".jano-compare").evaluate("view => view.scrollHeight <= view.clientHeight + 1")
 
 
+def test_wrong_qualities_are_told_in_a_sentence(editor: Editor) -> None:
+    """The host says that the node rejected the value, and no more."""
+    workflow, sweep = sweep_workflow(seed=80 + editor.vue)
+    node = next(node for node in workflow["nodes"] if node["type"] == "JanoSweep")
+    node["widgets_values"][0] = "fastest, balanced"
+    editor.load(workflow)
+    editor.look_at(sweep)
+    editor.page.get_by_test_id("queue-button").first.click()
+    sentence = (
+        "'fastest' in qualities cannot be swept; name one or more of fidelity, balanced, fast, draft, separated by "
+    )
+    toast = editor.page.locator(".p-toast-message", has_text=sentence)
+    toast.wait_for()
+    assert toast.count() == 1
+    assert "Jano Sweep" in toast.inner_text()
+    editor.page.wait_for_timeout(500)
+    editor.shot("sweep_rejected")
+    editor.node("node.widgets[0].value = 'draft'", sweep)
+    editor.run()
+    toast.wait_for(state="detached")
+
+
 def test_two_runs_are_two_lines_in_the_table_of_runs(open_editor: object, web_server: Server) -> None:
     editor = open_editor(web_server)
     workflow = small_workflow(ROOT / "example_workflows" / "Flux text to image.json")
