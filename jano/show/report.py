@@ -225,13 +225,14 @@ class RunReport:
         }
 
     def _told(self) -> dict:
-        """The numbers of the headline, and its words."""
+        """The numbers of the headline, and its words; a factor of what was left out alone, else it is chance."""
+        basis = headline.basis(self)
         return {
             "headline": headline.with_basis(self),
             "seconds": round(self.seconds, 3),
-            "speedup": _rounded(self.speedup, 3),
-            "seconds_saved": _rounded(self.seconds_saved, 3),
-            "basis": headline.basis(self),
+            "speedup": _rounded(self.speedup if basis else None, 3),
+            "seconds_saved": _rounded(self.seconds_saved if basis else None, 3),
+            "basis": basis,
             "steps_computed": self.steps_computed,
             "steps_in_part": self.steps_in_part,
             "steps_forecast": self.steps_forecast,
