@@ -113,6 +113,8 @@ def test_wrong_qualities_are_told_in_a_sentence(editor: Editor) -> None:
     editor.node("node.widgets[0].value = 'draft'", sweep)
     editor.run()
     toast.wait_for(state="detached")
+    assert all(said.startswith("PromptExecutionError") for said in editor.complaints)  # the host's own word for it
+    editor.complaints.clear()
 
 
 def test_two_runs_are_two_lines_in_the_table_of_runs(open_editor: object, web_server: Server) -> None:
