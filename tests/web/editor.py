@@ -14,6 +14,7 @@ NOT_OURS = ("Failed to load resource", "graph accessed before initialization", "
 OWN_SETTINGS = """async () => {
   for (const id of Object.keys(app.ui.settings.settingsLookup).filter((id) => id.startsWith('Jano.')))
     await app.extensionManager.setting.set(id, true);
+  await app.extensionManager.setting.set('Comfy.ColorPalette', 'dark');
 }"""
 READY = "() => window.app?.graph && window.app.extensionManager && !document.querySelector('#splash-loader')"
 # Before the page's own scripts: when the map was first drawn, and when the server said that the run was over.
