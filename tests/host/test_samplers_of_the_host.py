@@ -51,7 +51,7 @@ def test_where_no_error_is_tolerated_looking_ahead_is_as_without_the_node(traine
     model = with_scheduler(trained, "custom", {"tolerance": 1e-9})
     picture = ahead(model, STEPS, **end)
     assert torch.equal(picture, ahead(trained, STEPS, **end))
-    assert report_of(model, picture).fallbacks == [NOTHING_SAVED]
+    assert report_of(model, picture).fallbacks == [f"{NOTHING_SAVED} (fast and draft tolerate more)"]
 
 
 @pytest.mark.parametrize("quality", ["fidelity", "balanced", "fast", "draft"])
@@ -125,9 +125,9 @@ def said_of(
 
 def test_a_run_that_noise_leaves_nothing_of_says_what_to_try(trained: ModelPatcher, caplog) -> None:
     report = said_of(trained, "lcm", "balanced")
-    assert (report.verdict, report.fallbacks) == ("native", [NOTHING_SAVED_OF_NOISE])
-    assert "try euler or uni_pc" in report.summary()
-    assert caplog.text.count(NOTHING_SAVED_OF_NOISE) == 1
+    reason = f"{NOTHING_SAVED_OF_NOISE} (try euler or uni_pc; fast and draft tolerate more)"
+    assert (report.verdict, report.fallbacks) == ("native", [reason])
+    assert caplog.text.count(reason) == 1
 
 
 def test_a_run_that_noise_leaves_little_of_says_so_too(trained: ModelPatcher) -> None:
@@ -189,7 +189,8 @@ def test_sigmas_that_repeat(trained: ModelPatcher, drawn: tuple[str, Tensor, Ten
     picture, report = custom_sample(model, levels, comfy.samplers.sampler_object(sampler))
     assert full.isfinite().all()
     assert picture.isfinite().all()
-    assert report.verdict == "accelerated" or report.fallbacks in ([NOTHING_SAVED], [NOTHING_SAVED_OF_NOISE])
+    nothing = (NOTHING_SAVED, NOTHING_SAVED_OF_NOISE)
+    assert report.verdict == "accelerated" or (len(report.fallbacks) == 1 and report.fallbacks[0].startswith(nothing))
     if sampler != "lcm":  # whose own noise makes another picture of every difference
         assert distance(picture, full) < 0.1 * full.std()
 

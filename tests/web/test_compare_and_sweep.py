@@ -93,6 +93,30 @@ def test_all_qualities_on_one_sheet_and_two_of_them_under_the_slider(desk: Edito
     assert desk.page.locator(".jano-compare").evaluate("view => view.scrollHeight <= view.clientHeight + 1")
 
 
+def test_wrong_qualities_are_told_in_a_sentence(desk: Editor) -> None:
+    """The host says that the node rejected the value, and no more."""
+    workflow, sweep = sweep_workflow(seed=80 + desk.vue)
+    node = next(node for node in workflow["nodes"] if node["type"] == "JanoSweep")
+    node["widgets_values"][0] = "fastest, balanced"
+    desk.load(workflow)
+    desk.look_at(sweep)
+    desk.page.get_by_test_id("queue-button").first.click()
+    sentence = (
+        "'fastest' in qualities cannot be swept; name one or more of fidelity, balanced, fast, draft, separated by "
+    )
+    toast = desk.page.locator(".p-toast-message", has_text=sentence)
+    toast.wait_for()
+    assert toast.count() == 1
+    assert "Jano Sweep" in toast.inner_text()
+    desk.page.wait_for_timeout(500)
+    desk.shot("sweep_rejected")
+    desk.node("node.widgets[0].value = 'draft'", sweep)
+    desk.run()
+    toast.wait_for(state="detached")
+    assert all(said.startswith("PromptExecutionError") for said in desk.complaints)  # the host's own word for it
+    desk.complaints.clear()
+
+
 def test_two_runs_are_two_lines_in_the_table_of_runs(desk_of: object, web_server: Server) -> None:
     editor = desk_of(vue=False)
     workflow = small_workflow(ROOT / "example_workflows" / "Flux text to image.json")
