@@ -18,19 +18,38 @@ sys.path[:] = [*sys.path[1:], str(ROOT)]
 
 from host.pack import import_pack  # noqa: E402
 
+graphs = import_pack("demo.graphs")
+
 WIDE = 480  # pixels
 EVERY, LAST = 160, 4000  # milliseconds: between two pictures, and how long the result stands
 MOST = 40  # pictures
+SIDE = 512  # pixels: the largest that the tiny Flux was trained on
 
 
-def film(side: int = 768) -> list[Image.Image]:
+def scene(editor: object) -> tuple[dict, int]:
+    """The template with the tiny Flux, drawing what `make demo` draws, and the id of its Jano node."""
+    workflow, scheduler = editor.flux_workflow(SIDE)
+    chosen = graphs.SCENES["flux"]
+    for node in workflow["nodes"]:
+        values = node["widgets_values"]
+        if node["type"] == "KSampler":
+            values[0], values[2:4] = chosen.sampler["seed"], [chosen.sampler["steps"], chosen.sampler["cfg"]]
+        if node["type"] == chosen.prompt_node:
+            values[0] = chosen.text
+        if node["type"] == "ConditioningZeroOut":  # the negative prompt that the model knows is an empty one
+            node.update(type=chosen.prompt_node, inputs=[], widgets_values=[""])
+            workflow["links"] = [link for link in workflow["links"] if link[3] != node["id"]]
+    return workflow, scheduler
+
+
+def film() -> list[Image.Image]:
     """The node from before its run to its result."""
     from playwright.sync_api import sync_playwright
 
     import_pack("bench.host").enter("cpu", torch_attention=False)  # the stand-ins are made of the host's own classes
     host, server, browser = (import_pack(f"host.{name}") for name in ("location", "server", "browser"))
     stand_ins, editor = import_pack("tests.stand_ins"), import_pack("tests.web.editor")
-    workflow, scheduler = import_pack("tests.web.test_live_map").flux_workflow(side, seed=7)
+    workflow, scheduler = scene(import_pack("tests.web.test_live_map"))
     chosen = host.chosen_host()
     with tempfile.TemporaryDirectory() as base, sync_playwright() as playwright:
         running = server.Server(chosen, Path(base), server.PACKS, options=["--preview-method", "latent2rgb"])

@@ -138,6 +138,12 @@ def metered(prompt: Prompt, count_flops: bool) -> dict:
     return prompt
 
 
+def charted(prompt: Prompt) -> dict:
+    """The prompt with the Report's chart as a picture: on the page it is drawn anew."""
+    shown = {"class_type": "PreviewImage", "inputs": {"images": [only(prompt, "JanoReport"), 2]}}
+    return {**prompt, "chart": shown}
+
+
 def without_pictures(prompt: Prompt) -> dict:
     """The prompt as far as the latent: nothing is decoded or drawn."""
     return {node_id: node for node_id, node in prompt.items() if node["class_type"] not in PICTURE_NODES}

@@ -25,7 +25,17 @@ sys.path.append(str(ROOT))
 import torch  # noqa: E402
 from closeness import closeness, load_frames, table  # noqa: E402
 from edits import HELD_OUT, pair_of  # noqa: E402
-from graphs import BEFORE, SCENES, Scene, fast_draft, metered, with_tiny_models, without_jano, without_pictures  # noqa: E402
+from graphs import (  # noqa: E402
+    BEFORE,
+    SCENES,
+    Scene,
+    charted,
+    fast_draft,
+    metered,
+    with_tiny_models,
+    without_jano,
+    without_pictures,
+)
 
 from host.client import Prompt  # noqa: E402
 from host.location import chosen_host  # noqa: E402
@@ -110,7 +120,7 @@ def render(server: Server, scene: Scene) -> dict:
     jano = prompt_of(server, scene)
     full, title = without_jano(jano), TITLES[scene.name]
     full_run = run(server, metered(full, scene.long_steps), f"{title} in full")
-    jano_run = run(server, metered(jano, scene.long_steps), f"{title} with Jano")
+    jano_run = run(server, charted(metered(jano, scene.long_steps)), f"{title} with Jano")
     counted = [full_run, jano_run]
     if not scene.long_steps:
         counted = [run(server, without_pictures(metered(each, True)), f"{title}, FLOPs") for each in (full, jano)]
@@ -120,7 +130,7 @@ def render(server: Server, scene: Scene) -> dict:
     ]
     if "JanoConvergenceMap" in jano_run:
         save(server, jano_run["JanoConvergenceMap"], f"{scene.name}_levels")
-    save(server, jano_run["JanoReport"], f"{scene.name}_steps")
+    save(server, jano_run["PreviewImage"], f"{scene.name}_steps")
     account = jano_run["JanoReport"]["jano"][0]
     return {
         **{name: account[name] for name in KEPT},

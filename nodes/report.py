@@ -13,7 +13,7 @@ from ..jano.adapters.inputs import samples_of, switch_of, text_of
 from ..jano.adapters.latents import size_told
 from ..jano.adapters.settings import report_of
 from ..jano.sentences import say
-from ..jano.show.chart import step_chart
+from ..jano.show.chart import step_chart, step_figures
 from ..jano.show.run_files import complaint_of, row_of, save_run
 from .types import CATEGORY, NAME_ALIASES
 
@@ -66,10 +66,10 @@ class JanoReport(io.ComfyNode):
         if switch_of(save, "save") and report.num_steps:  # of no run there is nothing to keep
             table += _saved(account, model, latent, text_of(filename_prefix, "filename_prefix"))
         shown = {
-            **ui.PreviewImage(chart, cls=cls).as_dict(),
             **ui.PreviewText(table.markdown()).as_dict(),
             "jano": [account],
             "jano_run": [report.run],
+            "jano_steps": step_figures(report),  # the page draws its own chart, in its theme
             "jano_table": table.spoken(),
         }
         return io.NodeOutput(markdown, json.dumps(account, indent=1), chart, ui=shown)

@@ -6,6 +6,7 @@ from . import files
 from .edits import load_image
 from .parts import (
     NARROW,
+    PREVIEWED,
     SEED,
     TALL,
     Template,
@@ -221,7 +222,7 @@ def ltx2(sheet: Sheet) -> None:
     sigmas = sheet.add("LTXVScheduler", steps=20, latent=latent)
     sheet.column()
     given = {"noise": noise, "guider": guider, "sampler": chosen, "sigmas": sigmas, "latent_image": latent}
-    run = sheet.add("SamplerCustomAdvanced", size=(NARROW, 130), **given)["output"]
+    run = sheet.add("SamplerCustomAdvanced", size=(NARROW, PREVIEWED), **given)["output"]
     parts = sheet.add("LTXVSeparateAVLatent", size=(NARROW, 64), av_latent=run)
     given = {"samples": parts["audio_latent"], "audio_vae": sound_vae}
     heard = sheet.add("LTXVAudioVAEDecode", size=(NARROW, 64), **given)
@@ -243,8 +244,8 @@ upscaler of ComfyUI's own template: its second stage takes 3 steps, where nothin
 
 CLIPS = (
     Template("Wan 2.1 text to video", "30 steps, uni_pc", wan, "wan"),
-    Template("Wan 2.2 image to video", "both experts, 20 steps", wan22),
-    Template("Wan inpainting", "VACE, 20 steps", inpainting),
-    Template("HunyuanVideo 1.5 text to video", "20 steps, CFG 6", hunyuan),
-    Template("LTX-2 text to video with sound", "20 steps, CFG 4", ltx2),
+    Template("Wan 2.2 image to video", "both experts, 20 steps", wan22, sign="animate", head=2, colour="#f0c05a"),
+    Template("Wan inpainting", "VACE, 20 steps", inpainting, sign="mask", colour="#f0c05a"),
+    Template("HunyuanVideo 1.5 text to video", "20 steps, CFG 6", hunyuan, sign="film", head=2, colour="#f08a8a"),
+    Template("LTX-2 text to video with sound", "20 steps, CFG 4", ltx2, sign="sound", colour="#7fd0c0"),
 )

@@ -8,7 +8,7 @@ from . import files
 from .parts import (
     NARROW,
     SEED,
-    TALL,
+    WIDE,
     Template,
     jano,
     level_map,
@@ -24,6 +24,8 @@ from .parts import (
 from .pictures import HOUSE, empty, flux_text, vae
 from .sheet import Node, Sheet
 
+SHEET = 880
+"""Height of the sweep with its sheet below its table."""
 SETTINGS = {"cfg": 1.0, "sampler_name": "euler", "scheduler": "simple"}
 
 
@@ -54,7 +56,7 @@ def compare(sheet: Sheet) -> None:
     look(sheet)
     pairs = (("Jano against full", with_jano), ("Fewer steps against full", fewer[1]))
     for title, image in pairs:
-        sheet.add("JanoCompare", size=(320, TALL), title=title, reference=full[1], image=image)
+        sheet.add("JanoCompare", size=(WIDE, 740), title=title, reference=full[1], image=image)
         sheet.column()
     report(sheet, model, run)
     sheet.say("""
@@ -102,9 +104,9 @@ see what it computed.
 def sweep(sheet: Sheet) -> None:
     unet, decoder, given = _flux(sheet)
     sample(sheet)
-    made = sheet.add("JanoSweep", size=(480, 560), model=unet, vae=decoder, seed=SEED, steps=28, **given)
+    made = sheet.add("JanoSweep", size=(820, SHEET), model=unet, vae=decoder, seed=SEED, steps=28, **given)
     look(sheet)
-    sheet.add("SaveImage", size=(560, 560), images=made, filename_prefix="jano/sweep")
+    sheet.add("SaveImage", size=(760, SHEET), images=made, filename_prefix="jano/sweep")
     sheet.say("""
 ## Every quality of one seed
 
@@ -119,7 +121,23 @@ the pictures on one sheet: seconds, how many times faster, how much was computed
 
 
 COMPARISONS = (
-    Template("Every quality of one seed", "full and four qualities", sweep, saved="one sheet"),
-    Template("By regions, as published", "50 steps, the paper's settings", by_regions, "regions"),
-    Template("Tune and compare", "full, Jano, fewer steps", compare),
+    Template(
+        "Every quality of one seed",
+        "full and four qualities",
+        sweep,
+        saved="one sheet",
+        sign="qualities",
+        head=2,
+        colour="#8fd694",
+    ),
+    Template(
+        "By regions, as published",
+        "50 steps, the paper's settings",
+        by_regions,
+        saved="tokens by level",
+        sign="levels",
+        colour="#d93340",
+        head=2,
+    ),
+    Template("Tune and compare", "full, Jano, fewer steps", compare, saved="decibels for each", sign="compare", head=3),
 )

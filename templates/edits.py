@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import files
 from .parts import (
     NARROW,
+    PREVIEWED,
     SEED,
     TALL,
     WIDE,
@@ -93,7 +94,7 @@ def flux2(sheet: Sheet) -> None:
     sigmas = sheet.add("Flux2Scheduler", steps=20, width=1024, height=1024)
     sheet.column()
     given = {"noise": noise, "guider": guider, "sampler": chosen, "sigmas": sigmas, "latent_image": latent}
-    run = sheet.add("SamplerCustomAdvanced", size=(NARROW, 130), **given)["output"]
+    run = sheet.add("SamplerCustomAdvanced", size=(NARROW, PREVIEWED), **given)["output"]
     look(sheet)
     picture(sheet, decoder, run, "flux2")
     sheet.column()
@@ -162,9 +163,14 @@ drifted.
 
 
 EDITS = (
-    Template("Flux Kontext edit", "references, 24 steps", kontext),
-    Template("Flux.2 edit with references", "2 references, 20 steps", flux2),
+    Template("Flux Kontext edit", "references, 24 steps", kontext, "edit"),
+    Template("Flux.2 edit with references", "2 references, 20 steps", flux2, sign="edit"),
     Template(
-        "Qwen-Image-Edit in 4 steps", "2 references, Lightning LoRA", qwen_edit, saved="references computed less often"
+        "Qwen-Image-Edit in 4 steps",
+        "2 references, Lightning LoRA",
+        qwen_edit,
+        saved="references less often",
+        sign="edit",
+        colour="#c9a4f0",
     ),
 )

@@ -9,8 +9,19 @@ from typing import Any
 from .files import File
 from .sheet import Node, Sheet
 
-WIDE, NARROW, TALL = 340, 300, 480
-"""Widths of what shows a run and of what shows a picture; the height of the lower row."""
+WIDE, NARROW, TALL = 340, 300, 620
+"""Widths of what shows a run and of what shows a picture; the height of the lower row, in which the page's nodes have
+room for their longest result in both renderers (tests/web/test_templates.py runs them)."""
+REPORT = 400
+"""The Report's width: its rows then break once."""
+WITH_EVERY_INPUT = 800
+"""Height of the Jano node where quality is custom: the canvas shows all of its inputs above the run."""
+SAMPLING = 510
+"""Height of a sampler with its live preview in Nodes 2.0; on the canvas it is less."""
+PREVIEWED = 370
+"""Height of SamplerCustomAdvanced, likewise."""
+SAVED_CLIP = 410
+"""Height of SaveVideo with its player."""
 SEED = 42
 
 
@@ -24,6 +35,18 @@ class Template:
     first: str = ""
     """Which pictures of the demo are on the card; one without them is drawn."""
     saved: str = "fewer steps computed"
+    sign: str = "picture"
+    """What its card shows where there is no picture (cards.py), and in which colour."""
+    colour: str = "#8fb8de"
+
+    head: int = 1
+    """So many words of the title are the model's name, or what else is large on the card."""
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """The model's name, and what the template does with it."""
+        words = self.title.split()
+        return " ".join(words[: self.head]).rstrip(","), " ".join(words[self.head :])
 
     def workflow(self, object_info: Mapping[str, Any]) -> dict[str, Any]:
         sheet = Sheet(self.title, object_info)
@@ -60,13 +83,12 @@ def text(sheet: Sheet, clip: Any, words: str, title: str | None = None) -> Node:
 
 
 def jano(sheet: Sheet, model: Any, title: str | None = None, **settings: Any) -> Node:
-    return sheet.add("JanoScheduler", size=(WIDE, TALL), title=title, model=model, **settings)
+    tall = WITH_EVERY_INPUT if settings.get("quality") == "custom" else TALL
+    return sheet.add("JanoScheduler", size=(WIDE, tall), title=title, model=model, **settings)
 
 
 def sampler(sheet: Sheet, model: Node, title: str | None = None, wide: int = NARROW, **given: Any) -> Node:
-    return sheet.add(
-        "KSampler", size=(wide, TALL - 110 * bool(title)), title=title, model=model, seed=SEED, denoise=1.0, **given
-    )
+    return sheet.add("KSampler", size=(wide, SAMPLING), title=title, model=model, seed=SEED, denoise=1.0, **given)
 
 
 def picture(sheet: Sheet, vae: Any, samples: Any, name: str) -> Node:
@@ -78,12 +100,14 @@ def picture(sheet: Sheet, vae: Any, samples: Any, name: str) -> Node:
 def clip(sheet: Sheet, vae: Any, samples: Any, name: str, fps: float, **sound: Any) -> Node:
     decoded = sheet.add("VAEDecode", size=(NARROW, 64), vae=vae, samples=samples)
     video = sheet.add("CreateVideo", size=(NARROW, 110), images=decoded, fps=fps, **sound)
-    sheet.add("SaveVideo", size=(NARROW, 220), video=video, filename_prefix=f"jano/{name}", format="mp4", codec="h264")
+    sheet.add(
+        "SaveVideo", size=(NARROW, SAVED_CLIP), video=video, filename_prefix=f"jano/{name}", format="mp4", codec="h264"
+    )
     return decoded
 
 
 def report(sheet: Sheet, model: Node, latent: Any, title: str | None = None) -> None:
-    sheet.add("JanoReport", size=(WIDE, TALL), title=title, model=model, latent=latent)
+    sheet.add("JanoReport", size=(REPORT, TALL), title=title, model=model, latent=latent)
 
 
 def level_map(sheet: Sheet, model: Node, latent: Any, image: Node, title: str | None = None) -> Node:

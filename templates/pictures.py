@@ -219,9 +219,11 @@ def _sampled(sheet: Sheet, changed: object, given: tuple, decoder: object, name:
 
 PICTURES = (
     Template("Flux text to image", "28 steps, euler", flux, "flux"),
-    Template("Flux with LoRA and ControlNet", "behind the LoRA, 28 steps", flux_with_lora_and_controlnet),
-    Template("Qwen-Image text to image", "20 steps, CFG 4", qwen_image),
-    Template("Z-Image text to image", "25 steps, CFG 4", z_image),
-    Template("Chroma text to image", "26 steps, CFG 3.5", chroma),
-    Template("SDXL text to image", "30 steps, CFG 7", sdxl),
+    Template(
+        "Flux with LoRA and ControlNet", "behind the LoRA, 28 steps", flux_with_lora_and_controlnet, sign="control"
+    ),
+    Template("Qwen-Image text to image", "20 steps, CFG 4", qwen_image, colour="#c9a4f0"),
+    Template("Z-Image text to image", "25 steps, CFG 4", z_image, colour="#f0c05a"),
+    Template("Chroma text to image", "26 steps, CFG 3.5", chroma, colour="#f08a8a"),
+    Template("SDXL text to image", "30 steps, CFG 7", sdxl, colour="#7fd0c0"),
 )

@@ -18,9 +18,14 @@ import pytest
 from comfyui_jano.jano.sentences import CATALOGUE
 
 ROOT = Path(__file__).resolve().parents[1]
-LANGUAGES = ("zh", "ja", "ko")
+LANGUAGES = ("zh", "zh-TW", "ja", "ko")
 # Letters that every sentence of a language has.
-SCRIPTS = {"zh": "[\u4e00-\u9fff]", "ja": "[\u3040-\u30ff\u4e00-\u9fff]", "ko": "[\uac00-\ud7af]"}
+SCRIPTS = {
+    "zh": "[\u4e00-\u9fff]",
+    "zh-TW": "[\u4e00-\u9fff]",
+    "ja": "[\u3040-\u30ff\u4e00-\u9fff]",
+    "ko": "[\uac00-\ud7af]",
+}
 SPEAKING = sorted(file for room in ("jano", "nodes") for file in (ROOT / room).rglob("*.py"))
 PAGES = sorted((ROOT / "web" / "docs").glob("*.md"))
 FORMATS = re.compile(r"(\.\d[f%]|g|)")  # that words.js knows; between the parts of a list stands anything
@@ -92,6 +97,36 @@ def test_every_sentence_is_in_its_language(language: str) -> None:
     said = {key: Formatter().vformat(text, (), Blanks()) for key, text in words_of(language)["sentences"].items()}
     plain = {key for key, text in said.items() if not re.search(SCRIPTS[language], text)}
     assert {key for key in plain if re.search("[A-Za-z]{3}", said[key])} == NAMES
+
+
+# Letters and words of the mainland that Taiwan writes and says otherwise: what a copy of `zh` would have left.
+SIMPLIFIED = "为这个来时说过还进关开运质视频题网络设认让较页图块层单计预测误显内节点种缓键错读写类权针对华"
+OF_THE_MAINLAND = (
+    "視頻",
+    "質量",
+    "內存",
+    "緩存",
+    "採樣",
+    "默認",
+    "圖像",
+    "文件",
+    "信息",
+    "運行",
+    "噪聲",
+    "屏幕",
+    "調用",
+    "加載",
+)
+
+
+def test_taiwan_reads_its_own_chinese() -> None:
+    """Letters and usage of Taiwan, in all that is said."""
+    places = [ROOT / "web" / "words" / "zh-TW.js", *(ROOT / "locales" / "zh-TW").iterdir()]
+    texts = [path.read_text(encoding="utf-8") for path in (*places, *(ROOT / "web" / "docs").glob("*/zh-TW.md"))]
+    assert len(texts) == len(PAGES) + 4
+    said = "".join(texts)
+    assert [letter for letter in SIMPLIFIED if letter in said] == []
+    assert [word for word in OF_THE_MAINLAND if word in said] == []
 
 
 class Blanks(dict):

@@ -32,6 +32,8 @@ export class CompareView {
     stage.tabIndex = 0;
     stage.setAttribute("role", "slider");
     stage.setAttribute("aria-label", this.words.slider);
+    stage.setAttribute("aria-valuemin", 0);
+    stage.setAttribute("aria-valuemax", 100);
     this.b = stage.appendChild(new Image());
     this.b.addEventListener("load", this.onResize); // by then the host has its picture below the view
     this.a = stage.appendChild(new Image());
@@ -46,9 +48,12 @@ export class CompareView {
       if (width) this.moveTo((100 * (event.clientX - left)) / width);
     });
     stage.addEventListener("keydown", (event) => {
-      const way = { ArrowLeft: -STEP, ArrowRight: STEP }[event.key];
-      if (!way) return;
-      this.moveTo(this.place + way);
+      const { place } = this;
+      const to = {
+        ArrowLeft: place - STEP, ArrowDown: place - STEP, ArrowRight: place + STEP, ArrowUp: place + STEP, Home: 0, End: 100,
+      }[event.key];
+      if (to === undefined) return;
+      this.moveTo(to);
       event.preventDefault();
       event.stopPropagation(); // the canvas moves nodes by these keys
     });
@@ -60,7 +65,9 @@ export class CompareView {
     this.place = Math.max(0, Math.min(100, place));
     this.a.style.clipPath = `inset(0 ${100 - this.place}% 0 0)`;
     this.line.style.left = `${this.place}%`;
-    this.stage.setAttribute("aria-valuenow", Math.round(this.place));
+    const share = Math.round(this.place);
+    this.stage.setAttribute("aria-valuenow", share);
+    this.stage.setAttribute("aria-valuetext", this.words.place(this.words.reference, share, this.words.image, 100 - share));
   }
 
   /** Show what the node gave to the page: its table, and pictures with their numbers, which a saved table has not. */

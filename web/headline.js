@@ -7,8 +7,8 @@ import { duration, percent, times } from "./numbers.js";
 export const NOTICEABLE = 0.05; // as there
 const SHORTEST = 0.05; // seconds
 const CHARACTERS = 50; // about as many fit into a line of a node as wide as it is made
-const HEIGHTS = { big: 28, line: 15 }; // pixels
-const MOST_LINES = 6;
+const HEIGHTS = { big: 28, line: 16 }; // pixels
+const MOST_LINES = 5; // the rest is in the tooltip
 
 /** A speed-up and the seconds that it saved. */
 function faster(words, speedup, saved) {
@@ -117,7 +117,9 @@ export class Headline {
     this.more.textContent = more.join(" ");
     this.big.hidden = !big;
     this.more.hidden = !more.length;
-    for (const part of [this.big, this.line, this.more]) part.title = part.textContent;
+    const parts = [this.big, this.line, this.more];
+    const all = parts.map((part) => part.textContent).filter(Boolean).join("\n");
+    for (const part of parts) part.title = part === this.more ? part.textContent : all; // small print is not seen from afar
     const lines = Math.min(MOST_LINES, Math.ceil(widthOf(this.more.textContent) / CHARACTERS));
     this.height = (big ? HEIGHTS.big : 0) + lines * HEIGHTS.line;
   }

@@ -9,6 +9,7 @@ import { watchKnobs } from "./knobs.js";
 import { addView, chain, dropPreviews, isCopy, keepRoom, makeRoom, putInPlace, watchMode } from "./node_view.js";
 import { duration } from "./numbers.js";
 import { tellRejected } from "./rejected.js";
+import { ReportView } from "./report_view.js";
 import { PROPERTY, RunRecord } from "./run_record.js";
 import { RunView } from "./run_view.js";
 import { count, warn } from "./session.js";
@@ -18,12 +19,13 @@ import { TableView } from "./table_view.js";
 import { colourTitle, redraw } from "./title.js";
 import { wordsFor } from "./words.js";
 import { isOnCanvas, loaded, nodeOf, openWorkflow, rewrite, watchQueue, workflowOf } from "./workflows.js";
+import { watchZoom } from "./zoom.js";
 
 const RUNS = new Set(["JanoScheduler", "JanoModelLoader", "JanoAnalyzer"]);
 const TABLES = new Set(["JanoReport", "JanoCompare", "JanoSweep", "FlashVAEDCompare", "FlashVAEDCompress"]);
 // Pixels that a new node has at least: a line of the run's text, two columns of a table, a map and its outputs.
 const WIDTHS = {
-  JanoReport: 360,
+  JanoReport: 400,
   JanoCompare: 320,
   JanoSweep: 420,
   JanoConvergenceMap: 300,
@@ -32,7 +34,8 @@ const WIDTHS = {
 };
 const RUN_WIDTH = 300;
 
-const STYLES = ["./jano.css", "./headline.css"];
+const STYLES = ["./jano.css", "./headline.css", "./far.css"];
+const VIEWS = { JanoCompare: CompareView, JanoReport: ReportView };
 
 const views = new WeakMap(); // node -> its view
 const memory = new WeakMap(); // workflow -> Map: the server's id of a node -> its RunRecord, or its table and what it compares
@@ -44,6 +47,7 @@ app.registerExtension({
   settings: settings(showAgain),
   setup() {
     STYLES.forEach(addStyle);
+    watchZoom();
     watchQueue(queuedAs, tellRejected);
     watchSamplers(onSampled);
     api.addEventListener("jano.step", ({ detail }) => onStep(detail));
@@ -91,9 +95,9 @@ function attachRun(node) {
   });
 }
 
-/** Give a node the table that it makes, and Jano Compare its pictures. */
+/** Give a node the table that it makes, Jano Compare its pictures, and Jano Report its chart. */
 function attachTable(node) {
-  const View = node.comfyClass === "JanoCompare" ? CompareView : TableView;
+  const View = VIEWS[node.comfyClass] ?? TableView;
   const view = attach(node, "jano_table", (onResize) => new View(words(), onResize));
   keepRoom(node, view);
   chain(node, "onConfigure", (saved) => {
@@ -190,9 +194,9 @@ function onExecuted({ prompt_id, node, display_node, output }) {
   const workflow = workflowOf(prompt_id);
   if (workflow === undefined || !output?.text?.length) return;
   const [path, text] = [display_node ?? node, [output.text].flat().join("")];
-  const { a_images: a, b_images: b, frames, worst, jano_table: table, jano_run: run } = output;
+  const { a_images: a, b_images: b, frames, worst, jano_table: table, jano_run: run, jano_steps: steps } = output;
   const pictures = a?.length ? { a, b, frames, worst: worst[0] } : null;
-  const shown = new ShownTable(String(path).split(":").at(-1), text, table, run?.[0], pictures);
+  const shown = new ShownTable(String(path).split(":").at(-1), text, table, { run: run?.[0], pictures, steps });
   const records = [...memoryOf(workflow).values()].filter((record) => record instanceof RunRecord);
   const { result } = records.find((record) => record.run && record.run === shown.run)?.data ?? {};
   shown.compare(result?.full_seconds ? result : null);

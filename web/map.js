@@ -7,7 +7,6 @@ import { percent } from "./numbers.js";
 import { pictureBlob } from "./picture.js";
 
 const SIDE = 512; // pixels of the canvas behind its longer side
-const GROUND = "#2a2a2e";
 const UNDER_HEAT = "saturate(0.6) brightness(0.92)"; // so that the heat is the brightest colour
 const LEVELS = ["static", "moderate", "active"];
 
@@ -59,10 +58,7 @@ export class RunMap {
     const size = SIDE / Math.max(rows, columns);
     this.canvas.width = Math.max(1, Math.round(columns * size));
     this.canvas.height = Math.max(1, Math.round(rows * size));
-    const context = this.canvas.getContext("2d");
-    context.fillStyle = GROUND;
-    context.fillRect(0, 0, this.canvas.width, this.canvas.height);
-    return context;
+    return this.canvas.getContext("2d"); // empty: the panel's ground is seen
   }
 
   /** What is to be seen in the map, in words. */

@@ -9,11 +9,15 @@ const isSeconds = (value) => Number.isFinite(value) && value > 0;
 const isText = (value) => typeof value === "string";
 
 export class ShownTable {
-  /** `node` is the id of the node, `run` of the run that the table is of (not saved), `pictures` what is compared. */
-  constructor(node, text, table, run = null, pictures = null) {
+  /**
+   * `node` is the id of the node. Not saved: the id of the `run` that the table is of, `pictures` that are compared,
+   * `steps` of the chart.
+   */
+  constructor(node, text, table, { run = null, pictures = null, steps = [] } = {}) {
     this.data = { version: 1, node, text, table: areRows(table) ? table : null, measured: null };
     this.run = run;
     this.pictures = pictures;
+    this.steps = steps;
     this.ended = true;
   }
 

@@ -33,7 +33,10 @@ export class Strip {
     });
     this.cells.addEventListener("pointermove", (event) => event.buttons && this.onChoose(this.stepAt(event)));
     this.cells.addEventListener("keydown", (event) => this.onKey(event));
-    this.back.addEventListener("click", () => this.onChoose(null));
+    this.back.addEventListener("click", () => {
+      this.cells.focus(); // the button goes
+      this.onChoose(null);
+    });
   }
 
   onKey(event) {

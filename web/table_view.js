@@ -3,7 +3,7 @@
 
 import { measuredRows } from "./headline.js";
 
-const ROW = 16; // pixels, until the rows are drawn
+const ROW = 17; // pixels, until the rows are drawn
 const MARGIN = 28; // what lies above and below them
 const TOLD = 2000; // ms that the button says what it did
 
@@ -14,6 +14,7 @@ export class TableView {
     this.element = document.createElement("div");
     this.element.className = "jano-table";
     this.rows = this.element.appendChild(document.createElement("div"));
+    this.rows.setAttribute("role", "table");
     this.height = 0;
     this.observer = new ResizeObserver(() => this.measure()); // lines wrap where the node is narrow
     this.observer.observe(this.rows);
@@ -40,13 +41,16 @@ export class TableView {
     this.rows.classList.toggle("jano-wide", isWide);
     if (isWide) this.drawWide(rows, text);
     else rows.forEach((cells) => this.drawRow(cells));
-    this.resize(this.rows.offsetHeight || (rows.length + 2) * ROW);
+    this.resize(this.drawnHeight() || (rows.length + 2) * ROW);
   }
 
   drawRow(cells) {
     const row = this.rows.appendChild(document.createElement("div"));
-    cells.forEach((cell, column) => {
-      row.appendChild(document.createElement(column ? "span" : "b")).textContent = cell;
+    row.setAttribute("role", "row");
+    cells.forEach((text, column) => {
+      const cell = row.appendChild(document.createElement(column ? "span" : "b"));
+      cell.setAttribute("role", column ? "cell" : "rowheader");
+      cell.textContent = text;
     });
     return row;
   }
@@ -57,6 +61,8 @@ export class TableView {
     this.drawRow(["", ...names]).className = "jano-heading";
     for (const cells of rows) this.drawRow(cells);
     const button = this.rows.appendChild(document.createElement("button"));
+    button.type = "button";
+    button.setAttribute("aria-live", "polite"); // it says what it did
     button.textContent = words.copy;
     button.addEventListener("click", async () => {
       button.textContent = (await copied(markdown)) ? words.copied : words.not_copied;
@@ -65,7 +71,16 @@ export class TableView {
   }
 
   measure() {
-    if (this.rows.offsetHeight) this.resize(this.rows.offsetHeight);
+    const height = this.drawnHeight();
+    if (height) this.resize(height);
+  }
+
+  /** The rows' height as read from near: a node does not grow with the letters that are read from afar. */
+  drawnHeight() {
+    this.element.classList.add("jano-near");
+    const { offsetHeight } = this.rows;
+    this.element.classList.remove("jano-near");
+    return offsetHeight;
   }
 
   resize(height) {

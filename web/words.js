@@ -5,8 +5,9 @@ import en from "./words/en.js";
 import ja from "./words/ja.js";
 import ko from "./words/ko.js";
 import zh from "./words/zh.js";
+import zhTW from "./words/zh-TW.js";
 
-const LANGUAGES = { en, ja, ko, zh };
+const LANGUAGES = { en, ja, ko, zh, "zh-TW": zhTW };
 const PLACE = /\{(\w+)(?::([^}]*))?\}/g; // as in Python: {name} or {name:format}
 const DIGITS = /^\.(\d)(f|%)$/;
 
@@ -16,10 +17,9 @@ const DIGITS = /^\.(\d)(f|%)$/;
  */
 export function wordsFor(locale) {
   const tag = String(locale ?? "");
-  const language = tag.split("-")[0];
-  const name = Object.hasOwn(LANGUAGES, language) ? language : "en";
+  const name = [tag, tag.split("-")[0], "en"].find((language) => Object.hasOwn(LANGUAGES, language));
   const { view, sentences } = LANGUAGES[name];
-  const numbers = Intl.NumberFormat.supportedLocalesOf(name === language ? tag : "en").length ? tag : name;
+  const numbers = Intl.NumberFormat.supportedLocalesOf(tag.startsWith(name) ? tag : "en").length ? tag : name;
   return { ...made(en.view, view, numbers), speak: (told) => spoken(told, sentences, numbers) };
 }
 

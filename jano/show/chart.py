@@ -39,6 +39,14 @@ def step_chart(report: RunReport, width: int = 768, height: int = 344) -> Tensor
     return torch.cat((to_tensor(chart), legend(shown, width)), dim=1) if shown else to_tensor(chart)
 
 
+def step_figures(report: RunReport) -> list[dict[str, str | float | None]]:
+    """What the chart is drawn from: of each step its kind, its seconds, what forecasts before it cost, and might."""
+    return [
+        {"kind": str(record.step_class), "seconds": record.seconds, "cost": cost, "tolerance": record.tolerance}
+        for record, cost in zip(report.steps, spent(report.steps), strict=True)
+    ]
+
+
 def spent(steps: list[StepRecord]) -> list[float | None]:
     """What the forecasts that each step ended cost, in the measure of their tolerance (whole/control.py): what they did
     to the picture, times the root of their number. None where nothing was measured."""

@@ -214,8 +214,8 @@ def _level_legend(level_map: LevelMap, width: int) -> Tensor:
 
 def legend(entries: list[tuple[str, RGB]], width: int) -> Tensor:
     """(1, height, width, 3) strip of coloured boxes with their names, in as many lines as they need."""
-    line = max(18, width // 24)
-    font = ImageFont.load_default(size=line * 0.55)
+    line = max(20, width // 12)  # letters that are read where a node shows it half as large
+    font = ImageFont.load_default(size=line * 0.6)
     places = _placed([font.getlength(text) + line * 1.25 for text, _ in entries], width)
     strip = Image.new("RGB", (width, line * (places[-1][1] + 1)), as_bytes(PAPER))
     draw = ImageDraw.Draw(strip)

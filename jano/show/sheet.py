@@ -42,7 +42,7 @@ def labelled_sheet(cells: list[Cell], footer: str) -> Tensor:
     """(1, height, width, 3): the cells in rows, each with its title and text, and a line for all of them at the end."""
     columns = len(cells) if len(cells) <= 3 else math.ceil(len(cells) / 2)
     height, width = _size(cells, columns)
-    title, body = (ImageFont.load_default(size=width / part) for part in (13, 20))
+    title, body = (ImageFont.load_default(size=width / part) for part in (11, 15))
     texts = [[part for line in cell.lines for part in _wrapped(line, width, body)] for cell in cells]
     below = round(title.size * 1.5 + body.size * 1.3 * max(len(lines) for lines in texts) + body.size * 0.7)
     lines = _wrapped(footer, width * columns, body)

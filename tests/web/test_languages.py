@@ -13,7 +13,7 @@ from comfyui_jano.tests.web.editor import Editor
 FLUX = ROOT / "example_workflows" / "Flux text to image.json"
 STEPS = 4  # too few: the run is native, and says why
 LINE = "4 步太少，使用 euler 省不下什么"
-LANGUAGES = ("zh", "ja", "ko")
+LANGUAGES = ("zh", "zh-TW", "ja", "ko")
 # Every word and sentence of a language, filled with numbers, lists or text as it may come.
 SPEAK = """async (locale) => {
   const { wordsFor } = await import('/extensions/jano/words.js');
@@ -70,6 +70,27 @@ def test_the_run_its_report_and_the_help_are_read_in_ones_language(reader: Edito
         told = reader.page.evaluate(SPEAK, language)
         assert [text for text in told["told"] if "{" in text or "ENGLISH" in text or "undefined" in text] == []
         assert (told["of_another_version"], told["lacking"], told["share"]) == ("ENGLISH", "ENGLISH", "x 26%")
+
+
+def test_taiwan_does_not_read_the_mainlands_chinese(open_editor: object, web_server: Server) -> None:
+    editor = open_editor(web_server)
+    editor.page.evaluate("app.extensionManager.setting.set('Comfy.Locale', 'zh-TW')")
+    try:
+        editor.open()
+        workflow = native_workflow(seed=75)
+        scheduler = next(node["id"] for node in workflow["nodes"] if node["type"] == "JanoScheduler")
+        editor.load(workflow)
+        editor.look_at(scheduler)
+        editor.run()
+        editor.wait_for_node("node.properties.jano_run", scheduler)
+        assert editor.text(".jano-line").startswith("4 步太少，使用 euler 省不下什麼")
+        assert editor.node("node.widgets.find(({ name }) => name === 'quality').label", scheduler) == "品質"
+        editor.node("app.canvas.selectNode(node)", scheduler)
+        editor.page.get_by_test_id("info-button").dispatch_event("click")
+        editor.page.locator(".node-help-content", has_text="取樣器").first.wait_for()
+        editor.shot("language_taiwan")
+    finally:
+        editor.page.evaluate("app.extensionManager.setting.set('Comfy.Locale', 'en')")
 
 
 TOLD = """async (locale) => {

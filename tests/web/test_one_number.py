@@ -6,6 +6,7 @@ import json
 import re
 from random import Random
 
+import pytest
 from comfyui_jano.host.server import Server
 from comfyui_jano.jano.sentences import spoken
 from comfyui_jano.jano.show.headline import table
@@ -69,9 +70,11 @@ def said(editor: Editor, basis: str) -> str:
     return big
 
 
+@pytest.mark.parametrize("vue", [False, True], ids=["canvas", "vue"])
 def test_one_number_before_and_after_it_was_measured_and_when_the_page_is_loaded_again(
-    editor: Editor, web_server: Server
+    open_editor: object, web_server: Server, vue: bool
 ) -> None:
+    editor = open_editor(web_server, vue)
     workflow, scheduler, sampler = quick(60 + 10 * editor.vue)
     report = next(node["id"] for node in workflow["nodes"] if node["type"] == "JanoReport")
     editor.load(workflow)

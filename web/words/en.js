@@ -96,10 +96,18 @@ export default {
         "skipped": "forecast"
       }
     },
+    "chart": {
+      "alt": "Steps of the run as a chart",
+      "seconds": "seconds per step",
+      "cost": "cost of the forecasts to the picture, before repair",
+      "tolerance": "tolerance",
+      "cost_was": "its forecasts cost {share}"
+    },
     "compare": {
       "reference": "reference",
       "image": "image",
       "slider": "Line between the reference and the image",
+      "place": "{reference} {share} %, {image} {rest} %",
       "frame": "picture {frame}",
       "worst": "picture {frame}, the worst",
       "frames": "Pictures of the batch or clip"

@@ -82,10 +82,18 @@ export default {
         "skipped": "予測"
       }
     },
+    "chart": {
+      "alt": "この実行のステップのグラフ",
+      "seconds": "ステップごとの秒数",
+      "cost": "予測が画像に与えた誤差（補正前）",
+      "tolerance": "許容値",
+      "cost_was": "予測による誤差 {share}"
+    },
     "compare": {
       "reference": "基準",
       "image": "画像",
       "slider": "基準と画像の境界線",
+      "place": "{reference} {share}%、{image} {rest}%",
       "frame": "{frame} 枚目",
       "worst": "{frame} 枚目（最低）",
       "frames": "バッチや動画の画像"

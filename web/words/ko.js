@@ -92,10 +92,18 @@ export default {
         "skipped": "예측"
       }
     },
+    "chart": {
+      "alt": "이 실행의 스텝 차트",
+      "seconds": "스텝별 시간",
+      "cost": "예측이 그림에 준 오차 (보정 전)",
+      "tolerance": "허용치",
+      "cost_was": "예측으로 생긴 오차 {share}"
+    },
     "compare": {
       "reference": "기준",
       "image": "이미지",
       "slider": "기준과 이미지 사이의 선",
+      "place": "{reference} {share}%, {image} {rest}%",
       "frame": "{frame}번째 이미지",
       "worst": "{frame}번째 이미지 (최저)",
       "frames": "배치나 영상의 이미지"

@@ -82,10 +82,18 @@ export default {
         "skipped": "预测"
       }
     },
+    "chart": {
+      "alt": "本次运行各步的图表",
+      "seconds": "每步用时",
+      "cost": "预测对画面的影响（修正前）",
+      "tolerance": "容差",
+      "cost_was": "此前的预测影响了 {share}"
+    },
     "compare": {
       "reference": "参考",
       "image": "图像",
       "slider": "参考与图像之间的分界线",
+      "place": "{reference} {share}%，{image} {rest}%",
       "frame": "第 {frame} 张",
       "worst": "第 {frame} 张（最差）",
       "frames": "批量或视频的画面"
