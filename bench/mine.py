@@ -37,6 +37,10 @@ WARM_STEPS = 2
 BEGIN, END = "----- copy from here -----", "----- to here -----"
 NOT_TOGETHER = "these files cannot be sampled together (do --clip, --clip-type and --vae belong to this model?)"
 NO_MEMORY = "the memory did not suffice: try a smaller --width and --height, or fewer --frames."
+NOT_FINITE = "it holds values that are not finite numbers"
+NO_PICTURE = (
+    f"the picture in full cannot be compared with: {NOT_FINITE} (try another --weight-dtype, or another --vae)."
+)
 EQUAL_DB = 100.0
 """What is written for pictures that are equal."""
 HEAD = ("", "computed", "seconds", "faster", "PSNR dB", "worst frame", "SSIM", "LPIPS", "peak GB", "")
@@ -82,6 +86,8 @@ def runs(subject: Subject, device: str) -> tuple[list[Row], list[sheet.Column]]:
     """The full run and every quality: what was measured, and the columns of the sheet."""
     full_latent, full = timed(subject, subject.model, device)
     picture = decoded(subject, full_latent)
+    if not is_finite(picture):
+        raise HostError(NO_PICTURE)
     rows, columns = [{"quality": "full", "computed": 1.0, **full}], [(picture, ["full", f"{full['seconds']:.2f} s"])]
     weights = lpips_weights(Path(folder_paths.models_dir))
     for quality in QUALITIES:
@@ -95,21 +101,21 @@ def runs(subject: Subject, device: str) -> tuple[list[Row], list[sheet.Column]]:
             "computed": round(report.computed_token_fraction, 4),
             **spent,
             "faster": round(full["seconds"] / spent["seconds"], 3),
-            **closeness(compare(picture, image, *weights)),
+            **(closeness(compare(picture, image, *weights)) if is_finite(image) else {"no_picture": NOT_FINITE}),
             "native_because": report.fallbacks,
             "notes": report.notes,
         }
         rows.append(row)
-        told = f"{row['seconds']:.2f} s, {row['psnr_db']:.1f} dB"
-        columns.append((image, [f"{quality}: {row['faster']:.2f}x", told]))
+        told = f"{row['psnr_db']:.1f} dB" if "psnr_db" in row else f"no picture: {NOT_FINITE}"
+        columns.append((image.nan_to_num(), [f"{quality}: {row['faster']:.2f}x", f"{row['seconds']:.2f} s, {told}"]))
     return rows, columns
 
 
 def timed(subject: Subject, model: ModelPatcher, device: str) -> tuple[Tensor, Row]:
-    memory.begin(device)
+    told = memory.begin(device)
     started = time.perf_counter()
     latent = sampled(subject, model, subject.how.steps)
-    peak = memory.peak(device)  # waits for the device
+    peak = memory.peak(device) if told else None  # waits for the device
     return latent, {"seconds": round(time.perf_counter() - started, 3), "peak_bytes": peak}
 
 
@@ -124,6 +130,10 @@ def decoded(subject: Subject, latent: Tensor) -> Tensor:
     """(frames, height, width, 3) in 0..1, as far as a file would keep it."""
     picture = subject.vae.decode(latent).float().cpu()[..., :3].clamp(0.0, 1.0).flatten(0, -4)
     return picture.mul(255.0).round().div(255.0)
+
+
+def is_finite(picture: Tensor) -> bool:
+    return bool(picture.isfinite().all())
 
 
 def closeness(found: Comparison) -> Row:
@@ -170,5 +180,5 @@ def line(row: Row) -> list[str]:
     shown = [row["quality"], f"{row['computed']:.0%}", f"{row['seconds']:.2f}"]
     forms = {"faster": "{:.2f}x", "psnr_db": "{:.2f}", "worst_frame_db": "{:.2f}", "ssim": "{:.4f}", "lpips": "{:.4f}"}
     shown += ["" if row.get(name) is None else form.format(row[name]) for name, form in forms.items()]
-    told = [*row.get("native_because", ()), *row.get("notes", ())]
-    return [*shown, "" if peak is None else f"{peak / 1e9:.2f}", "; ".join(told)]
+    told = [row.get("no_picture", ""), *row.get("native_because", ()), *row.get("notes", ())]
+    return [*shown, "" if peak is None else f"{peak / 1e9:.2f}", "; ".join(filter(None, told))]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..jano.adapters.settings import report_of
+from ..jano.adapters.settings import NO_JANO_NODE, report_of
 from ..jano.config import AnalyzerConfig, SchedulerConfig
 from ..jano.levels.complexity import normalised_scores
 from ..jano.levels.drawing import warmup_steps
@@ -126,7 +126,7 @@ def compare(demo: Demo, how: Sampling, setting: Setting, seed: int, text: str, r
         "level_error": level_errors(reference, outcome.latent),
         "computed_token_fraction": round(report.computed_token_fraction, 4),
         "level_share": report.level_share,
-        "native_because": report.fallbacks if report.steps else [],
+        "native_because": [reason for reason in report.fallbacks if reason != NO_JANO_NODE],
         "seconds": round(outcome.seconds, 3),
     }
 

@@ -78,8 +78,8 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
     try:
+        make_folder(args.out)
         enter_host(args)
         for part in args.parts or PARTS:
             if part != "report":
@@ -89,6 +89,14 @@ def main() -> None:
         sys.exit(f"jano: {error}")
     if args.parts != ["mine"]:
         print(import_pack("bench.report").write(args.out))
+
+
+def make_folder(out: Path) -> None:
+    """For the results, before anything is measured; HostError where it cannot be one."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HostError(f"--out {out} cannot be a folder for results ({error.strerror}); name another.") from error
 
 
 def enter_host(args: argparse.Namespace) -> None:

@@ -21,7 +21,7 @@ from ..jano.adapters.by_level.attention import OVERRIDE, AttentionTap
 from ..jano.adapters.by_level.taps import tapped
 from ..jano.adapters.by_level.tokens import TokenRows
 from ..jano.adapters.patch import schedule
-from ..jano.adapters.settings import report_of
+from ..jano.adapters.settings import NO_JANO_NODE, report_of
 from ..jano.by_level.engine import Call
 from ..jano.by_level.kv_cache import KVCache
 from ..jano.by_level.selection import Selection, select
@@ -210,5 +210,5 @@ def _timed_run(bench: Bench, model: ModelPatcher, steps: int, cond: list) -> dic
         "arithmetic": fraction,
         "peak_bytes": torch.cuda.max_memory_allocated(),
         "cache_bytes": report.cache_bytes_peak,
-        "native_because": report.fallbacks if report.steps else [],
+        "native_because": [reason for reason in report.fallbacks if reason != NO_JANO_NODE],
     }

@@ -44,7 +44,17 @@ def run(settings):
     return reports[0] if reports else sys.exit(f"no report: {history[queued]['status']['messages'][-1]}")
 
 
-workflow = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+if len(sys.argv) not in (2, 3):
+    sys.exit("usage: python api_client.py WORKFLOW.json [http://127.0.0.1:8188]")
+try:
+    workflow = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    kinds = {node["class_type"] for node in workflow.values()}
+except OSError as error:
+    sys.exit(f"{sys.argv[1]} cannot be read: {error.strerror}")
+except (ValueError, TypeError, KeyError, AttributeError):
+    sys.exit(f"{sys.argv[1]} is no workflow in API format (in ComfyUI: File > Export (API))")
+if not {"JanoScheduler", "JanoReport"} <= kinds:
+    sys.exit(f"{sys.argv[1]} lacks a Jano Accelerator (JanoScheduler) or a Jano Report (JanoReport)")
 server = (sys.argv[2] if len(sys.argv) > 2 else "http://127.0.0.1:8188").rstrip("/")
 print(f"{'run':<10}{'seconds':>9}{'computed':>10}  verdict")
 for name, settings in RUNS.items():

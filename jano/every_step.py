@@ -7,7 +7,8 @@ from collections.abc import Hashable
 from torch import Tensor
 
 from .clock import Moment
-from .sentences import say
+from .presets import more_tolerant
+from .sentences import say, with_hints
 
 TOO_FAR = say("references_drift_too_far")
 
@@ -22,6 +23,10 @@ class EveryStep:
     error_rate = None
     computed = True
     asks = True
+
+    def __init__(self, tolerance: float = 0.0) -> None:
+        """`tolerance` is that of the quality, 0 where it has none."""
+        self._tolerance = tolerance
 
     def begin(self, moment: Moment, is_first: bool, resumes: int) -> None:
         """Every evaluation is computed."""
@@ -46,7 +51,7 @@ class EveryStep:
 
     def why_native(self) -> str:
         """After a run that left out nothing, and gave up on nothing."""
-        return TOO_FAR
+        return with_hints(TOO_FAR, more_tolerant(self._tolerance))
 
     def why_little(self, share: float) -> str:
         return ""

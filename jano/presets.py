@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from .config import SchedulerConfig, complaint, shown
+from .sentences import say
 
 PRESETS = ("fidelity", "balanced", "fast", "draft")
 TARGET, CUSTOM = "target", "custom"
@@ -34,11 +35,21 @@ def schedule_of(quality: str, custom: dict[str, object]) -> SchedulerConfig:
 
 
 def quality_of(scheduler: SchedulerConfig | None) -> str:
-    """The quality that makes this schedule; "custom" for any other, nothing without one."""
+    """The quality that acts in this schedule: "target" wherever a target_speedup does, "custom" for intervals by level
+    and any other, nothing without one."""
     if scheduler is None:
         return ""
+    if scheduler.target_speedup:
+        return TARGET
     made = (name for name in _TOLERANCE if schedule_of(name, {}) == scheduler)
-    return next(made, "custom")
+    return next(made, CUSTOM)
+
+
+def more_tolerant(tolerance: float) -> str:
+    """Which qualities tolerate more than this share, as a hint; empty where none does, or none is the measure."""
+    if not 0.0 < tolerance < _TOLERANCE["draft"]:
+        return ""
+    return say("hint_fast_and_draft") if tolerance < _TOLERANCE["fast"] else say("hint_draft")
 
 
 def chosen_qualities(text: object) -> tuple[str, ...]:
@@ -47,8 +58,8 @@ def chosen_qualities(text: object) -> tuple[str, ...]:
     named = re.findall(r"[^\s,;]+", text.lower()) if isinstance(text, str) else [text]
     unknown = [name for name in named if name not in list(_TOLERANCE)]
     if unknown or not named:
-        told = f"{shown(unknown[0])} is none of them" if unknown else "none is named"
-        raise ValueError(f"Jano: qualities must be one or more of {', '.join(_TOLERANCE)}, but {told}.")
+        wrong = f"{shown(unknown[0])} in qualities cannot be swept" if unknown else "qualities is empty"
+        raise ValueError(f"Jano: {wrong}; name one or more of {', '.join(_TOLERANCE)}, separated by commas.")
     return tuple(dict.fromkeys(named))
 
 

@@ -62,7 +62,7 @@ class Run:
         self.drawing = Drawing(analyzer, scheduler, grid, self.clock.num_steps, fitting(level_map, grid, scheduler))
         self.questions = Questions()
         rate = level_map and level_map.error_rate
-        self.engine = self._engine(scheduler, rate, painted) if forecasts else EveryStep()
+        self.engine = self._engine(scheduler, rate, painted) if forecasts else EveryStep(scheduler.tolerance)
         self.references = refreshing and References(refreshing, self.clock, self.account)
         self.moment = self._step = self.clock.at(sigmas[0])
         self._looks = False

@@ -31,9 +31,9 @@ CATALOGUE = {
     "{their_patch}, but this latent has {ours} in tokens of {our_patch}; use a map made at this size with this model",
     "no_map": "the sampler evaluated too few of the first steps to draw a level map",
     "not_finite": "the model predicted values that are not finite numbers",
-    "nothing_saved": "no step could be forecast within this quality's tolerance (fast and draft tolerate more)",
+    "nothing_saved": "no step could be forecast within this quality's tolerance",
     "nothing_saved_of_noise": "the sampler adds noise of its own at every step, so that no step could be forecast "
-    "within this quality's tolerance (try euler or uni_pc; fast and draft tolerate more)",
+    "within this quality's tolerance",
     "nothing_asked": "a target_speedup this close to 1 leaves no step out",
     "nothing_frozen": "no token was to be left out (every level in this picture is computed at every step)",
     "always_new": "another node asks the model something new at every step, so that nothing could be forecast",
@@ -65,11 +65,15 @@ CATALOGUE = {
     "odd_output": "{block} returns something else than Jano knows ({error})",
     "odd_cache": "a block's keys and values do not fit those that were kept (it may have been left out)",
     # what else the user should know of a run
-    "little_saved_of_noise": "the sampler adds noise of its own at every step, so that few steps could be forecast "
-    "(try euler or uni_pc)",
+    "little_saved_of_noise": "the sampler adds noise of its own at every step, so that few steps could be forecast",
     "target_out_of_reach": "target_speedup {speedup:g} would leave {budget} of {steps} steps, but {always} are always "
     "computed",
     "no_step_forecast": "no step is forecast: {reason}",
+    # what to try, behind any of these
+    "with_hints": "{told} ({hints:; })",
+    "hint_other_sampler": "try euler or uni_pc",
+    "hint_fast_and_draft": "fast and draft tolerate more",
+    "hint_draft": "draft tolerates more",
     # references of an edit
     "references_every_step": "references are computed at every step: {reason}",
     "references_every_step_where": "references are computed at every step where {reason}",
@@ -89,8 +93,7 @@ CATALOGUE = {
     "odd_mask": "an attention mask has {columns} columns for {tokens} tokens",
     "references_left_out": "{tokens} reference tokens computed in {computed} of {steps} steps ({policy}), else seen "
     "through {mib:.0f} MiB of keys and values{drifted}",
-    "references_drift_too_far": "at this quality references drift too far to be left out of a step of this run (fast "
-    "and draft allow more)",
+    "references_drift_too_far": "at this quality references drift too far to be left out of a step of this run",
     "references_drifted": ", which had drifted by {drift} at most",
     # numbers as people write them
     "times_rounded": "{times}x",
@@ -123,7 +126,6 @@ CATALOGUE = {
     "risk_hard_to_see": "hard to see",
     "risk_details": "details may move",
     "risk_composition": "composition may change",
-    "risk_with_error": "{risk} (largest forecast error {error})",
     # the run in one line
     "run": "Jano: {told}.{remarks:}",
     "run_with_reason": "Jano: {told}: {reason}.",
@@ -145,6 +147,7 @@ CATALOGUE = {
     "row_saved": "Saved",
     "row_not_saved": "Not saved",
     "saved_as": "{file} and a line in {table}, in the output folder",
+    "saved_without_line": "{file}, in the output folder; no line in {table} ({reason})",
     "time_taken": "{seconds} of sampling",
     "time_against_full": "{seconds} of sampling, in full about {full}",
     "mebibytes": "{mib:.1f} MiB",
@@ -153,6 +156,8 @@ CATALOGUE = {
     "advise_fast": "quality fast is much closer to the run in full",
     "advise_references": "references on auto would leave the reference pictures out of many steps",
     "advise_sampler": "euler or uni_pc would leave out more steps: {sampler} adds noise of its own at every step",
+    "advise_closer_sampler": "euler or uni_pc would come closer to the run in full at this speed: {sampler} adds noise "
+    "of its own at every step",
     "advise_longer": "{more} steps would cost little more: about {fewest} to {most} of them would be computed",
     # the table of a comparison
     "row_verdict": "Verdict",
@@ -161,7 +166,7 @@ CATALOGUE = {
     "small_details_moved": "small details moved",
     "details_moved": "details moved",
     "composition_changed": "composition changed",
-    "verdict_at_worst": "{usual}; {worst} at worst (frame {frame})",
+    "verdict_at_worst": "{usual}; {worst} at worst (picture {frame})",
     "row_psnr": "PSNR",
     "row_ssim": "SSIM",
     "row_largest": "Largest difference",
@@ -170,7 +175,7 @@ CATALOGUE = {
     "four_digits": "{value:.4f}",
     "of_the_range": "{share:.1%} of the range",
     "equal_pictures": "infinite: the pictures are equal",
-    "over_frames": "{mean} on average over {frames} frames{equal}, {worst} at worst (frame {frame})",
+    "over_frames": "{mean} on average over {frames} pictures{equal}, {worst} at worst (picture {frame})",
     "equal_frames": " ({count} more are equal)",
     "too_small": "not computed: smaller than {pixels} pixels",
     "unusable_lpips": "not computed: {complaint}",
@@ -225,6 +230,12 @@ class Template(Formatter):
 def say(key: str, **values: object) -> Sentence:
     """The sentence of the catalogue with these values in it."""
     return Sentence(Template().vformat(CATALOGUE[key], (), values), key, values)
+
+
+def with_hints(told: Sentence, *hints: str) -> Sentence:
+    """A sentence and, behind it, what to try; empty hints are none."""
+    given = [hint for hint in hints if hint]
+    return say("with_hints", told=told, hints=given) if given else told
 
 
 def spoken(told: object) -> object:

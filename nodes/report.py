@@ -14,7 +14,7 @@ from ..jano.adapters.latents import size_told
 from ..jano.adapters.settings import report_of
 from ..jano.sentences import say
 from ..jano.show.chart import step_chart, step_figures
-from ..jano.show.run_files import row_of, save_run
+from ..jano.show.run_files import complaint_of, row_of, save_run
 from .types import CATEGORY, NAME_ALIASES
 
 
@@ -68,6 +68,7 @@ class JanoReport(io.ComfyNode):
         shown = {
             **ui.PreviewText(table.markdown()).as_dict(),
             "jano": [account],
+            "jano_run": [report.run],
             "jano_steps": step_figures(report),  # the page draws its own chart, in its theme
             "jano_table": table.spoken(),
         }
@@ -88,5 +89,4 @@ def _saved(account: dict, model: io.Model.Type, latent: io.Latent.Type, prefix: 
     try:
         return ((say("row_saved"), save_run(Path(folder_paths.get_output_directory()), prefix, told, row)),)
     except (OSError, ValueError) as error:
-        said = f"{error.strerror}: {error.filename}" if isinstance(error, OSError) else error
-        return ((say("row_not_saved"), str(said)),)
+        return ((say("row_not_saved"), complaint_of(error)),)

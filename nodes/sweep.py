@@ -99,9 +99,13 @@ class JanoSweep(io.ComfyNode):
             outputs=[
                 io.Image.Output(
                     display_name="sheet",
-                    tooltip="One picture with all of them and their figures; of clips, the frame in the middle.",
+                    tooltip="One picture with all of them and their figures; of a batch or a clip, the picture in the "
+                    "middle.",
                 ),
-                io.Image.Output(display_name="pictures", tooltip="All pictures, full first; of clips, all frames."),
+                io.Image.Output(
+                    display_name="pictures",
+                    tooltip="All pictures, full first; of a batch or a clip, all of its pictures.",
+                ),
                 io.String.Output(display_name="markdown", tooltip="The figures as a table, to paste."),
                 io.String.Output(display_name="json", tooltip="The same as JSON, in one line."),
             ],

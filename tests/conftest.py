@@ -18,6 +18,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 SCRATCH = ROOT / "build" / "tests"
 SEED = 2025
+FIRST = ("tests/web/", "tests/test_engines.py", "tests/host/by_level/", "tests/server/", "tests/host/")
 
 
 def stage() -> None:
@@ -56,6 +57,16 @@ def load_comfyui(folder: Path) -> None:
 
 
 stage()  # not in a hook: the conftest files below this one import ComfyUI before pytest runs any
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes minutes begins, so that no process waits in the end for another's long file."""
+    items.sort(key=lambda item: next((place for place, name in enumerate(FIRST) if name in item.nodeid), len(FIRST)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    return importlib.import_module("comfyui_jano.tests.schedule").ByFile(config, log)
 
 
 @pytest.fixture(autouse=True)

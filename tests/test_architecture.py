@@ -25,7 +25,7 @@ STANDARD = sys.stdlib_module_names
 
 # Outside of the standard library; "..jano" and "." are our own.
 OF_AN_ENGINE = {"torch", *(f".{name}" for name in (".account", ".clock", ".config", ".forecast", ".levels"))}
-OF_AN_ENGINE |= {".", "..refusal", "..sampler", "..sentences", "..show"}
+OF_AN_ENGINE |= {".", "..presets", "..refusal", "..sampler", "..sentences", "..show"}
 MAY_IMPORT = {
     "jano": {"torch", "."},
     "jano/levels": {"torch", ".", "..clock", "..config", "..sentences"},

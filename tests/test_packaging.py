@@ -186,3 +186,12 @@ def definition(info: dict) -> dict:
 
 def read_locale(language: str) -> dict:
     return json.loads((ROOT / "locales" / language / "nodeDefs.json").read_text(encoding="utf-8"))
+
+
+def test_english_is_what_the_schemas_say(loaded: dict) -> None:
+    """`JANO_WRITE_CONTRACT=1` writes it; what is new in it is added to each language (test_languages.py)."""
+    made = {node_id: definition(info) for node_id, info in loaded.items()}
+    if os.environ.get("JANO_WRITE_CONTRACT"):
+        text = json.dumps(made, indent=1, ensure_ascii=False) + "\n"
+        (ROOT / "locales" / "en" / "nodeDefs.json").write_text(text, encoding="utf-8")
+    assert made == read_locale("en")

@@ -70,15 +70,17 @@ export class CompareView {
     this.stage.setAttribute("aria-valuetext", this.words.place(this.words.reference, share, this.words.image, 100 - share));
   }
 
-  /** Show what the node gave to the page: its table, and pictures with the number of their frame. */
-  update({ text, table, a, b, frames, worst }) {
-    this.shown = { a, b, frames, worst };
-    this.stage.hidden = false;
+  /** Show what the node gave to the page: its table, and pictures with their numbers, which a saved table has not. */
+  update(shown) {
+    this.table.update(shown);
+    this.shown = shown?.pictures;
+    this.stage.hidden = this.frames.hidden = !this.shown;
+    if (!this.shown) return;
+    const { a, frames, worst } = this.shown;
     this.frames.hidden = a.length < 2;
     this.chosen.max = a.length - 1;
     this.chosen.value = Math.max(0, frames.indexOf(worst)); // there most is to be seen
     this.draw();
-    this.table.update({ text, table });
   }
 
   draw() {
@@ -96,7 +98,7 @@ export class CompareView {
   }
 
   get minHeight() {
-    return this.table.minHeight && this.table.minHeight + STAGE;
+    return this.table.minHeight + (this.shown ? STAGE : 0);
   }
 }
 

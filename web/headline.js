@@ -33,7 +33,7 @@ export function told(words, data) {
     const big = capital(verdict === "analysed" ? headline.analysed : headline.native);
     return { big, line: sentence(words, reasons || notes), more: [] };
   }
-  const line = [steps(words, data), risk(words, result)].filter(Boolean).join(headline.between);
+  const line = [steps(words, data), headline.risks[result.risk]].filter(Boolean).join(headline.between);
   const big = capital(result.speedup ? best(words, result) : headline.accelerated);
   return { big, line: sentence(words, line), more: remarks(words, result, reasons, notes, words.speak(said.advice)) };
 }
@@ -55,15 +55,24 @@ function steps(words, { result, computed_fraction }) {
   return part ? headline.of_the_compute(list, percent(words, computed_fraction)) : list;
 }
 
-function risk(words, { risk, largest_forecast_error }) {
-  const { headline } = words;
-  return headline.risks[risk] && headline.risk(headline.risks[risk], percent(words, largest_forecast_error ?? 0));
+/** Of how many seconds a measured factor is made. */
+function measured({ headline, ...words }, { full_seconds, own_seconds }) {
+  return headline.measured(duration(words, own_seconds), duration(words, full_seconds));
 }
 
-function remarks(words, { full_seconds, own_seconds, speedup }, reasons, notes, advice) {
+/** The table of a run whose factor was estimated when it was made, with the one that the page has measured since. */
+export function measuredRows(words, rows, seconds) {
+  const { with_basis: withBasis } = words.headline;
+  const isEstimated = ([name, told]) => name?.key === "row_result" && told?.key === "with_basis";
+  if (!rows.some(isEstimated)) return rows;
+  const result = withBasis(best(words, seconds), measured(words, seconds));
+  const others = rows.filter(([name]) => name?.key !== "row_time"); // it is of the same seconds
+  return others.map((row) => (isEstimated(row) ? [row[0], result] : row));
+}
+
+function remarks(words, result, reasons, notes, advice) {
   const { headline } = words;
-  const measured = () => headline.measured(duration(words, own_seconds), duration(words, full_seconds));
-  const basis = full_seconds ? measured() : speedup && headline.estimated;
+  const basis = result.full_seconds ? measured(words, result) : result.speedup && headline.estimated;
   return [
     basis && sentence(words, basis),
     reasons && headline.remark(headline.partly, reasons),
@@ -96,8 +105,10 @@ export class Headline {
     this.height = 0;
   }
 
+  /** All of it, for who does not see it. */
   get text() {
-    return [this.big, this.line].map((part) => part.textContent).filter(Boolean).join(". ");
+    const [big, ...rest] = [this.big, this.line, this.more].map((part) => part.textContent);
+    return [big && `${big}.`, ...rest].filter(Boolean).join(" ");
   }
 
   show({ big = "", line = "", more = [] }) {

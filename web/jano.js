@@ -8,14 +8,15 @@ import { told } from "./headline.js";
 import { watchKnobs } from "./knobs.js";
 import { addView, chain, dropPreviews, isCopy, keepRoom, makeRoom, putInPlace, watchMode } from "./node_view.js";
 import { duration } from "./numbers.js";
+import { tellRejected } from "./rejected.js";
 import { ReportView } from "./report_view.js";
 import { PROPERTY, RunRecord } from "./run_record.js";
 import { RunView } from "./run_view.js";
 import { count, warn } from "./session.js";
 import { isOn, settings } from "./settings.js";
+import { ShownTable, TABLE_PROPERTY } from "./shown_table.js";
 import { TableView } from "./table_view.js";
 import { colourTitle, redraw } from "./title.js";
-import { isTold } from "./told.js";
 import { wordsFor } from "./words.js";
 import { isOnCanvas, loaded, nodeOf, openWorkflow, rewrite, watchQueue, workflowOf } from "./workflows.js";
 import { watchZoom } from "./zoom.js";
@@ -47,7 +48,7 @@ app.registerExtension({
   setup() {
     STYLES.forEach(addStyle);
     watchZoom();
-    watchQueue(queuedAs);
+    watchQueue(queuedAs, tellRejected);
     watchSamplers(onSampled);
     api.addEventListener("jano.step", ({ detail }) => onStep(detail));
     api.addEventListener("jano.end", ({ detail }) => onEnd(detail));
@@ -99,6 +100,11 @@ function attachTable(node) {
   const View = VIEWS[node.comfyClass] ?? TableView;
   const view = attach(node, "jano_table", (onResize) => new View(words(), onResize));
   keepRoom(node, view);
+  chain(node, "onConfigure", (saved) => {
+    const shown = isCopy(saved) ? null : ShownTable.from(node.properties?.[TABLE_PROPERTY], node.id);
+    if (!shown) delete node.properties?.[TABLE_PROPERTY];
+    view.update(shown);
+  });
 }
 
 function attach(node, name, make) {
@@ -155,6 +161,16 @@ function onSampled(prompt, node, run) {
     record.compare(seconds);
     countIn(record);
     keep(workflow, path, record);
+    tellReports(workflow, record);
+  }
+}
+
+/** What a run measured, its reports say too. */
+function tellReports(workflow, { run, data }) {
+  for (const [path, shown] of memoryOf(workflow)) {
+    if (!(shown instanceof ShownTable) || !run || shown.run !== run) continue;
+    shown.compare(data.result);
+    keepTable(workflow, path, shown);
   }
 }
 
@@ -178,19 +194,16 @@ function onExecuted({ prompt_id, node, display_node, output }) {
   const workflow = workflowOf(prompt_id);
   if (workflow === undefined || !output?.text?.length) return;
   const [path, text] = [display_node ?? node, [output.text].flat().join("")];
-  const { a_images: a, b_images: b, frames, worst } = output;
-  const said = { text, table: areRows(output.jano_table) ? output.jano_table : null, steps: output.jano_steps };
-  const shown = a?.length ? { ...said, a, b, frames, worst: worst[0] } : said;
-  memoryOf(workflow).set(path, shown);
+  const { a_images: a, b_images: b, frames, worst, jano_table: table, jano_run: run, jano_steps: steps } = output;
+  const pictures = a?.length ? { a, b, frames, worst: worst[0] } : null;
+  const shown = new ShownTable(String(path).split(":").at(-1), text, table, { run: run?.[0], pictures, steps });
+  const records = [...memoryOf(workflow).values()].filter((record) => record instanceof RunRecord);
+  const { result } = records.find((record) => record.run && record.run === shown.run)?.data ?? {};
+  shown.compare(result?.full_seconds ? result : null);
   const sweep = isOnCanvas(workflow) ? nodeOf(path) : null;
   if (sweep?.comfyClass === "JanoSweep") dropPreviews(sweep);
-  show(workflow, path, shown);
-}
-
-/** Rows of sentences, all of one length. */
-function areRows(table) {
-  const isRow = (row) => Array.isArray(row) && row.length > 1 && row.every((told) => isTold(told));
-  return Array.isArray(table) && table.every((row) => isRow(row) && row.length === table[0].length);
+  memoryOf(workflow).set(path, shown);
+  keepTable(workflow, path, shown);
 }
 
 function memoryOf(workflow) {
@@ -220,11 +233,22 @@ async function keep(workflow, path, record) {
   show(workflow, path, record);
   await record.keepPicture();
   await loaded();
-  const run = { [PROPERTY]: isOn("Jano.keep") ? record.saved() : undefined };
+  put(workflow, path, RUNS, { [PROPERTY]: isOn("Jano.keep") ? record.saved() : undefined });
+}
+
+/** The same of a table. */
+async function keepTable(workflow, path, shown) {
+  show(workflow, path, shown);
+  await loaded();
+  put(workflow, path, TABLES, { [TABLE_PROPERTY]: isOn("Jano.keep") ? shown.saved() : undefined });
+}
+
+/** Give a node properties, on the canvas and in all that its workflow remembers; it must be one of these classes. */
+function put(workflow, path, classes, properties) {
   const node = isOnCanvas(workflow) ? nodeOf(path) : null;
-  if (RUNS.has(node?.comfyClass)) Object.assign(node.properties, run);
-  const isRun = ({ type }) => RUNS.has(type);
-  rewrite(workflow, path, (saved) => (isRun(saved) ? { ...saved, properties: { ...saved.properties, ...run } } : saved));
+  if (classes.has(node?.comfyClass)) Object.assign(node.properties, properties);
+  const changed = (saved) => ({ ...saved, properties: { ...saved.properties, ...properties } });
+  rewrite(workflow, path, (saved) => (classes.has(saved.type) ? changed(saved) : saved));
 }
 
 /** After a workflow was loaded, which undo does too: what goes on in it, and what its nodes showed before. */
@@ -232,7 +256,7 @@ async function comeBack() {
   await loaded();
   const workflow = openWorkflow();
   for (const [path, shown] of memoryOf(workflow)) {
-    const saved = nodeOf(path)?.properties?.[PROPERTY];
+    const saved = nodeOf(path)?.properties?.[shown instanceof RunRecord ? PROPERTY : TABLE_PROPERTY];
     const isOther = shown.ended && isOn("Jano.keep") && JSON.stringify(saved) !== JSON.stringify(shown.saved());
     if (!isOther) show(workflow, path, shown);
   }

@@ -15,6 +15,8 @@ const USES = {
   cache: ({ references }) => (references === "every step" ? GREYED : SHOWN),
   cache_budget_gb: ({ references, cache }) => (references === "every step" || cache !== "auto" ? GREYED : SHOWN),
 };
+// Inputs that Nodes 2.0 is not to hide among the advanced ones: those that the choice of a quality is about.
+const MAIN = { target: ["target_speedup"], custom: [...LEVELS, "cooldown", "target_speedup"] };
 const ASKED = ["quality", "target_speedup", "references", "cache"]; // what those uses depend on
 
 function ofLevels({ quality, target_speedup: target }) {
@@ -25,20 +27,33 @@ function ofLevels({ quality, target_speedup: target }) {
 /** Keep the inputs of a Jano Scheduler as its settings are; `onResize` is told when there are more or fewer. */
 export function watchKnobs(node, onResize) {
   const show = () => showKnobs(node) && onResize();
+  const quality = widgetOf(node, "quality");
+  if (quality) followQuality(node, quality);
   for (const name of ASKED) {
     const widget = widgetOf(node, name);
     if (widget) chain(widget, "callback", show);
   }
-  const quality = widgetOf(node, "quality");
-  if (quality) chain(quality, "callback", (chosen) => chosen === "target" && startTarget(node));
   for (const hook of ["onConfigure", "onConnectionsChange"]) chain(node, hook, show);
   showKnobs(node);
 }
 
-/** A target to begin with, so that the choice says something by itself. */
-function startTarget(node) {
-  const target = widgetOf(node, "target_speedup");
-  if (target && !(target.value > 0) && !isLinked(node, target)) target.value = FIRST_TARGET;
+/**
+ * Whoever chooses "target" gets one to begin with, so that the choice says something by itself; whoever chooses "custom"
+ * gets the levels that it shows: a target that was left from before would go on acting in their place.
+ */
+function followQuality(node, quality) {
+  let [before, last] = [quality.value, FIRST_TARGET];
+  chain(node, "onConfigure", () => (before = quality.value)); // what a workflow says of both counts
+  chain(quality, "callback", (chosen) => {
+    const target = widgetOf(node, "target_speedup");
+    const isNew = chosen !== before;
+    before = chosen;
+    if (!target || !isNew || isLinked(node, target)) return;
+    if (chosen === "target" && !(target.value > 0)) target.value = last;
+    if (chosen !== "custom" || !(target.value > 0)) return;
+    last = target.value;
+    target.value = 0;
+  });
 }
 
 /** Whether any input came or went. */
@@ -50,7 +65,7 @@ function showKnobs(node) {
     const widget = widgetOf(node, name);
     if (!widget) continue;
     const use = linked("quality") || linked(name) ? SHOWN : useOf(said); // what is linked is known when it runs
-    changed = setUse(widget, use, name === "target_speedup" && said.quality === "target") || changed;
+    changed = setUse(widget, use, MAIN[said.quality]?.includes(name)) || changed;
   }
   return changed;
 }

@@ -16,11 +16,11 @@ export class ReportView {
     this.chart = new StepChart(words, this.element);
   }
 
-  /** Show what the node gave to the page: its table, and its steps where it ran with any. */
-  update({ text, table, steps }) {
+  /** Show what the node gave to the page: its table, and its steps where it ran with any. Null for no table yet. */
+  update(shown) {
     const { minHeight } = this;
-    this.chart.show(steps ?? []);
-    this.table.update({ text, table });
+    this.chart.show(shown?.steps ?? []);
+    this.table.update(shown);
     if (this.minHeight !== minHeight) this.onResize();
   }
 

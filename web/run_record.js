@@ -22,6 +22,7 @@ export class RunRecord {
     this.evaluations = 0;
     this.sampler = null; // the server's id of the node that sampled
     this.sampled = null; // its run as full_runs.js saw it
+    this.run = null; // the server's id of the run, by which a report of it is known
     this.remarks = []; // what else the page says of it; not saved
     this.pictures = []; // Blob of every step; not saved
     this.unpacked = new Map();
@@ -87,13 +88,14 @@ export class RunRecord {
   }
 
   end(event) {
-    const { summary, spoken, verdict, fallbacks, level_share, computed_token_fraction, speedup_measured } = event;
+    const { summary, spoken, verdict, fallbacks, level_share, computed_token_fraction, speedup } = event;
     Object.assign(this.data, { summary, verdict, fallbacks, level_share, num_steps: event.steps });
-    Object.assign(this.data, { computed_fraction: computed_token_fraction, speedup: speedup_measured });
+    Object.assign(this.data, { computed_fraction: computed_token_fraction, speedup });
     this.data.spoken = isSpoken(spoken) ? spoken : null;
     this.data.errors = event.errors ?? null;
     this.data.result = resultOf(event);
     this.sampler = event.sampler ?? null;
+    this.run = event.run ?? null;
   }
 
   /** Seconds saved, as well as they are known; 0 for none. */

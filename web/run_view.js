@@ -163,9 +163,10 @@ export class RunView {
   say() {
     const { record } = this;
     if (!record || this.chosen !== null) return; // what is chosen, the slider itself says
-    const done = record.ended ? MILESTONES : Math.floor((MILESTONES * record.length) / (record.data.num_steps + 1));
-    if (this.toldOf === record && this.milestone === done) return;
-    this.said.textContent = this.toldOf === undefined && record.ended ? "" : this.headline.text; // not what was loaded
+    const { text } = this.headline;
+    const done = record.ended ? text : Math.floor((MILESTONES * record.length) / (record.data.num_steps + 1));
+    if (this.toldOf === record && this.milestone === done) return; // of a run that is over again what was measured since
+    this.said.textContent = this.toldOf === undefined && record.ended ? "" : text; // not what was loaded
     [this.toldOf, this.milestone] = [record, done];
   }
 }

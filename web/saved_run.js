@@ -43,7 +43,6 @@ const RESULT = {
   steps_computed: (value) => isCount(value, MOST_STEPS),
   steps_in_part: (value) => isCount(value, MOST_STEPS),
   steps_forecast: (value) => isCount(value, MOST_STEPS),
-  largest_forecast_error: missingOr((value) => Number.isFinite(value) && value >= 0),
   risk: missingOr((value) => RISKS.has(value)),
   references_frozen: missingOr((value) => typeof value === "boolean"),
   notes: (value) => isList(value, MOST_CHARACTERS, isText),
@@ -55,8 +54,7 @@ const isResult = (value) => isObject(value) && Object.entries(RESULT).every(([na
 
 /** Of an event or a saved run, what the headline is made of. */
 export function resultOf(told) {
-  const known = { ...told, speedup: told.speedup ?? told.speedup_measured };
-  return Object.fromEntries(Object.keys(RESULT).map((name) => [name, known[name] ?? null]));
+  return Object.fromEntries(Object.keys(RESULT).map((name) => [name, told[name] ?? null]));
 }
 
 const FIELDS = {

@@ -1,6 +1,8 @@
 // The table of Jano Report, Jano Compare, Jano Sweep and what decoders cost on their nodes: a markdown table, as text.
 // Tables of more than two columns have a heading, and a button that copies all of it.
 
+import { measuredRows } from "./headline.js";
+
 const ROW = 17; // pixels, until the rows are drawn
 const MARGIN = 28; // what lies above and below them
 const TOLD = 2000; // ms that the button says what it did
@@ -16,14 +18,24 @@ export class TableView {
     this.height = 0;
     this.observer = new ResizeObserver(() => this.measure()); // lines wrap where the node is narrow
     this.observer.observe(this.rows);
+    this.update(null);
   }
 
   /**
    * Show a table: its rows as sentences where the server tells them, else those of its markdown; anything else in that
-   * is left out, but copied.
+   * is left out, but copied. Null for no table yet.
    */
-  update({ text, table }) {
-    const rows = table ? table.map((row) => row.map(this.words.speak)) : rowsOf(text);
+  update(shown) {
+    this.element.classList.toggle("jano-waiting", !shown);
+    if (shown) return this.draw(shown.data);
+    this.rows.classList.remove("jano-wide");
+    this.rows.replaceChildren(this.words.table.waiting);
+    this.resize(this.rows.offsetHeight || 2 * ROW);
+  }
+
+  draw({ text, table, measured }) {
+    const told = table && measured ? measuredRows(this.words, table, measured) : table;
+    const rows = told ? told.map((row) => row.map(this.words.speak)) : rowsOf(text);
     const isWide = rows[0]?.length > 2; // then the first is a heading
     this.rows.replaceChildren();
     this.rows.classList.toggle("jano-wide", isWide);

@@ -12,8 +12,11 @@ const queued = new Map(); // prompt id -> workflow
 const queueing = new Set(); // workflows whose prompt has no id yet
 const paths = new Map(storedPaths());
 
-/** Keep from now on which workflow queued which prompt; `onQueued` hears its id, and its nodes as the server has them. */
-export function watchQueue(onQueued = () => {}) {
+/**
+ * Keep from now on which workflow queued which prompt; `onQueued` hears its id, and its nodes as the server has them,
+ * `onJudged` what the server refuses of it, by the id of a node.
+ */
+export function watchQueue(onQueued = () => {}, onJudged = () => {}) {
   const queuePrompt = api.queuePrompt;
   api.queuePrompt = async function (...args) {
     const request = { workflow: openWorkflow() };
@@ -22,7 +25,11 @@ export function watchQueue(onQueued = () => {}) {
       const answer = await queuePrompt.apply(this, args);
       if (answer?.prompt_id) remember(answer.prompt_id, request.workflow);
       if (answer?.prompt_id) onQueued(answer.prompt_id, args[1]?.output);
+      onJudged(answer?.node_errors);
       return answer;
+    } catch (error) {
+      onJudged(error?.response?.node_errors);
+      throw error;
     } finally {
       queueing.delete(request);
     }

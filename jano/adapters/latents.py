@@ -49,9 +49,19 @@ def patch(model: nn.Module) -> THW:
     return (1, 1, *size)[-3:] if whole and 1 <= len(size) <= 3 else (1, 1, 1)
 
 
+def batch_of(samples: Tensor) -> int:
+    """How many pictures or clips a latent is of."""
+    return _first_of(samples).shape[0]
+
+
+def _first_of(samples: Tensor) -> Tensor:
+    """Of several parts, as of a clip and its sound, the first."""
+    return samples.unbind()[0] if getattr(samples, "is_nested", False) else samples
+
+
 def size_told(model: ModelPatcher, samples: Tensor) -> str:
     """Width, height and, of clips, frames of what a latent is decoded to, by the host's word on its format."""
-    shown = samples.unbind()[0] if getattr(samples, "is_nested", False) else samples
+    shown = _first_of(samples)
     latent_format = model.model.latent_format
     side = getattr(latent_format, "spacial_downscale_ratio", 8)  # older hosts do not tell
     time = getattr(latent_format, "temporal_downscale_ratio", 1)

@@ -50,7 +50,7 @@ def tell_end(node_id: str | None, report: RunReport) -> None:
     """Show on a node what the whole run did, or why it ran natively, and which node sampled. Never raises."""
     context = executing_context()
     more = {"sampler": None if context is None else context.node_id, "errors": _errors(report)}
-    more["spoken"] = report.spoken()
+    more |= {"spoken": report.spoken(), "run": report.run}
     _send(node_id, END_EVENT, lambda page: {**report.verdict_as_dict(), **more})
 
 

@@ -18,6 +18,7 @@ from ..show.report import RunReport
 from .inputs import model_of
 
 KEY = "jano"
+NO_JANO_NODE = say("no_jano_node")
 
 
 @dataclass(frozen=True)
@@ -95,5 +96,5 @@ def report_of(model: ModelPatcher, samples: Tensor) -> RunReport:
     """The report of the run that made `samples` on `model`; a "native" one that says so when there is none."""
     history = model_of(model).get_attachment(KEY)
     if history is None:
-        return RunReport.of_nothing(say("no_jano_node"))
+        return RunReport.of_nothing(NO_JANO_NODE)
     return history.find(samples) or RunReport.of_nothing(say("no_such_run"))

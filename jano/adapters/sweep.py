@@ -27,6 +27,7 @@ from ..sentences import say
 from ..show.quality import compare
 from ..show.sweep import FULL, Sweep, SweepRow
 from .inputs import model_of, samples_of, told_number, wire_of
+from .latents import batch_of
 from .patch import schedule, without_jano
 from .sampler_name import shown_name
 from .settings import KEY, report_of, settings_of
@@ -190,11 +191,14 @@ def _compared(row: SweepRow, full: Tensor, picture: Tensor | None) -> SweepRow:
 
 
 def _facts(sampling: Sampling, model: ModelPatcher, full: Tensor) -> dict[str, object]:
-    frames, height, width = full.shape[:3]
+    count, height, width = full.shape[:3]
+    batch = batch_of(sampling.latent["samples"])
+    frames = count // batch
     device = comfy.model_management.get_torch_device_name(model.load_device)
     return {
         "model": type(model.model).__name__,
         "size": f"{width} x {height}" + (f" x {frames}" if frames > 1 else ""),
+        "batch": batch,
         "steps": len(sampling.sigmas) - 1,
         "sampler": shown_name(sampling.sampler),
         "cfg": told_number(sampling.guider, "cfg"),

@@ -66,10 +66,9 @@ def steps(report: RunReport) -> str:
 
 
 def risk(report: RunReport) -> str:
-    """How likely the picture differs, with the largest error that was measured; empty where none was."""
-    if report.risk is None:
-        return ""
-    return say("risk_with_error", risk=RISKS[report.risk], error=percent(report.largest_forecast_error))
+    """How likely the picture differs; empty where that was not measured. Without a number: those of the map are of
+    regions, and one of the whole run beside them reads as a contradiction."""
+    return "" if report.risk is None else RISKS[report.risk]
 
 
 def reason(report: RunReport) -> str:
@@ -86,15 +85,15 @@ def _joined(parts: Iterable[str]) -> str:
 
 
 def chart_title(report: RunReport) -> str:
-    """The result and the steps, or why there was none."""
-    return f"{headline(report)}; {steps(report) if report.verdict == 'accelerated' else reason(report)}".rstrip("; ")
+    """The steps, or why nothing was left out. No factor: the page may measure another one, and a picture stays."""
+    return steps(report) if report.verdict == "accelerated" else f"{headline(report)}; {reason(report)}".rstrip("; ")
 
 
 def summary(report: RunReport) -> str:
     """A line for the log."""
     if report.verdict != "accelerated":
         return _why_not(report)
-    main = _joined([_with_basis(report), steps(report), risk(report), _references(report)])
+    main = _joined([with_basis(report), steps(report), risk(report), _references(report)])
     remarks = [say("remark", name=name, told=told) for name, told in _remarks(report) if told]
     return say("run", told=main, remarks=remarks)
 
@@ -108,9 +107,14 @@ def _why_not(report: RunReport) -> str:
     return say("run_because", told=result, reason=because)
 
 
-def _with_basis(report: RunReport) -> str:
+def basis(report: RunReport) -> str:
+    """Where a run's factor and the seconds saved are from; empty where it has none. Only the page can measure them."""
+    return "estimated" if report.verdict == "accelerated" and report.speedup else ""
+
+
+def with_basis(report: RunReport) -> str:
     """The headline, and where its factor is from."""
-    return say("with_basis", told=headline(report), basis=ESTIMATED) if report.speedup else headline(report)
+    return say("with_basis", told=headline(report), basis=ESTIMATED) if basis(report) else headline(report)
 
 
 def table(report: RunReport) -> Table:
@@ -123,7 +127,7 @@ def _rows(report: RunReport) -> list[tuple[str, str]]:
         return [(say("row_result"), headline(report)), (say("row_because"), reason(report))]
     kept = report.cache_bytes_peak / 2**20
     return [
-        (say("row_result"), _with_basis(report)),
+        (say("row_result"), with_basis(report)),
         (say("row_steps"), steps(report)),
         (say("row_risk"), risk(report)),
         (say("row_time"), _time(report)),

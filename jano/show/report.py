@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from itertools import pairwise
 from math import isfinite
+from uuid import uuid4
 
 from torch import Tensor
 
@@ -89,7 +90,8 @@ class RunReport:
     `spread` is the 90th over the 10th percentile of the forecast errors seen over the regions; 0 when not measured.
     `quality`, `sampler`, `cfg` and `latent` (batch, channels, [frames,] rows, columns) are what was asked for; `advice`
     is what would help, in one sentence. `left` is how much of the forecasts' errors the sampler leaves in the picture;
-    `would_freeze` that references were computed at every step because the user chose so.
+    `would_freeze` that references were computed at every step because the user chose so. `run` is an id, by which the
+    page knows two accounts of one run.
     """
 
     model: str
@@ -112,6 +114,7 @@ class RunReport:
     advice: str = ""
     left: float = 1.0
     would_freeze: bool = False
+    run: str = field(default_factory=lambda: uuid4().hex, compare=False)
 
     @classmethod
     def of_nothing(cls, reason: str) -> RunReport:
@@ -154,7 +157,7 @@ class RunReport:
 
     @property
     def speedup(self) -> float | None:
-        """Measured: all steps at the median cost of a full step of this run, over what they cost. What the first step
+        """Estimated: all steps at the median cost of a full step of this run, over what they cost. What the first step
         takes longer (memory, weights that are loaded) it would take without Jano too."""
         full = sorted(r.seconds / r.evaluations for r in self.steps if r.computed_share == 1.0 and r.evaluations)
         if not full or not self.seconds:
@@ -215,7 +218,6 @@ class RunReport:
             "summary": self.summary(),
             "steps": self.num_steps,
             "computed_token_fraction": round(self.computed_token_fraction, 4),
-            "speedup_measured": self.speedup and round(self.speedup, 3),
             "level_share": self.level_share,
             "fallbacks": list(self.fallbacks),
             "notes": list(self.notes),
@@ -223,11 +225,14 @@ class RunReport:
         }
 
     def _told(self) -> dict:
-        """The numbers of the headline, and its words."""
+        """The numbers of the headline, and its words; a factor of what was left out alone, else it is chance."""
+        basis = headline.basis(self)
         return {
-            "headline": headline.headline(self),
+            "headline": headline.with_basis(self),
             "seconds": round(self.seconds, 3),
-            "seconds_saved": _rounded(self.seconds_saved, 3),
+            "speedup": _rounded(self.speedup if basis else None, 3),
+            "seconds_saved": _rounded(self.seconds_saved if basis else None, 3),
+            "basis": basis,
             "steps_computed": self.steps_computed,
             "steps_in_part": self.steps_in_part,
             "steps_forecast": self.steps_forecast,
@@ -252,7 +257,6 @@ class RunReport:
             "level_share": self.level_share,
             "computed_token_fraction": round(self.computed_token_fraction, 4),
             "step_classes": dict(Counter(str(record.step_class) for record in self.steps)),
-            "speedup_measured": self.speedup and round(self.speedup, 3),
             "cache_bytes_peak": self.cache_bytes_peak,
             "forecast_error_spread": round(self.spread, 2),
             "references": self.references and self.references.as_dict(),

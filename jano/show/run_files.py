@@ -12,15 +12,17 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from uuid import uuid4
 
 from ..sentences import say
 
 FOLDER, TABLE = "jano", "jano_runs.csv"
 COLUMNS = (
     "time", "model", "size", "sampler", "steps", "quality", "verdict", "computed", "factor", "seconds", "saved_seconds",
-    "risk", "file",
+    "risk", "file", "basis",
 )  # fmt: skip
 OURS = {"time", "model", "steps", "quality"}  # by which a table is known as one of ours
+OF_ACCOUNT = ("model", "sampler", "steps", "quality", "verdict", "seconds", "risk", "basis")  # under the same names
 MOST_LETTERS, MOST_BYTES, MOST_FILES = 80, 240, 99_999
 # Not to be had as file names on Windows.
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
@@ -30,12 +32,20 @@ FORMULA = ("=", "+", "-", "@")  # what a spreadsheet runs
 def save_run(output: Path, prefix: str, account: Mapping[str, object], row: Mapping[str, object]) -> str:
     """Write `account` to output/jano/<prefix>_00001.json and add `row`, values by COLUMNS, to output/jano_runs.csv.
 
-    Returns what was written in words; OSError or ValueError where a file cannot be.
+    Returns what was written in words, be it without the line; OSError or ValueError where there is no JSON.
     """
     path = _new_file(output, prefix, json.dumps(account, indent=1, ensure_ascii=False))
     name = path.relative_to(output.resolve()).as_posix()
-    add_line(output / TABLE, {**row, "file": name})
+    try:
+        add_line(output / TABLE, {**row, "file": name})
+    except (OSError, ValueError) as error:
+        return say("saved_without_line", file=name, table=TABLE, reason=complaint_of(error))
     return say("saved_as", file=name, table=TABLE)
+
+
+def complaint_of(error: Exception) -> str:
+    """Why a file could not be written, in words."""
+    return f"{error.strerror}: {error.filename}" if isinstance(error, OSError) and error.strerror else str(error)
 
 
 def row_of(account: Mapping[str, object], when: datetime, **known: object) -> dict[str, object]:
@@ -43,9 +53,9 @@ def row_of(account: Mapping[str, object], when: datetime, **known: object) -> di
     told = {
         "time": when.isoformat(" ", "seconds"),
         "computed": account.get("computed_token_fraction"),
-        "factor": account.get("speedup_measured"),
+        "factor": account.get("speedup"),
         "saved_seconds": account.get("seconds_saved"),
-        **{name: account.get(name) for name in ("model", "sampler", "steps", "quality", "verdict", "seconds", "risk")},
+        **{name: account.get(name) for name in OF_ACCOUNT},
         **known,
     }
     return {name: value for name, value in told.items() if name in COLUMNS and value is not None}
@@ -101,25 +111,33 @@ def add_line(table: Path, row: Mapping[str, object]) -> None:
         return
     wider = [*header, *missing]
     table = table.resolve()  # where a user's link leads: the link itself stays
-    new = table.with_name(f"{table.name}.new")
-    _write(new, wider, [*(line + [""] * (len(wider) - len(line)) for line in lines), _line(wider, row)], "x")
-    os.replace(new, table)
+    new = table.with_name(f"{table.name}.{uuid4().hex[:8]}.new")  # one that was left behind blocks no other
+    try:
+        _write(new, wider, [*(line + [""] * (len(wider) - len(line)) for line in lines), _line(wider, row)], "x")
+        os.replace(new, table)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
 
 
 def _read(table: Path) -> tuple[list[str], list[list[str]]] | None:
-    """The header and the lines, None for no table yet; ValueError for a file that is none of ours."""
+    """The header and the lines, none of both for an empty file, None for no table yet; ValueError for a file that is
+    none of ours."""
     if not table.exists():
         if table.is_symlink():
             raise ValueError(f"{table.name} is a link that leads nowhere")
         return None
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
-            header, *lines = list(csv.reader(file)) or [[]]
+            rows = [row for row in csv.reader(file) if row]
     except (UnicodeDecodeError, csv.Error):
-        header, lines = [], []
+        rows = [[TABLE]]  # no header of ours
+    if not any(value.strip() for row in rows for value in row):
+        return [], []  # as a full disk leaves it, or somebody who emptied it
+    header, *lines = rows
     if not set(header) >= OURS:
         raise ValueError(f"{table.name} is not a table of Jano's runs; rename it, and a new one is begun")
-    return header, [line for line in lines if line]
+    return header, lines
 
 
 def _append(table: Path, line: list[str]) -> None:

@@ -68,7 +68,8 @@ class Sweep:
         sampler = "/".join(str(facts[name]) for name in ("sampler", "scheduler") if facts.get(name))
         named = (f"{name} {facts[name]:g}" for name in ("cfg",) if facts.get(name) is not None)
         seed = f"seed {facts['seed']}" if facts.get("seed") is not None else ""
-        parts = (facts.get("model"), facts.get("size"), steps, sampler, *named, seed, facts.get("device"))
+        batch = f"{facts['batch']} in a batch" if facts.get("batch", 1) > 1 else ""
+        parts = (facts.get("model"), facts.get("size"), batch, steps, sampler, *named, seed, facts.get("device"))
         return ", ".join(str(part) for part in parts if part)
 
     def markdown(self) -> str:

@@ -16,9 +16,10 @@ from ..forecast.memory import Memory
 from ..forecast.repair import Agreement, Repair, followed
 from ..levels.grid import TokenGrid
 from ..levels.parts import ONE_PART, Parts
+from ..presets import more_tolerant
 from ..refusal import require_room
 from ..sampler import SamplerTraits
-from ..sentences import say
+from ..sentences import say, with_hints
 from ..show.error_map import ErrorMap
 from .control import CAUTION, STEPS_FOR_A_LINE, ErrorControl, budget_of, first_full_steps
 from .errors import Measured, median, worst_share_of
@@ -39,7 +40,7 @@ closer on 16 pictures of the tiny Flux (masks of 6, 25 and 60 %, CFG 1 and 4). O
 is 2 to 8 dB closer under hard masks, level under soft ones (-1.6 to +0.7)."""
 NOTHING_SAVED = say("nothing_saved")
 NOTHING_SAVED_OF_NOISE = say("nothing_saved_of_noise")
-LITTLE_SAVED_OF_NOISE = say("little_saved_of_noise")
+LITTLE_SAVED_OF_NOISE = with_hints(say("little_saved_of_noise"), say("hint_other_sampler"))
 LITTLE = 0.75
 """Share of the steps from which a run counts as computed nearly whole: euler's are 0.4 to 0.6 with *balanced*."""
 NOTHING_ASKED = say("nothing_asked")
@@ -238,7 +239,10 @@ class WholeSteps:
         """After a run in which nothing was saved, and no other reason is known."""
         if self._config.target_speedup:
             return NOTHING_ASKED
-        return NOTHING_SAVED_OF_NOISE if self._adds_noise else NOTHING_SAVED
+        more = more_tolerant(self._config.tolerance)
+        if self._adds_noise:
+            return with_hints(NOTHING_SAVED_OF_NOISE, say("hint_other_sampler"), more)
+        return with_hints(NOTHING_SAVED, more)
 
     def why_little(self, share: float) -> str:
         """After a run that computed this share; empty where that is what was asked for, or not much."""

@@ -4,6 +4,7 @@ named to be."""
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 from argparse import Namespace
@@ -49,6 +50,35 @@ def test_a_run_leaves_a_sheet_and_a_line_to_paste(tmp_path: Path, capsys: pytest
     assert height > 240
     for quality in QUALITIES:
         assert f"| {quality} |" in printed
+
+
+def nan_in(monkeypatch: pytest.MonkeyPatch, *which: int) -> None:
+    """Pictures by their number, full first, come out of the decoder with a value that is no number."""
+    decoded, count = mine.decoded, iter(range(99))
+    monkeypatch.setattr(mine, "decoded", lambda *args: decoded(*args).fill_(math.nan if next(count) in which else 0.5))
+
+
+def test_without_a_picture_in_full_there_is_nothing_to_compare_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    subject = subject_of(said(side=64, steps=[9]))
+    nan_in(monkeypatch, 0)
+    with (
+        torch.inference_mode(),
+        pytest.raises(HostError, match="^the picture in full cannot be compared with: .* finite numbers [^\n]*$"),
+    ):
+        mine.runs(subject, "cpu")
+
+
+def test_a_quality_without_a_picture_ends_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    subject = subject_of(said(side=64, steps=[9]))
+    nan_in(monkeypatch, 2)
+    with torch.inference_mode():
+        rows, columns = mine.runs(subject, "cpu")
+    assert [row["quality"] for row in rows if "no_picture" in row] == [QUALITIES[1]]
+    assert [("psnr_db" in row) for row in rows[1:]] == [True, False, True, True]
+    assert f"no picture: {mine.NOT_FINITE}" in columns[2][1][1]
+    assert mine.NOT_FINITE in mine.line(rows[2])[-1]
+    assert "nan" not in json.dumps(rows).lower()
+    mine.sheet.save(tmp_path / "sheet.png", "title", columns)
 
 
 TINY_FLUX = MODELS / "jano_tiny_flux.safetensors"
@@ -102,3 +132,15 @@ def test_the_command_ends_with_a_sentence(host: Host, tmp_path: Path) -> None:
     ended = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert ended.returncode == 1
     assert ended.stderr.startswith(f"jano: there is no ComfyUI in {tmp_path}")
+
+
+def test_results_that_have_no_folder_are_told_before_anything_is_measured(host: Host, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("mine")
+    for out in (file, file / "below"):
+        command = [str(host.python), str(ROOT / "bench" / "run.py"), "mine", "--out", str(out)]
+        ended = subprocess.run(command, capture_output=True, text=True)
+        assert ended.returncode == 1
+        assert ended.stderr.startswith(f"jano: --out {out} cannot be a folder for results (")
+        assert len(ended.stderr.splitlines()) == 1
+    assert file.read_text() == "mine"

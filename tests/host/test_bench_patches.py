@@ -6,6 +6,8 @@ import importlib
 
 import pytest
 import torch
+from comfyui_jano.jano.adapters.patch import schedule
+from comfyui_jano.jano.config import SchedulerConfig
 
 bed = importlib.import_module("comfyui_jano.bench.patches.bed")
 pictures = importlib.import_module("comfyui_jano.bench.patches.pictures")
@@ -37,6 +39,20 @@ def test_shares_are_those_of_the_evaluations(sampler: str) -> None:
     assert rows["target 2x"]["flops_fraction"] == rows["target 2x"]["computed_token_fraction"] == 0.5
     assert rows["threshold 0.3"]["flops_fraction"] < 1.0
     assert all(row["exact_db"] > 0 and row["native_because"] == [] for row in rows.values())
+
+
+def test_a_setting_that_saves_nothing_says_why() -> None:
+    """Refused before its first step, it had a row of 100 % and no reason."""
+    by_level = arms.Setting("by level", "custom", lambda model: schedule(model, SchedulerConfig()))
+    plain = arms.Setting("plain", "plain")
+    one, how = made(), Sampling(9, "euler", 4.0)
+    text = one.prompts(1)[0]
+    with torch.inference_mode():
+        reference = quality.full_run(one, how, 0, text)
+        levels, none = (quality.compare(one, how, setting, 0, text, reference) for setting in (by_level, plain))
+    assert levels["computed_token_fraction"] == none["computed_token_fraction"] == 1.0
+    assert "need a model class that Jano knows" in levels["native_because"][0]
+    assert none["native_because"] == []  # no Jano
 
 
 def test_the_pace_of_a_setting_is_kept_and_ends_with_it() -> None:

@@ -49,11 +49,11 @@ def test_the_repair_gains_where_the_question_changes(
     trained: ModelPatcher, picture: Callable, changed: Callable
 ) -> None:
     model, error = changed(trained), {}
+    full = [picture(model, seed) for seed in (2, 3)]
     for correct in (True, False):
         half = with_scheduler(model, "custom", {**HALF, "correct": correct})
         made = [picture(half, seed) for seed in (2, 3)]
         assert report_of(half, made[-1]).computed_token_fraction == pytest.approx(0.5, abs=0.05)
-        full = [picture(model, seed) for seed in (2, 3)]
         error[correct] = sum(distance(one, other) for one, other in zip(made, full, strict=True))
     assert error[True] < error[False]
 

@@ -68,6 +68,17 @@ def test_one_press_samples_full_and_every_quality(flux: ModelPatcher, vae: objec
     assert sheet.std() > 0
 
 
+def test_a_batch_of_pictures_is_no_clip(flux: ModelPatcher, vae: object) -> None:
+    latent = {"samples": tiny.empty_latent(flux, SIZE, batch=3)}
+    _, pictures, markdown, account = swept(flux, vae, qualities="draft", latent_image=latent)
+    assert pictures.shape[0] == 2 * 3
+    assert (account["size"], account["batch"]) == (f"{8 * SIZE[1]} x {8 * SIZE[0]}", 3)
+    assert f"{account['size']}, 3 in a batch, 12 steps" in markdown
+    assert "frame" not in markdown
+    single = swept(flux, vae, qualities="draft")
+    assert "batch" not in single[2]
+
+
 def test_full_is_the_picture_of_the_hosts_own_sampler_and_a_quality_that_of_the_scheduler(
     flux: ModelPatcher, vae: object
 ) -> None:
@@ -221,7 +232,10 @@ def test_every_kind_of_sampler_is_warmed_up(flux: ModelPatcher, vae: object, sam
         ({"positive": None}, "^Jano Sweep: connect model and positive, as to a KSampler, or a guider"),
         ({"model": None}, "^Jano: model must be connected to a node's MODEL output, but it is nothing.$"),
         ({"denoise": 0.0}, "^Jano Sweep: there is no step to sample; "),
-        ({"qualities": "best"}, "^Jano: qualities must be one or more of fidelity, .*, but 'best' is none of them.$"),
+        (
+            {"qualities": "best"},
+            "^Jano: 'best' in qualities cannot be swept; name one or more of fidelity, .*, by commas.$",
+        ),
         ({"latent_image": None}, "^Jano: latent must be connected to a sampler's LATENT output, but it is nothing.$"),
         ({"guider": "cfg"}, "^Jano: guider must be connected to a guider node's GUIDER output, but it is a str.$"),
         ({"noise": 7}, "^Jano: noise must be connected to a node's NOISE output, but it is a int.$"),
@@ -238,5 +252,5 @@ def test_what_cannot_be_swept_is_one_sentence(flux: ModelPatcher, vae: object, i
 def test_words_that_are_no_quality_are_refused_before_queueing() -> None:
     assert JanoSweep.validate_inputs("fast, draft") is True
     assert JanoSweep.validate_inputs(None) is True
-    assert "'best' is none of them" in JanoSweep.validate_inputs("fast best")
+    assert "'best' in qualities cannot be swept" in JanoSweep.validate_inputs("fast best")
     assert "none is named" in JanoSweep.validate_inputs(" , ")

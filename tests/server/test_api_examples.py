@@ -51,10 +51,35 @@ def test_the_client_prints_a_table(server: Server, tmp_path: Path) -> None:
 
 def test_the_client_says_what_the_server_refuses(server: Server, tmp_path: Path) -> None:
     workflow = tmp_path / "unknown.json"
-    workflow.write_text(json.dumps({"1": {"class_type": "NoSuchNode", "inputs": {}}}), encoding="utf-8")
+    kinds = ("JanoScheduler", "JanoReport", "NoSuchNode")
+    prompt = {kind: {"class_type": kind, "inputs": {}} for kind in kinds}
+    workflow.write_text(json.dumps(prompt), encoding="utf-8")
     refused = client(workflow, server.url)
     assert refused.returncode == 1
     assert "NoSuchNode" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        ("no json", "is no workflow in API format (in ComfyUI: File > Export (API))"),
+        ('{"nodes": [], "links": []}', "is no workflow in API format (in ComfyUI: File > Export (API))"),
+        ('{"1": {"class_type": "KSampler"}}', "lacks a Jano Accelerator (JanoScheduler) or a Jano Report (JanoReport)"),
+    ],
+)
+def test_the_client_says_what_is_wrong_with_a_file(tmp_path: Path, content: str | None, sentence: str) -> None:
+    workflow = tmp_path / "workflow.json"
+    if content is not None:
+        workflow.write_text(content)
+    refused = client(workflow, "http://127.0.0.1:9")
+    assert (refused.returncode, refused.stderr) == (1, f"{workflow} {sentence}\n")
+
+
+def test_the_client_says_how_it_is_called() -> None:
+    refused = subprocess.run([sys.executable, "-I", "-S", str(CLIENT)], capture_output=True, text=True)
+    assert refused.returncode == 1
+    assert refused.stderr == "usage: python api_client.py WORKFLOW.json [http://127.0.0.1:8188]\n"
 
 
 def test_the_client_says_that_no_server_answers() -> None:

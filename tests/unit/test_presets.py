@@ -12,6 +12,7 @@ from comfyui_jano.jano.presets import (
     PRESETS,
     QUALITIES,
     chosen_qualities,
+    more_tolerant,
     quality_of,
     schedule_complaint,
     schedule_of,
@@ -93,14 +94,33 @@ def test_several_qualities_are_named_in_a_text(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("fast, custom", "'custom' is none"), ("", "none is named"), (3, "3 is none"), ({}, "a dict is")]
+    ("text", "said"),
+    [("fast, custom", "'custom' in qualities"), ("", "qualities is empty"), (3, "3 in"), ({}, "a dict in")],
 )
 def test_other_words_are_refused_in_a_sentence(text: object, said: str) -> None:
-    with pytest.raises(ValueError, match=f"^Jano: qualities must be one or more of .*, but {said}"):
+    """What is wrong, what there is, and what to do."""
+    supported = "; name one or more of fidelity, balanced, fast, draft, separated by commas.$"
+    with pytest.raises(ValueError, match=f"^Jano: {said}.*{supported}"):
         chosen_qualities(text)
+
+
+@pytest.mark.parametrize(
+    ("quality", "hint"),
+    [
+        ("fidelity", "fast and draft tolerate more"),
+        ("balanced", "fast and draft tolerate more"),
+        ("fast", "draft tolerates more"),
+        ("draft", ""),
+    ],
+)
+def test_nobody_is_told_to_try_the_quality_that_he_has(quality: str, hint: str) -> None:
+    assert more_tolerant(schedule_of(quality, {}).tolerance) == hint
+    assert more_tolerant(schedule_of("target", {"target_speedup": 2.0}).tolerance) == ""
 
 
 def test_a_schedule_knows_the_quality_that_it_was_made_of() -> None:
     assert [quality_of(schedule_of(name, {})) for name in NAMED] == list(NAMED)
     assert quality_of(schedule_of("custom", {})) == "custom"
+    assert quality_of(schedule_of("target", {"target_speedup": 2.0})) == "target"
+    assert quality_of(schedule_of("custom", {"target_speedup": 2.0})) == "target"  # which is what acts then
     assert quality_of(None) == ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from comfyui_jano.host.browser import OPTIONS, find_browser
@@ -43,13 +43,17 @@ def chromium(host: Host) -> Iterator[object]:
         browser.close()
 
 
+def new_editor(chromium: object, server: Server, vue: bool) -> Editor:
+    """An editor with storage of its own."""
+    return Editor(chromium.new_context(viewport=SIZE, locale="en-US").new_page(), server.url, SHOTS, vue)
+
+
 def opened_editors(chromium: object) -> Iterator[object]:
-    """Opens editors on a server, each with storage of its own; in the end none may have complained."""
+    """Opens editors of people who come new to a server; in the end none may have complained."""
     opened: list[Editor] = []
 
     def open_on(server: Server, vue: bool = False) -> Editor:
-        context = chromium.new_context(viewport=SIZE, locale="en-US")
-        opened.append(Editor(context.new_page(), server.url, SHOTS, vue))
+        opened.append(new_editor(chromium, server, vue))
         return opened[-1]
 
     yield open_on
@@ -60,16 +64,41 @@ def opened_editors(chromium: object) -> Iterator[object]:
 
 
 open_editor = pytest.fixture(opened_editors)
-keep_editor = pytest.fixture(opened_editors, scope="module")  # for tests that each open a workflow of their own
+keep_editor = pytest.fixture(opened_editors, scope="module")
+
+
+@pytest.fixture(scope="session")
+def desks() -> dict[bool, Editor]:
+    """The editors that stay open, by renderer: to open one is 9 s of computing, more than most tests need."""
+    return {}
+
+
+@pytest.fixture
+def desk_of(
+    request: pytest.FixtureRequest, chromium: object, web_server: Server, desks: dict[bool, Editor]
+) -> Iterator[Callable[[bool], Editor]]:
+    """The editor of a renderer that earlier tests have worked at; every workflow that is loaded gets a tab of its own.
+
+    It may complain in none of them. One at which a test failed is not handed on.
+    """
+    failed, used = request.session.testsfailed, []
+
+    def take(vue: bool) -> Editor:
+        if vue in desks:
+            desks[vue].tidy()
+        else:
+            desks[vue] = new_editor(chromium, web_server, vue)
+        used.append(vue)
+        return desks[vue]
+
+    yield take
+    complaints = [complaint for vue in used for complaint in desks[vue].complaints]
+    for vue in used if complaints or request.session.testsfailed > failed else ():
+        desks.pop(vue).page.context.close()
+    assert complaints == []
 
 
 @pytest.fixture(params=[False, True], ids=["canvas", "vue"])
-def editor(request: pytest.FixtureRequest, open_editor: object, web_server: Server) -> Editor:
+def desk(request: pytest.FixtureRequest, desk_of: Callable[[bool], Editor]) -> Editor:
     """The editor in each of the frontend's two renderers."""
-    return open_editor(web_server, vue=request.param)
-
-
-@pytest.fixture(scope="module", params=[False, True], ids=["canvas", "vue"])
-def desk(request: pytest.FixtureRequest, keep_editor: object, web_server: Server) -> Editor:
-    """The same for all tests of a file: every workflow that is loaded gets a tab of its own."""
-    return keep_editor(web_server, vue=request.param)
+    return desk_of(request.param)

@@ -11,9 +11,11 @@ SECONDS = 1000
 PATIENCE = 120 * SECONDS  # a busy machine with two cores draws slowly
 # What the host's own page says without any pack: files that a fresh user has not got yet, its own warnings.
 NOT_OURS = ("Failed to load resource", "graph accessed before initialization", "Content Security Policy", "Fetch API")
+KNOWN_USER = {"Comfy.TutorialCompleted": True}  # a new one is greeted by pictures of all of the host's templates
 OWN_SETTINGS = """async () => {
   for (const id of Object.keys(app.ui.settings.settingsLookup).filter((id) => id.startsWith('Jano.')))
     await app.extensionManager.setting.set(id, true);
+  await app.extensionManager.setting.set('Comfy.ColorPalette', 'dark');
 }"""
 READY = "() => window.app?.graph && window.app.extensionManager && !document.querySelector('#splash-loader')"
 # Before the page's own scripts: when the map was first drawn, and when the server said that the run was over.
@@ -46,7 +48,6 @@ class Editor:
         page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
         page.add_init_script(WATCH)
         self.open()
-        page.evaluate("vue => app.extensionManager.setting.set('Comfy.VueNodes.Enabled', vue)", vue)
         page.evaluate(OWN_SETTINGS)  # the server keeps what another test has chosen
 
     def _on_console(self, message: ConsoleMessage) -> None:
@@ -57,16 +58,24 @@ class Editor:
 
     def open(self) -> None:
         """Load the page (again) and wait until the editor stands."""
+        chosen = {"Comfy.VueNodes.Enabled": self.vue, **KNOWN_USER}
+        self.page.request.post(f"{self.url}/api/settings", data=chosen)  # the server keeps one for all pages
         self.page.goto(self.url)
         self.page.wait_for_function(READY)
         self.page.wait_for_timeout(1 * SECONDS)
         self.close_dialogs()
 
     def close_dialogs(self) -> None:
-        """The template browser greets a new user."""
+        """Whatever lies over the page."""
         for _ in range(3):
             self.page.keyboard.press("Escape")
             self.page.wait_for_timeout(200)
+
+    def tidy(self) -> None:
+        """As a page that was just opened, but for the workflows that are open in it."""
+        self.page.keyboard.press("Escape")
+        self.page.emulate_media(reduced_motion="no-preference")
+        self.page.evaluate(OWN_SETTINGS)
 
     def shot(self, name: str) -> None:
         self.shots.mkdir(parents=True, exist_ok=True)

@@ -53,48 +53,72 @@ def line_at(editor: Editor) -> float:
     )
 
 
-def test_all_qualities_on_one_sheet_and_two_of_them_under_the_slider(editor: Editor) -> None:
-    workflow, sweep = sweep_workflow(seed=1 + editor.vue)
-    editor.load(workflow)
-    compare = add_compare(editor, sweep)
-    assert editor.page.locator(".jano-stage").is_hidden()
-    editor.look_at(sweep)
-    editor.run()
-    table = editor.page.locator(".jano-table .jano-wide")
+def test_all_qualities_on_one_sheet_and_two_of_them_under_the_slider(desk: Editor) -> None:
+    workflow, sweep = sweep_workflow(seed=1 + desk.vue)
+    desk.load(workflow)
+    compare = add_compare(desk, sweep)
+    assert desk.page.locator(".jano-stage").is_hidden()
+    desk.look_at(sweep)
+    desk.run()
+    table = desk.page.locator(".jano-table .jano-wide")
     table.wait_for()
     rows = table.locator("> div > b").all_inner_texts()
     assert rows == ["", "full", "fast", "draft"]
     assert table.locator("> div").nth(3).locator("span").count() == 6
-    editor.page.wait_for_timeout(1500)
-    previews = editor.page.evaluate("id => app.nodePreviewImages?.[id]?.length ?? 0", sweep)
+    desk.page.wait_for_timeout(1500)
+    previews = desk.page.evaluate("id => app.nodePreviewImages?.[id]?.length ?? 0", sweep)
     assert previews == 0
-    editor.shot("sweep")
+    desk.shot("sweep")
 
-    editor.look_at(compare)
-    editor.page.locator(".jano-stage > img").first.wait_for()
+    desk.look_at(compare)
+    desk.page.locator(".jano-stage > img").first.wait_for()
     loaded = "() => [...document.querySelectorAll('.jano-stage > img')].every((img) => img.naturalWidth === 256)"
-    editor.page.wait_for_function(loaded)
-    a, b = editor.page.locator(".jano-stage > img").evaluate_all("pictures => pictures.map(({ src }) => src)")
+    desk.page.wait_for_function(loaded)
+    a, b = desk.page.locator(".jano-stage > img").evaluate_all("pictures => pictures.map(({ src }) => src)")
     assert a != b
-    stage = editor.page.locator(".jano-stage").bounding_box()
-    editor.page.mouse.move(stage["x"] + 0.25 * stage["width"], stage["y"] + stage["height"] / 2)
-    assert abs(line_at(editor) - 0.25) < 0.02
-    editor.page.wait_for_timeout(1000)
-    editor.shot("compare")
-    editor.page.locator(".jano-stage").focus()
-    editor.page.keyboard.press("ArrowRight")
-    assert abs(line_at(editor) - 0.30) < 0.02
-    text = editor.text(".jano-compare .jano-table")
+    stage = desk.page.locator(".jano-stage").bounding_box()
+    desk.page.mouse.move(stage["x"] + 0.25 * stage["width"], stage["y"] + stage["height"] / 2)
+    assert abs(line_at(desk) - 0.25) < 0.02
+    desk.page.wait_for_timeout(1000)
+    desk.shot("compare")
+    desk.page.locator(".jano-stage").focus()
+    desk.page.keyboard.press("ArrowRight")
+    assert abs(line_at(desk) - 0.30) < 0.02
+    text = desk.text(".jano-compare .jano-table")
     assert text.startswith("Verdict")
     assert "PSNR" in text
     assert "LPIPS" not in text
     fits = "node.size[1] + 1 >= node.computeSize()[1]"  # the difference map below too
-    editor.wait_for_node(fits, compare)
-    assert editor.page.locator(".jano-compare").evaluate("view => view.scrollHeight <= view.clientHeight + 1")
+    desk.wait_for_node(fits, compare)
+    assert desk.page.locator(".jano-compare").evaluate("view => view.scrollHeight <= view.clientHeight + 1")
 
 
-def test_two_runs_are_two_lines_in_the_table_of_runs(open_editor: object, web_server: Server) -> None:
-    editor = open_editor(web_server)
+def test_wrong_qualities_are_told_in_a_sentence(desk: Editor) -> None:
+    """The host says that the node rejected the value, and no more."""
+    workflow, sweep = sweep_workflow(seed=80 + desk.vue)
+    node = next(node for node in workflow["nodes"] if node["type"] == "JanoSweep")
+    node["widgets_values"][0] = "fastest, balanced"
+    desk.load(workflow)
+    desk.look_at(sweep)
+    desk.page.get_by_test_id("queue-button").first.click()
+    sentence = (
+        "'fastest' in qualities cannot be swept; name one or more of fidelity, balanced, fast, draft, separated by "
+    )
+    toast = desk.page.locator(".p-toast-message", has_text=sentence)
+    toast.wait_for()
+    assert toast.count() == 1
+    assert "Jano Sweep" in toast.inner_text()
+    desk.page.wait_for_timeout(500)
+    desk.shot("sweep_rejected")
+    desk.node("node.widgets[0].value = 'draft'", sweep)
+    desk.run()
+    toast.wait_for(state="detached")
+    assert all(said.startswith("PromptExecutionError") for said in desk.complaints)  # the host's own word for it
+    desk.complaints.clear()
+
+
+def test_two_runs_are_two_lines_in_the_table_of_runs(desk_of: object, web_server: Server) -> None:
+    editor = desk_of(vue=False)
     workflow = small_workflow(ROOT / "example_workflows" / "Flux text to image.json")
     editor.load(workflow)
     report, sampler = (

@@ -5,9 +5,9 @@ from __future__ import annotations
 from comfyui_jano.tests.web.editor import Editor
 
 
-def test_no_seed_is_put_in_by_the_page(editor: Editor) -> None:
-    editor.load({"nodes": [], "links": [], "version": 0.4})
-    names = editor.page.evaluate(
+def test_no_seed_is_put_in_by_the_page(desk: Editor) -> None:
+    desk.load({"nodes": [], "links": [], "version": 0.4})
+    names = desk.page.evaluate(
         """() => {
             const node = LiteGraph.createNode("FlashVAEDCompress");
             app.graph.add(node);
@@ -18,14 +18,14 @@ def test_no_seed_is_put_in_by_the_page(editor: Editor) -> None:
     assert "control_after_generate" not in names
 
 
-def test_what_decoders_cost_is_shown_on_their_nodes(editor: Editor) -> None:
+def test_what_decoders_cost_is_shown_on_their_nodes(desk: Editor) -> None:
     """Rows alone, whatever stands before the table."""
-    editor.load({"nodes": [], "links": [], "version": 0.4})
+    desk.load({"nodes": [], "links": [], "version": 0.4})
     for kind in ("FlashVAEDCompress", "FlashVAEDCompare"):
         make = "kind => { const node = LiteGraph.createNode(kind); app.graph.add(node); return node.id }"
-        node = editor.page.evaluate(make, kind)
-        assert "jano_table" in editor.node("node.widgets.map((widget) => widget.name)", node)
-    told = editor.page.evaluate(
+        node = desk.page.evaluate(make, kind)
+        assert "jano_table" in desk.node("node.widgets.map((widget) => widget.name)", node)
+    told = desk.page.evaluate(
         """async () => {
             const { TableView } = await import("/extensions/jano/table_view.js");
             const { wordsFor } = await import("/extensions/jano/words.js");

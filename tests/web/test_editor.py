@@ -22,8 +22,8 @@ def browse(editor: Editor) -> object:
     return dialog
 
 
-def test_workflows_come_from_the_template_browser(open_editor: object, web_server: Server) -> None:
-    editor = open_editor(web_server)
+def test_workflows_come_from_the_template_browser(desk_of: object) -> None:
+    editor = desk_of(vue=False)
     for title in OPENED:
         browse(editor)
         for path in WORKFLOWS if title == OPENED[0] else ():
@@ -49,16 +49,14 @@ BOXES = """() => app.graph.nodes.map((node) => {
 })"""
 
 
-@pytest.mark.parametrize("vue", [False, True], ids=["canvas", "vue"])
-def test_in_the_editor_no_node_of_a_template_covers_another(keep_editor: object, web_server: Server, vue: bool) -> None:
+def test_in_the_editor_no_node_of_a_template_covers_another(desk: Editor) -> None:
     """As the editor lays them out: it makes nodes larger that are saved too small for what is in them."""
-    editor = keep_editor(web_server, vue=vue)
     for path in WORKFLOWS:
-        editor.load(json.loads(path.read_text(encoding="utf-8")))
-        boxes = editor.page.evaluate(BOXES)
+        desk.load(json.loads(path.read_text(encoding="utf-8")))
+        boxes = desk.page.evaluate(BOXES)
         assert len(boxes) > 9
         assert covered(boxes) == [], path.stem
-        assert editor.page.evaluate("app.graph.nodes.every(({ type }) => type in LiteGraph.registered_node_types)")
+        assert desk.page.evaluate("app.graph.nodes.every(({ type }) => type in LiteGraph.registered_node_types)")
 
 
 def covered(boxes: list[list]) -> list[tuple[str, str]]:
@@ -82,8 +80,8 @@ def search_box(editor: object) -> object:
 
 
 @pytest.mark.parametrize("words", ["jano scheduler", "teacache"])
-def test_nodes_come_from_the_search_box(open_editor: object, web_server: Server, words: str) -> None:
-    editor = open_editor(web_server)
+def test_nodes_come_from_the_search_box(desk_of: object, words: str) -> None:
+    editor = desk_of(vue=False)
     editor.load({"nodes": [], "links": [], "version": 0.4})
     box = search_box(editor)
     box.type(words, delay=30)
@@ -95,8 +93,8 @@ def test_nodes_come_from_the_search_box(open_editor: object, web_server: Server,
     assert kind in ("JanoScheduler", "JanoModelLoader")
 
 
-def test_a_link_is_drawn_by_mouse(open_editor: object, web_server: Server) -> None:
-    editor = open_editor(web_server)
+def test_a_link_is_drawn_by_mouse(desk_of: object) -> None:
+    editor = desk_of(vue=False)
     editor.load({"nodes": [], "links": [], "version": 0.4})
     made = """() => ['UNETLoader', 'JanoAnalyzer', 'JanoScheduler'].map((type, place) => {
         const node = LiteGraph.createNode(type);
@@ -111,9 +109,9 @@ def test_a_link_is_drawn_by_mouse(open_editor: object, web_server: Server) -> No
     assert editor.page.evaluate(joined) == [[loader, analyzer], [analyzer, scheduler]]
 
 
-def test_a_deleted_node_leaves_no_more_behind_than_the_hosts_own(open_editor: object, web_server: Server) -> None:
+def test_a_deleted_node_leaves_no_more_behind_than_the_hosts_own(desk_of: object) -> None:
     """Nothing on the page, no map in memory, and nothing alive that outlives one of the host's own widgets."""
-    editor = open_editor(web_server)
+    editor = desk_of(vue=False)
     editor.load({"nodes": [], "links": [], "version": 0.4})
     editor.page.evaluate(
         """() => {

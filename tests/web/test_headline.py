@@ -40,9 +40,9 @@ LISTEN = """() => {
 }"""
 
 
-def test_the_page_says_what_the_log_says(open_editor: object, web_server: Server) -> None:
+def test_the_page_says_what_the_log_says(desk_of: object) -> None:
     """Of any run, word for word; numbers too."""
-    page = open_editor(web_server).page
+    page = desk_of(vue=False).page
     random = Random(3)
     reports = [any_report(random) for _ in range(300)]
     told = page.evaluate(TELL, [json.loads(json.dumps(report.verdict_as_dict())) for report in reports])
@@ -91,9 +91,9 @@ def again(editor: Editor, sampler: int, seed: int) -> None:
 
 
 @pytest.mark.parametrize("vue", [False, True], ids=["canvas", "vue"])
-def test_a_run_is_measured_against_one_in_full(open_editor: object, web_server: Server, vue: bool) -> None:
+def test_a_run_is_measured_against_one_in_full(desk_of: object, vue: bool) -> None:
     """With Jano, bypassed, with Jano again: what was estimated is measured from then on, with other seeds too."""
-    editor = open_editor(web_server, vue=vue)
+    editor = desk_of(vue)
     workflow, scheduler, sampler = quick(10 * vue)
     editor.load(workflow)
     editor.look_at(scheduler)
@@ -142,8 +142,8 @@ def test_a_run_that_is_not_accelerated_is_said_once(open_editor: object, web_ser
     assert len(editor.page.evaluate("janoToasts")) == 1
 
 
-def test_settings_switch_the_live_view_and_what_is_kept(open_editor: object, web_server: Server) -> None:
-    editor = open_editor(web_server)
+def test_settings_switch_the_live_view_and_what_is_kept(desk_of: object) -> None:
+    editor = desk_of(vue=False)
     ids = editor.page.evaluate("Object.keys(app.ui.settings.settingsLookup).filter((id) => id.startsWith('Jano.'))")
     assert sorted(ids) == ["Jano.keep", "Jano.live", "Jano.map", "Jano.toasts"]
     for name in ("Jano.live", "Jano.keep"):

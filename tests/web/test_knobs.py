@@ -78,6 +78,43 @@ def test_custom_offers_all_and_greys_levels_beside_a_target(desk: Editor, node: 
     assert inputs(desk, node, "disabled") == LEVELS | {"cache", "cache_budget_gb"}
 
 
+def target(desk: Editor, node: int) -> float:
+    return desk.node("node.widgets.find(({ name }) => name === 'target_speedup').value", node)
+
+
+def test_what_custom_shows_is_what_acts_whatever_was_chosen_before(desk: Editor, node: int) -> None:
+    """A target that was left from before went on acting, in Nodes 2.0 unseen."""
+    choose(desk, node, quality="target", target_speedup=3)
+    choose(desk, node, quality="custom")
+    assert target(desk, node) == 0
+    assert inputs(desk, node, "disabled") == set()
+    assert offered(desk, node) == LEVELS | TARGET  # without opening the advanced ones
+    desk.shot("knobs_custom_after_target")
+    choose(desk, node, target_speedup=2.5)  # by hand it may be both
+    assert inputs(desk, node, "disabled") == LEVELS
+    choose(desk, node, quality="custom")  # nothing was chosen anew
+    assert target(desk, node) == 2.5
+    choose(desk, node, quality="fast")
+    choose(desk, node, quality="custom")
+    assert target(desk, node) == 0
+    choose(desk, node, quality="target")
+    assert target(desk, node) == 2.5  # as it was
+
+
+def test_a_workflow_with_both_stays_as_it_is(desk: Editor, node: int) -> None:
+    kept = desk.page.evaluate(
+        """() => {
+            const node = LiteGraph.createNode('JanoScheduler');
+            app.graph.add(node);
+            const values = ['custom', 0.3, 0.9, 2, 2, 1, 0.03, 2.5];
+            node.configure({ ...node.serialize(), id: node.id, widgets_values: values });
+            node.widgets[0].callback('custom');
+            return node.widgets.map(({ value }) => value).slice(0, 8);
+        }"""
+    )
+    assert kept == ["custom", 0.3, 0.9, 2, 2, 1, 0.03, 2.5]
+
+
 def test_what_is_hidden_is_saved_and_queued_as_ever(desk: Editor, node: int) -> None:
     choose(desk, node, static_threshold=0.25)
     saved = desk.node("node.serialize()", node)

@@ -31,70 +31,70 @@ def flux_workflow(side: int = 512, seed: int = 42) -> tuple[dict, int]:
     return workflow, next(node["id"] for node in workflow["nodes"] if node["type"] == "JanoScheduler")
 
 
-def test_the_life_of_a_map(editor: Editor, web_server: Server) -> None:
-    workflow, scheduler = flux_workflow(seed=43 + editor.vue)
-    editor.load(workflow)
-    editor.look_at(scheduler)
-    assert editor.text(".jano-line") == "The run appears here while sampling."
-    colour = editor.node("node.renderingColor", scheduler)
-    seen = editor.run()
+def test_the_life_of_a_map(desk: Editor, web_server: Server) -> None:
+    workflow, scheduler = flux_workflow(seed=43 + desk.vue)
+    desk.load(workflow)
+    desk.look_at(scheduler)
+    assert desk.text(".jano-line") == "The run appears here while sampling."
+    colour = desk.node("node.renderingColor", scheduler)
+    seen = desk.run()
     assert seen["drawn"] is not None
     assert seen["drawn"] < seen["done"]  # the map was there before the run was over
-    editor.wait_for_node("node.properties.jano_run", scheduler)
-    assert re.match(STEPS_TOLD, editor.text(".jano-line"))
-    assert editor.page.locator(".jano-strip > span").count() == STEPS
-    left_out = next(step for step, kind in enumerate(cells(editor)) if kind == "jano-skipped")
-    assert editor.page.locator(".jano-mark").all_inner_texts() == ["1 %", "3 %", "10 %", "30 %"]
-    assert title_colours(editor, scheduler)["shown"] == "accelerated"
-    assert editor.vue or editor.node("node.renderingColor", scheduler) != colour
+    desk.wait_for_node("node.properties.jano_run", scheduler)
+    assert re.match(STEPS_TOLD, desk.text(".jano-line"))
+    assert desk.page.locator(".jano-strip > span").count() == STEPS
+    left_out = next(step for step, kind in enumerate(cells(desk)) if kind == "jano-skipped")
+    assert desk.page.locator(".jano-mark").all_inner_texts() == ["1 %", "3 %", "10 %", "30 %"]
+    assert title_colours(desk, scheduler)["shown"] == "accelerated"
+    assert desk.vue or desk.node("node.renderingColor", scheduler) != colour
     assert saved_verdict(web_server) == "accelerated"
-    assert title_colours(editor, scheduler)["saved"] == flux_colour(scheduler)
-    whole = settled_pixels(editor)
-    told = editor.page.locator(".jano-map").get_attribute("aria-label")
+    assert title_colours(desk, scheduler)["saved"] == flux_colour(scheduler)
+    whole = settled_pixels(desk)
+    told = desk.page.locator(".jano-map").get_attribute("aria-label")
     assert re.search(r"whole run\. at most \d+ %, (top|bottom|left|right|in the middle)", told)
-    assert re.search(STEPS_TOLD, editor.text(".jano-said"))
+    assert re.search(STEPS_TOLD, desk.text(".jano-said"))
     assert len(set(whole)) > 10  # colours over a picture
-    size = editor.node("[...node.size]", scheduler)
-    editor.shot("after_run")
+    size = desk.node("[...node.size]", scheduler)
+    desk.shot("after_run")
 
-    editor.page.locator(".jano-strip > span").nth(left_out).click()
-    assert editor.text(".jano-line").startswith(f"step {left_out + 1} of {STEPS} · ")
-    forecast = settled_pixels(editor)
+    desk.page.locator(".jano-strip > span").nth(left_out).click()
+    assert desk.text(".jano-line").startswith(f"step {left_out + 1} of {STEPS} · ")
+    forecast = settled_pixels(desk)
     assert forecast != whole  # the errors of this gap, not the largest of all
-    editor.shot("scrubbed")
-    strip = editor.page.locator(".jano-strip")
+    desk.shot("scrubbed")
+    strip = desk.page.locator(".jano-strip")
     assert re.fullmatch(
         rf"step {left_out + 1}: forecast · off by [\d.]+ % in the picture, measured at step \d+ · [\d.]+ s",
         strip.get_attribute("aria-valuetext"),
     )
-    editor.page.keyboard.press("ArrowLeft")
-    assert editor.text(".jano-line").startswith(f"step {left_out} of {STEPS} · computed")
-    computed = settled_pixels(editor)
+    desk.page.keyboard.press("ArrowLeft")
+    assert desk.text(".jano-line").startswith(f"step {left_out} of {STEPS} · computed")
+    computed = settled_pixels(desk)
     assert sum(map(redness, computed)) < sum(map(redness, whole))  # the preview without any heat
-    assert "at most" not in editor.page.locator(".jano-map").get_attribute("aria-label")
-    editor.page.keyboard.press("Home")
+    assert "at most" not in desk.page.locator(".jano-map").get_attribute("aria-label")
+    desk.page.keyboard.press("Home")
     assert strip.get_attribute("aria-valuenow") == "1"
-    editor.page.keyboard.press("End")
+    desk.page.keyboard.press("End")
     assert strip.get_attribute("aria-valuenow") == str(STEPS)
-    editor.page.get_by_role("button", name="whole run").click()
-    assert re.match(STEPS_TOLD, editor.text(".jano-line"))
+    desk.page.get_by_role("button", name="whole run").click()
+    assert re.match(STEPS_TOLD, desk.text(".jano-line"))
     strip.press("PageDown")
     assert strip.get_attribute("aria-valuenow") == str(STEPS - 5)
     strip.press("Escape")
-    assert re.match(STEPS_TOLD, editor.text(".jano-line"))
+    assert re.match(STEPS_TOLD, desk.text(".jano-line"))
 
-    editor.open()  # reload the page: the host brings the unsaved workflow back
-    editor.wait_for_node("node?.properties.jano_run", scheduler)
-    editor.look_at(scheduler)
-    assert re.match(STEPS_TOLD, editor.text(".jano-line"))
-    assert len(set(settled_pixels(editor))) > 10
-    assert title_colours(editor, scheduler)["shown"] == "accelerated"
-    assert editor.node("[...node.size]", scheduler) == pytest.approx(size, abs=2)  # as large as it was
-    editor.shot("reloaded")
+    desk.open()  # reload the page: the host brings the unsaved workflow back
+    desk.wait_for_node("node?.properties.jano_run", scheduler)
+    desk.look_at(scheduler)
+    assert re.match(STEPS_TOLD, desk.text(".jano-line"))
+    assert len(set(settled_pixels(desk))) > 10
+    assert title_colours(desk, scheduler)["shown"] == "accelerated"
+    assert desk.node("[...node.size]", scheduler) == pytest.approx(size, abs=2)  # as large as it was
+    desk.shot("reloaded")
 
-    editor.page.evaluate("id => app.graph.remove(app.graph.getNodeById(id))", scheduler)
-    editor.page.wait_for_function("() => !document.querySelector('.jano-run')")
-    editor.shot("removed")
+    desk.page.evaluate("id => app.graph.remove(app.graph.getNodeById(id))", scheduler)
+    desk.page.wait_for_function("() => !document.querySelector('.jano-run')")
+    desk.shot("removed")
 
 
 def saved_verdict(server: Server) -> str:
@@ -150,8 +150,8 @@ def flux_colour(node: int) -> str | None:
     return next(saved.get("color") for saved in nodes if saved["id"] == node)
 
 
-def test_a_run_that_stays_native_says_why(open_editor: object, web_server: Server) -> None:
-    editor = open_editor(web_server)
+def test_a_run_that_stays_native_says_why(desk_of: object) -> None:
+    editor = desk_of(vue=False)
     workflow, scheduler = flux_workflow(128)
     for node in workflow["nodes"]:
         if node["type"] == "KSampler":
@@ -165,8 +165,8 @@ def test_a_run_that_stays_native_says_why(open_editor: object, web_server: Serve
     assert title_colours(editor, scheduler)["shown"] == "native"
 
 
-def test_a_run_that_is_stopped_says_how_far_it_came(open_editor: object, web_server: Server) -> None:
-    editor = open_editor(web_server)
+def test_a_run_that_is_stopped_says_how_far_it_came(desk_of: object, web_server: Server) -> None:
+    editor = desk_of(vue=False)
     workflow, scheduler = flux_workflow(512, seed=47)
     for node in workflow["nodes"]:
         if node["type"] == "KSampler":
@@ -180,9 +180,9 @@ def test_a_run_that_is_stopped_says_how_far_it_came(open_editor: object, web_ser
 
 
 @pytest.mark.parametrize("vue", [False, True], ids=["canvas", "vue"])
-def test_two_experts_on_a_clip_one_of_them_in_a_subgraph(open_editor: object, web_server: Server, vue: bool) -> None:
+def test_two_experts_on_a_clip_one_of_them_in_a_subgraph(desk_of: object, vue: bool) -> None:
     """Each Scheduler shows its own run, wherever it stands, and a clip has a slider over its frames."""
-    editor = open_editor(web_server, vue=vue)
+    editor = desk_of(vue)
     workflow = small_workflow(WAN)
     for node in workflow["nodes"]:
         if node["type"] == "KSamplerAdvanced":

@@ -3,7 +3,7 @@ export default {
     "waiting": "The run appears here while sampling.",
     "step": "step {step} of {count}",
     "computed": "{share} of the compute",
-    "faster": "{times} faster",
+    "faster": "{times} faster (estimated)",
     "numbers": {
       "times": "{times}x",
       "seconds": "{seconds} s",
@@ -33,13 +33,13 @@ export default {
         "details": "details may move",
         "composition": "composition may change"
       },
-      "risk": "{word} (largest forecast error {error})",
       "estimated": "estimated from this run's full steps",
       "measured": "measured: {own} with Jano, {full} in full",
+      "with_basis": "{told} ({basis})",
       "partly": "Partly not accelerated, because",
       "note": "Note",
       "advice": "Advice",
-      "session": "This session: {runs} runs, {saved} saved.",
+      "session": "This session: {runs} runs, about {saved} saved.",
       "between_steps": ", ",
       "between": "; ",
       "sentence": "{text}.",
@@ -108,11 +108,16 @@ export default {
       "image": "image",
       "slider": "Line between the reference and the image",
       "place": "{reference} {share} %, {image} {rest} %",
-      "frame": "frame {frame}",
-      "worst": "frame {frame}, the worst",
-      "frames": "Frames of the clip"
+      "frame": "picture {frame}",
+      "worst": "picture {frame}, the worst",
+      "frames": "Pictures of the batch or clip"
     },
-    "table": { "copy": "Copy table", "copied": "Copied", "not_copied": "Not allowed here: select the rows instead" }
+    "table": {
+      "copy": "Copy table",
+      "copied": "Copied",
+      "not_copied": "Not allowed here: select the rows instead",
+      "waiting": "No run is kept here: the table appears after the next one."
+    }
   },
   "sentences": {
     "run_stopped": "stopped: step {step} of {count}"

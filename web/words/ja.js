@@ -3,7 +3,7 @@ export default {
     "waiting": "サンプリング中、ここに実行の様子が表示されます。",
     "step": "ステップ {step} / {count}",
     "computed": "計算量 {share}",
-    "faster": "{times}速",
+    "faster": "{times}速（推定）",
     "numbers": {
       "times": "{times} 倍",
       "seconds": "{seconds} 秒",
@@ -29,13 +29,13 @@ export default {
       "forecast": "{count} ステップを予測",
       "of_the_compute": "{steps}（計算量 {share}）",
       "risks": { "hard_to_see": "見分けにくい", "details": "細部が変わる可能性", "composition": "構図が変わる可能性" },
-      "risk": "{word}（最大の予測誤差 {error}）",
       "estimated": "この実行で計算したステップからの推定",
       "measured": "実測：Jano あり {own}、完全な実行 {full}",
+      "with_basis": "{told}（{basis}）",
       "partly": "一部を加速しなかった理由",
       "note": "メモ",
       "advice": "アドバイス",
-      "session": "このセッション：{runs} 回の実行で {saved}短縮。",
+      "session": "このセッション：{runs} 回の実行で約 {saved}短縮。",
       "between_steps": "、",
       "between": "／",
       "sentence": "{text}。",
@@ -94,11 +94,16 @@ export default {
       "image": "画像",
       "slider": "基準と画像の境界線",
       "place": "{reference} {share}%、{image} {rest}%",
-      "frame": "フレーム {frame}",
-      "worst": "フレーム {frame}（最低）",
-      "frames": "動画のフレーム"
+      "frame": "{frame} 枚目",
+      "worst": "{frame} 枚目（最低）",
+      "frames": "バッチや動画の画像"
     },
-    "table": { "copy": "表をコピー", "copied": "コピーしました", "not_copied": "ここではコピーできません。行を選択してください" }
+    "table": {
+      "copy": "表をコピー",
+      "copied": "コピーしました",
+      "not_copied": "ここではコピーできません。行を選択してください",
+      "waiting": "ここに保存された実行はありません。次の実行の後に表が表示されます。"
+    }
   },
   "sentences": {
     "run_stopped": "中断：ステップ {step} / {count}",
@@ -118,8 +123,8 @@ export default {
     "map_of_another_size": "レベルマップは {theirs} の latent セル（フレーム、高さ、幅、トークン {their_patch}）用ですが、この latent は {ours}（トークン {our_patch}）です。同じモデル、同じサイズで作ったマップを使ってください",
     "no_map": "最初のステップの計算が少なすぎて、レベルマップを作れません",
     "not_finite": "モデルの出力に有限でない値（NaN など）が含まれています",
-    "nothing_saved": "この品質の許容範囲では、予測できるステップがありませんでした（fast と draft は許容範囲が広めです）",
-    "nothing_saved_of_noise": "サンプラーが毎ステップ新しいノイズを加えるため、この品質の許容範囲では予測できるステップがありませんでした（euler か uni_pc を試してください。fast と draft は許容範囲が広めです）",
+    "nothing_saved": "この品質の許容範囲では、予測できるステップがありませんでした",
+    "nothing_saved_of_noise": "サンプラーが毎ステップ新しいノイズを加えるため、この品質の許容範囲では予測できるステップがありませんでした",
     "nothing_asked": "target_speedup が 1 に近すぎて、省けるステップがありません",
     "nothing_frozen": "省けるトークンがありませんでした（この画像ではすべてのレベルを毎ステップ計算します）",
     "always_new": "別のノードが毎ステップ新しい内容をモデルに計算させるため、予測できません",
@@ -149,7 +154,11 @@ export default {
     "odd_output": "{block} の出力が Jano の想定と異なります（{error}）",
     "odd_cache": "ブロックのキーと値が保存したものと合いません（ブロックが飛ばされた可能性があります）",
 
-    "little_saved_of_noise": "サンプラーが毎ステップ新しいノイズを加えるため、予測できたステップはわずかです（euler か uni_pc を試してください）",
+    "little_saved_of_noise": "サンプラーが毎ステップ新しいノイズを加えるため、予測できたステップはわずかです",
+    "with_hints": "{told}（{hints:／}）",
+    "hint_other_sampler": "euler か uni_pc を試してください",
+    "hint_fast_and_draft": "fast と draft は許容範囲が広めです",
+    "hint_draft": "draft は許容範囲が広めです",
     "target_out_of_reach": "target_speedup {speedup:g} なら {steps} ステップ中 {budget} ステップですが、{always} ステップは必ず計算します",
     "no_step_forecast": "ステップは予測していません：{reason}",
 
@@ -168,7 +177,7 @@ export default {
     "odd_length_of_references": "ブロックが受け取ったトークンは {got} 個ですが、参照画像だけで {expected} 個あります",
     "odd_mask": "アテンションマスクが {columns} 列で、トークン {tokens} 個と合いません",
     "references_left_out": "参照画像の {tokens} トークンは {steps} ステップ中 {computed} ステップで計算（{policy}）、残りは {mib:.0f} MiB のキーと値を再利用{drifted}",
-    "references_drift_too_far": "この品質では参照画像のずれが大きすぎて、この実行では省けるステップがありません（fast と draft は許容範囲が広めです）",
+    "references_drift_too_far": "この品質では参照画像のずれが大きすぎて、この実行では省けるステップがありません",
     "references_drifted": "、ずれは最大 {drift}",
 
     "times_rounded": "{times} 倍",
@@ -201,7 +210,6 @@ export default {
     "risk_hard_to_see": "見分けにくい",
     "risk_details": "細部が変わる可能性",
     "risk_composition": "構図が変わる可能性",
-    "risk_with_error": "{risk}（最大の予測誤差 {error}）",
 
     "run": "Jano：{told}。{remarks:}",
     "run_with_reason": "Jano：{told}：{reason}。",
@@ -223,6 +231,7 @@ export default {
     "row_saved": "保存済み",
     "row_not_saved": "保存できません",
     "saved_as": "出力フォルダーの {file} と、{table} の 1 行",
+    "saved_without_line": "出力フォルダーの {file}。{table} には書き込めませんでした（{reason}）",
     "time_taken": "サンプリング {seconds}",
     "time_against_full": "サンプリング {seconds}、完全な実行なら約 {full}",
     "mebibytes": "{mib:.1f} MiB",
@@ -231,6 +240,7 @@ export default {
     "advise_fast": "品質 fast のほうが完全な実行にずっと近くなります",
     "advise_references": "references を auto にすると、多くのステップで参照画像を省けます",
     "advise_sampler": "euler か uni_pc ならもっと多くのステップを省けます：{sampler} は毎ステップ新しいノイズを加えます",
+    "advise_closer_sampler": "同じ速さでも euler か uni_pc なら完全な実行にもっと近くなります：{sampler} は毎ステップ新しいノイズを加えます",
     "advise_longer": "{more} ステップにしてもほとんど増えません：計算するのは {fewest} ～ {most} ステップほどです",
 
     "row_verdict": "判定",
@@ -239,7 +249,7 @@ export default {
     "small_details_moved": "細かな部分に違い",
     "details_moved": "細部に違い",
     "composition_changed": "構図が変化",
-    "verdict_at_worst": "{usual}／最低は{worst}（フレーム {frame}）",
+    "verdict_at_worst": "{usual}／最低は{worst}（{frame} 枚目）",
     "row_psnr": "PSNR",
     "row_ssim": "SSIM",
     "row_largest": "最大の差",
@@ -248,7 +258,7 @@ export default {
     "four_digits": "{value:.4f}",
     "of_the_range": "値の範囲の {share:.1%}",
     "equal_pictures": "無限大：画像は完全に同じです",
-    "over_frames": "{frames} フレームの平均 {mean}{equal}、最低は {worst}（フレーム {frame}）",
+    "over_frames": "{frames} 枚の平均 {mean}{equal}、最低は {worst}（{frame} 枚目）",
     "equal_frames": "（ほか {count} フレームは完全に一致）",
     "too_small": "未計算：{pixels} ピクセル未満です",
     "unusable_lpips": "未計算：{complaint}",

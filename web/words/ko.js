@@ -3,7 +3,7 @@ export default {
     "waiting": "샘플링하는 동안 실행 상황이 여기에 표시됩니다.",
     "step": "스텝 {step} / {count}",
     "computed": "연산량 {share}",
-    "faster": "{times} 빠름",
+    "faster": "{times} 빠름 (추정)",
     "numbers": {
       "times": "{times}배",
       "seconds": "{seconds}초",
@@ -29,13 +29,13 @@ export default {
       "forecast": "{count}스텝 예측",
       "of_the_compute": "{steps} (연산량 {share})",
       "risks": { "hard_to_see": "알아보기 어려움", "details": "세부가 달라질 수 있음", "composition": "구도가 바뀔 수 있음" },
-      "risk": "{word} (최대 예측 오차 {error})",
       "estimated": "이 실행에서 연산한 스텝으로 추정",
       "measured": "측정: Jano 사용 {own}, 전체 연산 {full}",
+      "with_basis": "{told} ({basis})",
       "partly": "일부를 가속하지 않은 이유",
       "note": "참고",
       "advice": "조언",
-      "session": "이번 세션: {runs}회 실행, {saved} 절약.",
+      "session": "이번 세션: {runs}회 실행, 약 {saved} 절약.",
       "between_steps": ", ",
       "between": "; ",
       "sentence": "{text}.",
@@ -104,11 +104,16 @@ export default {
       "image": "이미지",
       "slider": "기준과 이미지 사이의 선",
       "place": "{reference} {share}%, {image} {rest}%",
-      "frame": "프레임 {frame}",
-      "worst": "프레임 {frame} (최저)",
-      "frames": "영상 프레임"
+      "frame": "{frame}번째 이미지",
+      "worst": "{frame}번째 이미지 (최저)",
+      "frames": "배치나 영상의 이미지"
     },
-    "table": { "copy": "표 복사", "copied": "복사됨", "not_copied": "여기서는 복사할 수 없습니다. 행을 직접 선택하세요" }
+    "table": {
+      "copy": "표 복사",
+      "copied": "복사됨",
+      "not_copied": "여기서는 복사할 수 없습니다. 행을 직접 선택하세요",
+      "waiting": "여기에 보관된 실행이 없습니다. 다음 실행 뒤에 표가 나타납니다."
+    }
   },
   "sentences": {
     "run_stopped": "중단됨: 스텝 {step} / {count}",
@@ -128,8 +133,8 @@ export default {
     "map_of_another_size": "레벨 맵은 {theirs} 크기의 latent 셀(프레임, 높이, 너비, 토큰 {their_patch})용이지만 이 latent는 {ours}(토큰 {our_patch})입니다. 같은 모델과 크기로 만든 맵을 사용하세요",
     "no_map": "초반 스텝의 연산이 너무 적어 레벨 맵을 그릴 수 없습니다",
     "not_finite": "모델 예측에 유한하지 않은 값(NaN 등)이 있습니다",
-    "nothing_saved": "이 품질의 허용 오차 안에서 예측할 수 있는 스텝이 없었습니다 (fast와 draft는 허용 오차가 더 큽니다)",
-    "nothing_saved_of_noise": "샘플러가 매 스텝 새 노이즈를 더하므로 이 품질의 허용 오차 안에서 예측할 수 있는 스텝이 없었습니다 (euler나 uni_pc를 써 보세요. fast와 draft는 허용 오차가 더 큽니다)",
+    "nothing_saved": "이 품질의 허용 오차 안에서 예측할 수 있는 스텝이 없었습니다",
+    "nothing_saved_of_noise": "샘플러가 매 스텝 새 노이즈를 더하므로 이 품질의 허용 오차 안에서 예측할 수 있는 스텝이 없었습니다",
     "nothing_asked": "target_speedup이 1에 너무 가까워 생략되는 스텝이 없습니다",
     "nothing_frozen": "생략할 토큰이 없었습니다 (이 이미지의 모든 레벨을 매 스텝 연산합니다)",
     "always_new": "다른 노드가 매 스텝 모델에 새로운 것을 요청해 예측할 수 없었습니다",
@@ -159,7 +164,11 @@ export default {
     "odd_output": "{block}의 출력이 Jano가 아는 것과 다릅니다 ({error})",
     "odd_cache": "블록의 키와 값이 보관한 것과 맞지 않습니다 (블록이 생략되었을 수 있습니다)",
 
-    "little_saved_of_noise": "샘플러가 매 스텝 새 노이즈를 더해 예측할 수 있는 스텝이 적었습니다 (euler나 uni_pc를 써 보세요)",
+    "little_saved_of_noise": "샘플러가 매 스텝 새 노이즈를 더해 예측할 수 있는 스텝이 적었습니다",
+    "with_hints": "{told} ({hints:; })",
+    "hint_other_sampler": "euler나 uni_pc를 써 보세요",
+    "hint_fast_and_draft": "fast와 draft는 허용 오차가 더 큽니다",
+    "hint_draft": "draft는 허용 오차가 더 큽니다",
     "target_out_of_reach": "target_speedup {speedup:g}이면 {steps}스텝 중 {budget}스텝만 남지만, {always}스텝은 항상 연산합니다",
     "no_step_forecast": "예측한 스텝이 없습니다: {reason}",
 
@@ -178,7 +187,7 @@ export default {
     "odd_length_of_references": "블록이 토큰 {got}개를 받았지만 참조 이미지만 {expected}개입니다",
     "odd_mask": "어텐션 마스크가 {columns}열로, 토큰 {tokens}개와 맞지 않습니다",
     "references_left_out": "참조 토큰 {tokens}개를 {steps}스텝 중 {computed}스텝에서 연산({policy}), 나머지는 {mib:.0f}MiB의 키와 값을 재사용{drifted}",
-    "references_drift_too_far": "이 품질에서는 참조 이미지가 너무 많이 어긋나 이 실행에서 생략할 스텝이 없습니다 (fast와 draft는 허용 오차가 더 큽니다)",
+    "references_drift_too_far": "이 품질에서는 참조 이미지가 너무 많이 어긋나 이 실행에서 생략할 스텝이 없습니다",
     "references_drifted": ", 최대 {drift} 어긋남",
 
     "times_rounded": "{times}배",
@@ -211,7 +220,6 @@ export default {
     "risk_hard_to_see": "알아보기 어려움",
     "risk_details": "세부가 달라질 수 있음",
     "risk_composition": "구도가 바뀔 수 있음",
-    "risk_with_error": "{risk} (최대 예측 오차 {error})",
 
     "run": "Jano: {told}.{remarks:}",
     "run_with_reason": "Jano: {told}: {reason}.",
@@ -233,6 +241,7 @@ export default {
     "row_saved": "저장됨",
     "row_not_saved": "저장 안 됨",
     "saved_as": "출력 폴더의 {file}, 그리고 {table}의 한 줄",
+    "saved_without_line": "출력 폴더의 {file}; {table}에는 쓰지 못했습니다 ({reason})",
     "time_taken": "샘플링 {seconds}",
     "time_against_full": "샘플링 {seconds}, 전체 연산은 약 {full}",
     "mebibytes": "{mib:.1f}MiB",
@@ -241,6 +250,7 @@ export default {
     "advise_fast": "품질 fast가 전체 연산에 훨씬 가깝습니다",
     "advise_references": "references를 auto로 하면 많은 스텝에서 참조 이미지를 생략합니다",
     "advise_sampler": "euler나 uni_pc라면 더 많은 스텝을 생략합니다: {sampler}은(는) 매 스텝 새 노이즈를 더합니다",
+    "advise_closer_sampler": "같은 속도에서 euler나 uni_pc가 전체 연산에 더 가깝습니다: {sampler}은(는) 매 스텝 새 노이즈를 더합니다",
     "advise_longer": "{more}스텝으로 해도 거의 늘지 않습니다: 그중 약 {fewest}~{most}스텝만 연산합니다",
 
     "row_verdict": "판정",
@@ -249,7 +259,7 @@ export default {
     "small_details_moved": "작은 세부가 달라짐",
     "details_moved": "세부가 달라짐",
     "composition_changed": "구도가 바뀜",
-    "verdict_at_worst": "{usual}; 최저는 {worst} (프레임 {frame})",
+    "verdict_at_worst": "{usual}; 최저는 {worst} ({frame}번째 이미지)",
     "row_psnr": "PSNR",
     "row_ssim": "SSIM",
     "row_largest": "최대 차이",
@@ -258,7 +268,7 @@ export default {
     "four_digits": "{value:.4f}",
     "of_the_range": "값 범위의 {share:.1%}",
     "equal_pictures": "무한대: 두 이미지가 같습니다",
-    "over_frames": "{frames}프레임 평균 {mean}{equal}, 최저 {worst} (프레임 {frame})",
+    "over_frames": "이미지 {frames}장 평균 {mean}{equal}, 최저 {worst} ({frame}번째 이미지)",
     "equal_frames": " (다른 {count}프레임은 같음)",
     "too_small": "계산 안 함: {pixels}픽셀보다 작음",
     "unusable_lpips": "계산 안 함: {complaint}",

@@ -3,7 +3,7 @@ export default {
     "waiting": "取樣時此處顯示這次執行。",
     "step": "第 {step} 步，共 {count} 步",
     "computed": "運算量 {share}",
-    "faster": "加速 {times}",
+    "faster": "加速 {times}（估算）",
     "numbers": {
       "times": "{times} 倍",
       "seconds": "{seconds} 秒",
@@ -29,13 +29,13 @@ export default {
       "forecast": "預測 {count} 步",
       "of_the_compute": "{steps}（運算量的 {share}）",
       "risks": { "hard_to_see": "難以察覺", "details": "細節可能變化", "composition": "構圖可能改變" },
-      "risk": "{word}（最大預測誤差 {error}）",
+      "with_basis": "{told}（{basis}）",
       "estimated": "根據這次執行的完整步驟估算",
       "measured": "實測：使用 Jano {own}，完整執行 {full}",
       "partly": "部分未加速，原因",
       "note": "提示",
       "advice": "建議",
-      "session": "這次工作階段：{runs} 次執行，共節省 {saved}。",
+      "session": "這次工作階段：{runs} 次執行，共約節省 {saved}。",
       "between_steps": "，",
       "between": "；",
       "sentence": "{text}。",
@@ -94,11 +94,16 @@ export default {
       "image": "影像",
       "slider": "參考與影像之間的分界線",
       "place": "{reference} {share}%，{image} {rest}%",
-      "frame": "第 {frame} 個影格",
-      "worst": "第 {frame} 個影格（最差）",
-      "frames": "影片的影格"
+      "frame": "第 {frame} 張",
+      "worst": "第 {frame} 張（最差）",
+      "frames": "批次或影片的畫面"
     },
-    "table": { "copy": "複製表格", "copied": "已複製", "not_copied": "此處不允許：請選中各列複製" }
+    "table": {
+      "copy": "複製表格",
+      "copied": "已複製",
+      "not_copied": "此處不允許：請選中各列複製",
+      "waiting": "此處沒有保留的執行：下次執行後顯示表格。"
+    }
   },
   "sentences": {
     "run_stopped": "已停止：第 {step} 步，共 {count} 步",
@@ -118,8 +123,8 @@ export default {
     "map_of_another_size": "等級圖對應 {theirs} 的 Latent 格（影格、高、寬），每 token {their_patch}；而此 Latent 為 {ours}，每 token {our_patch}；請使用同一模型、同一尺寸產生的等級圖",
     "no_map": "取樣器在最初幾步的計算太少，畫不出等級圖",
     "not_finite": "模型的預測中有無效數值（NaN 或無窮大）",
-    "nothing_saved": "在此品質的容許誤差內，沒有一步可以預測（fast 和 draft 的容許誤差更大）",
-    "nothing_saved_of_noise": "取樣器每步都會加入新雜訊，在此品質的容許誤差內沒有一步可以預測（可試試 euler 或 uni_pc；fast 和 draft 的容許誤差更大）",
+    "nothing_saved": "在此品質的容許誤差內，沒有一步可以預測",
+    "nothing_saved_of_noise": "取樣器每步都會加入新雜訊，在此品質的容許誤差內沒有一步可以預測",
     "nothing_asked": "target_speedup 太接近 1，一步也省不下來",
     "nothing_frozen": "沒有可以省去的 token（這張畫面的各等級每步都要計算）",
     "always_new": "另一個節點每步都向模型提出新的問題，因此無法預測",
@@ -149,7 +154,11 @@ export default {
     "odd_output": "{block} 的輸出與 Jano 所知不同（{error}）",
     "odd_cache": "模型區塊的鍵和值與快取不符（該區塊可能曾被跳過）",
 
-    "little_saved_of_noise": "取樣器每步都會加入新雜訊，因此能預測的步數很少（可試試 euler 或 uni_pc）",
+    "little_saved_of_noise": "取樣器每步都會加入新雜訊，因此能預測的步數很少",
+    "with_hints": "{told}（{hints:；}）",
+    "hint_other_sampler": "可試試 euler 或 uni_pc",
+    "hint_fast_and_draft": "fast 和 draft 的容許誤差更大",
+    "hint_draft": "draft 的容許誤差更大",
     "target_out_of_reach": "target_speedup {speedup:g} 只會計算 {steps} 步中的 {budget} 步，但有 {always} 步始終要計算",
     "no_step_forecast": "沒有預測任何一步：{reason}",
 
@@ -168,7 +177,7 @@ export default {
     "odd_length_of_references": "模型區塊收到 {got} 個 token，而參考圖就有 {expected} 個",
     "odd_mask": "注意力遮罩有 {columns} 欄，而 token 有 {tokens} 個",
     "references_left_out": "{tokens} 個參考圖 token 在 {steps} 步中計算了 {computed} 步（{policy}），其餘步使用 {mib:.0f} MiB 的鍵值快取{drifted}",
-    "references_drift_too_far": "在此品質下，參考圖漂移太大，這次執行沒有一步可以省去它（fast 和 draft 的容許誤差更大）",
+    "references_drift_too_far": "在此品質下，參考圖漂移太大，這次執行沒有一步可以省去它",
     "references_drifted": "，最大漂移 {drift}",
 
     "times_rounded": "{times} 倍",
@@ -201,7 +210,6 @@ export default {
     "risk_hard_to_see": "難以察覺",
     "risk_details": "細節可能變化",
     "risk_composition": "構圖可能改變",
-    "risk_with_error": "{risk}（最大預測誤差 {error}）",
 
     "run": "Jano：{told}。{remarks:}",
     "run_with_reason": "Jano：{told}：{reason}。",
@@ -222,6 +230,7 @@ export default {
     "row_advice": "建議",
     "row_saved": "已儲存",
     "row_not_saved": "未儲存",
+    "saved_without_line": "輸出資料夾中的 {file}；未能寫入 {table}（{reason}）",
     "saved_as": "輸出資料夾中的 {file}，以及 {table} 中的一列",
     "time_taken": "取樣 {seconds}",
     "time_against_full": "取樣 {seconds}，完整執行約 {full}",
@@ -231,6 +240,7 @@ export default {
     "advise_fast": "品質 fast 會更接近完整執行的畫面",
     "advise_references": "將 references 設為 auto，可在許多步中省去參考圖",
     "advise_sampler": "euler 或 uni_pc 能省去更多步：{sampler} 每步都會加入新雜訊",
+    "advise_closer_sampler": "同樣的速度下，euler 或 uni_pc 會更接近完整執行：{sampler} 每步都會加入新雜訊",
     "advise_longer": "{more} 步幾乎不會更慢：其中約 {fewest} 到 {most} 步會被計算",
 
     "row_verdict": "結論",
@@ -239,7 +249,7 @@ export default {
     "small_details_moved": "細小之處有變化",
     "details_moved": "細節有變化",
     "composition_changed": "構圖已改變",
-    "verdict_at_worst": "{usual}；最差為{worst}（第 {frame} 個影格）",
+    "verdict_at_worst": "{usual}；最差為{worst}（第 {frame} 張）",
     "row_psnr": "PSNR",
     "row_ssim": "SSIM",
     "row_largest": "最大差異",
@@ -248,8 +258,8 @@ export default {
     "four_digits": "{value:.4f}",
     "of_the_range": "數值範圍的 {share:.1%}",
     "equal_pictures": "無窮大：兩張圖完全相同",
-    "over_frames": "{frames} 個影格平均 {mean}{equal}，最差 {worst}（第 {frame} 個影格）",
-    "equal_frames": "（另有 {count} 個影格完全相同）",
+    "over_frames": "{frames} 張平均 {mean}{equal}，最差 {worst}（第 {frame} 張）",
+    "equal_frames": "（另有 {count} 張完全相同）",
     "too_small": "未計算：小於 {pixels} 像素",
     "unusable_lpips": "未計算：{complaint}",
     "unreadable_lpips": "未計算：無法讀取 models/{file}（{error}）；請重新產生",

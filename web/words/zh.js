@@ -3,7 +3,7 @@ export default {
     "waiting": "采样时此处显示本次运行。",
     "step": "第 {step} 步，共 {count} 步",
     "computed": "计算量 {share}",
-    "faster": "加速 {times}",
+    "faster": "加速 {times}（估算）",
     "numbers": {
       "times": "{times} 倍",
       "seconds": "{seconds} 秒",
@@ -29,13 +29,13 @@ export default {
       "forecast": "预测 {count} 步",
       "of_the_compute": "{steps}（计算量的 {share}）",
       "risks": { "hard_to_see": "难以察觉", "details": "细节可能变化", "composition": "构图可能改变" },
-      "risk": "{word}（最大预测误差 {error}）",
       "estimated": "根据本次运行的完整步估算",
       "measured": "实测：使用 Jano {own}，完整运行 {full}",
+      "with_basis": "{told}（{basis}）",
       "partly": "部分未加速，原因",
       "note": "提示",
       "advice": "建议",
-      "session": "本次会话：{runs} 次运行，共节省 {saved}。",
+      "session": "本次会话：{runs} 次运行，共约节省 {saved}。",
       "between_steps": "，",
       "between": "；",
       "sentence": "{text}。",
@@ -94,11 +94,16 @@ export default {
       "image": "图像",
       "slider": "参考与图像之间的分界线",
       "place": "{reference} {share}%，{image} {rest}%",
-      "frame": "第 {frame} 帧",
-      "worst": "第 {frame} 帧（最差）",
-      "frames": "视频帧"
+      "frame": "第 {frame} 张",
+      "worst": "第 {frame} 张（最差）",
+      "frames": "批量或视频的画面"
     },
-    "table": { "copy": "复制表格", "copied": "已复制", "not_copied": "此处不允许：请选中各行复制" }
+    "table": {
+      "copy": "复制表格",
+      "copied": "已复制",
+      "not_copied": "此处不允许：请选中各行复制",
+      "waiting": "此处没有保留的运行：下次运行后显示表格。"
+    }
   },
   "sentences": {
     "run_stopped": "已停止：第 {step} 步，共 {count} 步",
@@ -118,8 +123,8 @@ export default {
     "map_of_another_size": "等级图对应 {theirs} 的 Latent 格（帧、高、宽），每 token {their_patch}；而此 Latent 为 {ours}，每 token {our_patch}；请使用同一模型、同一尺寸生成的等级图",
     "no_map": "采样器在最初几步的计算太少，画不出等级图",
     "not_finite": "模型的预测中有无效数值（NaN 或无穷大）",
-    "nothing_saved": "在此质量的容差内，没有一步可以预测（fast 和 draft 的容差更大）",
-    "nothing_saved_of_noise": "采样器每步都会加入新噪声，在此质量的容差内没有一步可以预测（可试试 euler 或 uni_pc；fast 和 draft 的容差更大）",
+    "nothing_saved": "在此质量的容差内，没有一步可以预测",
+    "nothing_saved_of_noise": "采样器每步都会加入新噪声，在此质量的容差内没有一步可以预测",
     "nothing_asked": "target_speedup 太接近 1，一步也省不下来",
     "nothing_frozen": "没有可以省去的 token（这幅画面的各等级每步都要计算）",
     "always_new": "另一个节点每步都向模型提出新的问题，因此无法预测",
@@ -149,7 +154,11 @@ export default {
     "odd_output": "{block} 的输出与 Jano 所知不同（{error}）",
     "odd_cache": "模型块的键和值与缓存不符（该块可能曾被跳过）",
 
-    "little_saved_of_noise": "采样器每步都会加入新噪声，因此能预测的步数很少（可试试 euler 或 uni_pc）",
+    "little_saved_of_noise": "采样器每步都会加入新噪声，因此能预测的步数很少",
+    "with_hints": "{told}（{hints:；}）",
+    "hint_other_sampler": "可试试 euler 或 uni_pc",
+    "hint_fast_and_draft": "fast 和 draft 的容差更大",
+    "hint_draft": "draft 的容差更大",
     "target_out_of_reach": "target_speedup {speedup:g} 只会计算 {steps} 步中的 {budget} 步，但有 {always} 步始终要计算",
     "no_step_forecast": "没有预测任何一步：{reason}",
 
@@ -168,7 +177,7 @@ export default {
     "odd_length_of_references": "模型块收到 {got} 个 token，而参考图就有 {expected} 个",
     "odd_mask": "注意力掩码有 {columns} 列，而 token 有 {tokens} 个",
     "references_left_out": "{tokens} 个参考图 token 在 {steps} 步中计算了 {computed} 步（{policy}），其余步使用 {mib:.0f} MiB 的键值缓存{drifted}",
-    "references_drift_too_far": "在此质量下，参考图漂移太大，本次运行没有一步可以省去它（fast 和 draft 的容差更大）",
+    "references_drift_too_far": "在此质量下，参考图漂移太大，本次运行没有一步可以省去它",
     "references_drifted": "，最大漂移 {drift}",
 
     "times_rounded": "{times} 倍",
@@ -201,7 +210,6 @@ export default {
     "risk_hard_to_see": "难以察觉",
     "risk_details": "细节可能变化",
     "risk_composition": "构图可能改变",
-    "risk_with_error": "{risk}（最大预测误差 {error}）",
 
     "run": "Jano：{told}。{remarks:}",
     "run_with_reason": "Jano：{told}：{reason}。",
@@ -223,6 +231,7 @@ export default {
     "row_saved": "已保存",
     "row_not_saved": "未保存",
     "saved_as": "输出文件夹中的 {file}，以及 {table} 中的一行",
+    "saved_without_line": "输出文件夹中的 {file}；未能写入 {table}（{reason}）",
     "time_taken": "采样 {seconds}",
     "time_against_full": "采样 {seconds}，完整运行约 {full}",
     "mebibytes": "{mib:.1f} MiB",
@@ -231,6 +240,7 @@ export default {
     "advise_fast": "质量 fast 会更接近完整运行的画面",
     "advise_references": "将 references 设为 auto，可在许多步中省去参考图",
     "advise_sampler": "euler 或 uni_pc 能省去更多步：{sampler} 每步都会加入新噪声",
+    "advise_closer_sampler": "同样的速度下，euler 或 uni_pc 会更接近完整运行：{sampler} 每步都会加入新噪声",
     "advise_longer": "{more} 步几乎不会更慢：其中约 {fewest} 到 {most} 步会被计算",
 
     "row_verdict": "结论",
@@ -239,7 +249,7 @@ export default {
     "small_details_moved": "细小之处有变化",
     "details_moved": "细节有变化",
     "composition_changed": "构图已改变",
-    "verdict_at_worst": "{usual}；最差为{worst}（第 {frame} 帧）",
+    "verdict_at_worst": "{usual}；最差为{worst}（第 {frame} 张）",
     "row_psnr": "PSNR",
     "row_ssim": "SSIM",
     "row_largest": "最大差异",
@@ -248,8 +258,8 @@ export default {
     "four_digits": "{value:.4f}",
     "of_the_range": "取值范围的 {share:.1%}",
     "equal_pictures": "无穷大：两幅图完全相同",
-    "over_frames": "{frames} 帧平均 {mean}{equal}，最差 {worst}（第 {frame} 帧）",
-    "equal_frames": "（另有 {count} 帧完全相同）",
+    "over_frames": "{frames} 张平均 {mean}{equal}，最差 {worst}（第 {frame} 张）",
+    "equal_frames": "（另有 {count} 张完全相同）",
     "too_small": "未计算：小于 {pixels} 像素",
     "unusable_lpips": "未计算：{complaint}",
     "unreadable_lpips": "未计算：无法读取 models/{file}（{error}）；请重新生成",

@@ -46,7 +46,7 @@ def test_a_comparison_names_the_worst_frame() -> None:
     assert made.worst_frame == 1
     assert made.largest.tolist() == pytest.approx([0.1, 0.2, 0.1])
     mean, worst = (20 + 20 + 13.979) / 3, 13.979
-    assert f"{mean:.2f} dB on average over 3 frames, {worst:.2f} dB at worst (frame 2)" in made.markdown()
+    assert f"{mean:.2f} dB on average over 3 pictures, {worst:.2f} dB at worst (picture 2)" in made.markdown()
     assert "| Largest difference | 20.0% of the range |" in made.markdown()
 
 
@@ -91,7 +91,7 @@ def test_a_verdict_is_said_in_words(decibels: float, words: str) -> None:
 def test_a_frame_that_is_worse_than_the_clip_is_named() -> None:
     reference = torch.rand(3, 16, 16, 3)
     image = reference + torch.tensor([0.001, 0.2, 0.001]).view(3, 1, 1, 1)
-    assert compare(reference, image).told() == "hard to see; composition changed at worst (frame 2)"
+    assert compare(reference, image).told() == "hard to see; composition changed at worst (picture 2)"
 
 
 def test_a_comparison_as_numbers_has_none_for_what_is_infinite() -> None:
@@ -124,7 +124,7 @@ def test_frames_that_are_equal_do_not_make_the_mean_infinite() -> None:
     reference = torch.rand(3, 16, 16, 3) * 0.5
     image = reference + torch.tensor([0.0, 0.1, 0.1]).view(3, 1, 1, 1)
     assert (
-        "| 20.00 dB on average over 2 frames (1 more are equal), 20.00 dB at worst"
+        "| 20.00 dB on average over 2 pictures (1 more are equal), 20.00 dB at worst"
         in compare(reference, image).markdown()
     )
 

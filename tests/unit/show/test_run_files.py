@@ -14,7 +14,8 @@ ACCOUNT = {
     "verdict": "accelerated",
     "computed_token_fraction": 0.45,
     "seconds": 3.5,
-    "speedup_measured": 2.2,
+    "speedup": 2.2,
+    "basis": "estimated",
 }
 WHEN = datetime(2026, 11, 26, 20, 0, 0)
 ROW = row_of(ACCOUNT, WHEN, size="512 x 512", quality="balanced")
@@ -40,7 +41,7 @@ def test_two_runs_are_two_files_and_two_lines_below_one_header(tmp_path: Path) -
         "balanced",
         "2.2",
     )
-    assert (first["seconds"], first["saved_seconds"]) == ("3.5", "")
+    assert (first["seconds"], first["saved_seconds"], first["basis"]) == ("3.5", "", "estimated")
     assert [row["file"] for row in table(tmp_path)] == ["jano/run_00001.json", "jano/run_00002.json"]
 
 
@@ -106,12 +107,23 @@ def test_a_folder_that_leads_elsewhere_is_refused(tmp_path: Path) -> None:
     assert list(elsewhere.iterdir()) == []
 
 
-@pytest.mark.parametrize("content", ["a,b\n1,2\n", "", "\x89PNG\n", "time;model;steps;quality\n"])
+@pytest.mark.parametrize("content", ["a,b\n1,2\n", "\x89PNG\n", "time;model;steps;quality\n"])
 def test_a_table_of_others_is_left_as_it_is(tmp_path: Path, content: str) -> None:
     (tmp_path / TABLE).write_bytes(content.encode("latin-1"))
     with pytest.raises(ValueError, match="^jano_runs.csv is not a table of Jano's runs; rename it, "):
         add_line(tmp_path / TABLE, ROW)
     assert (tmp_path / TABLE).read_bytes() == content.encode("latin-1")
+
+
+@pytest.mark.parametrize("content", ["", "\n\n", " \n", "\ufeff"])
+def test_an_empty_table_is_a_new_one(tmp_path: Path, content: str) -> None:
+    """A full disk, or somebody who emptied it, had it refused for ever."""
+    (tmp_path / TABLE).write_text(content, encoding="utf-8")
+    for _ in range(2):
+        add_line(tmp_path / TABLE, ROW)
+    assert (tmp_path / TABLE).read_text(encoding="utf-8").startswith(",".join(COLUMNS))
+    assert [row["seconds"] for row in table(tmp_path)] == ["3.5", "3.5"]
+    assert [path.name for path in tmp_path.iterdir()] == [TABLE]
 
 
 def test_columns_that_are_new_come_behind_the_old_ones_and_old_lines_stay(tmp_path: Path) -> None:
@@ -149,6 +161,19 @@ def test_what_cannot_be_written_is_an_error_for_the_node_to_tell(tmp_path: Path)
         save_run(tmp_path, "run", ACCOUNT, ROW)
 
 
+def test_a_run_that_is_saved_without_its_line_is_not_called_unsaved(tmp_path: Path) -> None:
+    (tmp_path / TABLE).write_text("a,b\n")
+    told = save_run(tmp_path, "run", ACCOUNT, ROW)
+    assert json.loads((tmp_path / "jano" / "run_00001.json").read_text()) == ACCOUNT
+    assert told == (
+        "jano/run_00001.json, in the output folder; no line in jano_runs.csv (jano_runs.csv is not a table of Jano's "
+        "runs; rename it, and a new one is begun)"
+    )
+    (tmp_path / TABLE).unlink()
+    (tmp_path / TABLE).mkdir()
+    assert f"no line in {TABLE} (Is a directory: {tmp_path / TABLE})" in save_run(tmp_path, "run", ACCOUNT, ROW)
+
+
 @pytest.mark.parametrize("letter", ["a", "\u6f22", "\U00020000"])
 def test_a_long_name_fits_whatever_its_letters_take(tmp_path: Path, letter: str) -> None:
     save_run(tmp_path, 300 * letter, ACCOUNT, ROW)
@@ -159,9 +184,10 @@ def test_a_long_name_fits_whatever_its_letters_take(tmp_path: Path, letter: str)
 def test_a_wider_table_overwrites_no_other_file(tmp_path: Path) -> None:
     (tmp_path / TABLE).write_text("time,model,steps,quality\n2025,Wan,30,fast\n")
     (tmp_path / f"{TABLE}.new").write_text("mine")
-    with pytest.raises(FileExistsError, match=r"jano_runs\.csv\.new"):
-        add_line(tmp_path / TABLE, ROW)
+    add_line(tmp_path / TABLE, ROW)
+    assert len(table(tmp_path)) == 2
     assert (tmp_path / f"{TABLE}.new").read_text() == "mine"
+    assert {path.name for path in tmp_path.iterdir()} == {TABLE, f"{TABLE}.new"}
 
 
 def test_a_table_that_lies_elsewhere_stays_there_when_it_grows(tmp_path: Path) -> None:
