@@ -110,6 +110,7 @@ export async function putInPlace(views) {
   for (const node of app.canvas?.graph?.nodes ?? []) {
     const element = views.get(node)?.element;
     if (!element || element.isConnected) continue;
-    document.querySelector(`.${element.className}[data-jano-left="${CSS.escape(node.id)}"]`)?.replaceWith(element);
+    const [kind] = element.classList; // the others tell a state, which the one that was left may not be in
+    document.querySelector(`.${kind}[data-jano-left="${CSS.escape(node.id)}"]`)?.replaceWith(element);
   }
 }

@@ -11,6 +11,7 @@ from comfyui_jano.tests.web.test_shared_workflow import record
 from comfyui_jano.tests.web.test_shared_workflow import workflow as workflow_of
 
 WAITING = "The run appears here while sampling."
+NO_TABLE = "No run is kept here: the table appears after the next one."
 TRACKER = "app.extensionManager.workflow.activeWorkflow.changeTracker"
 FIRST_SEED = 500  # of this file: what the server has kept from another run is not sampled again
 
@@ -88,6 +89,20 @@ def test_undo_takes_back_edits_and_leaves_the_run(desk: Editor) -> None:
     assert line.startswith(f"{desk.node('node.properties.jano_run.result.steps_computed', scheduler)} of ")
 
 
+def test_what_nodes_say_without_a_run_is_there_after_undo(desk: Editor) -> None:
+    """In Nodes 2.0 views in another state than that of a map were not put in the place of those that were left."""
+    workflow, scheduler = quick_workflow(seed=9)
+    sampler = next(node["id"] for node in workflow["nodes"] if node["type"] == "KSampler")
+    desk.load(workflow)
+    desk.look_at(scheduler)
+    edit(desk, "node.pos = [node.pos[0] + 30, node.pos[1]]", sampler)
+    for command in ("Undo", "Redo"):
+        undo(desk, command)
+        assert lines(desk) == [WAITING]
+        tables = desk.page.locator(".jano-table").evaluate_all("tables => tables.map((table) => table.innerText)")
+        assert tables == [NO_TABLE]
+
+
 def test_a_node_that_was_deleted_in_mid_run_comes_back_with_it(desk: Editor) -> None:
     workflow, scheduler = quick_workflow(seed=3 + 10 * desk.vue, steps=40)
     desk.load(workflow)
@@ -113,7 +128,7 @@ def test_a_run_that_ends_in_another_tab_is_kept_for_its_own(desk: Editor) -> Non
     assert lines(desk) == [WAITING]
     assert desk.node("node.properties.jano_run", scheduler) is None
     tables = desk.page.locator(".jano-table").evaluate_all("tables => tables.map((table) => table.innerText)")
-    assert tables == ["No run is kept here: the table appears after the next one."]
+    assert tables == [NO_TABLE]
     desk.shot("other_tab")
     open_tab(desk, -2)
     (line,) = lines(desk)
