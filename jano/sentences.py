@@ -78,14 +78,17 @@ CATALOGUE = {
     "references_not_by_level": "intervals by level leave out tokens of the picture alone (quality presets can leave "
     "out references)",
     "unknown_class_of_references": "leaving them out needs a model class that Jano knows ({known}), not {model}",
-    "no_time_zero": "{model} cannot have them at time zero, which isolated references need",
+    "no_time_zero": "{model} cannot be told to have them at time zero, which isolated references need",
     "kept_by_flux_kv_cache": "FluxKVCache is on the same model and keeps them in its own way (remove one of the two)",
     "kept_by_the_host": "ComfyUI itself keeps what never changes in {model}, and Jano leaves that alone",
     "frames_of_an_earlier_clip": "frames of an earlier clip stand behind them",
+    "times_of_frames": "each frame has a time of its own, and the model shares those out over the references too",
+    "patches_see_references": "another node's patch inside the model is told of the references among its tokens",
     "references_of_another_size": "they are not as large as the clip's frames",
     "no_memory_for_references": "there is not enough memory to keep their keys and values",
     "odd_blocks": "the model's blocks do not call the host's attention as Jano knows it",
     "odd_length_of_references": "a block got {got} tokens where {expected} are references",
+    "odd_positions": "the model places its tokens in another way than with its references",
     "odd_mask": "an attention mask has {columns} columns for {tokens} tokens",
     "references_left_out": "{tokens} reference tokens computed in {computed} of {steps} steps ({policy}), else seen "
     "through {mib:.0f} MiB of keys and values{drifted}",

@@ -2,42 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from operator import attrgetter
 
 import comfy.model_management
 from comfy.model_patcher import ModelPatcher
-from torch import Tensor, nn
+from torch import nn
 
 from ...config import ReferenceConfig
 from ...references.storage import fitting, kept_bytes
 from ..active import active_of
 from ..memory import larger_shape
-from .families import family_of, num_tokens
+from .arguments import arguments_of, kept, latents_in, num_blocks
+from .families import family_of
 
 OF_A_CONDITIONING = ("reference_latents", "context_latents")
+"""Where references of models are that Jano does not know."""
 AHEAD = 2
 """Blocks of which a device has keys and values that are kept in main memory."""
 
 
-def references_of(conds: dict) -> Iterator[Sequence[Tensor]]:
-    """The references of every conditioning of a guider that has some."""
-    for side in conds.values():
-        for cond in side or ():
-            yield from (cond[name] for name in OF_A_CONDITIONING if cond.get(name) is not None)
+def references_of(network: nn.Module, conds: dict) -> Iterator[Mapping[str, object]]:
+    """What every conditioning of a guider that has references tells of them, by a call's names."""
+    known = family_of(network) is not None
+    for cond in (cond for side in conds.values() for cond in side or ()):
+        arguments = arguments_of(network, cond) if known else {name: cond.get(name) for name in OF_A_CONDITIONING}
+        if latents_in(network, arguments) if known else any(arguments.values()):
+            yield arguments
 
 
 def cache_bytes(model: ModelPatcher, conds: dict, batch: int, values: int, storage: str) -> int:
     """Keys and values: 2 * blocks * width * tokens * bytes a number, for all references of all conditionings, for a
     batch of pictures and this many kept `values` of each."""
     network, itemsize = model.model.diffusion_model, model.model.get_dtype_inference().itemsize
-    channels = 2 * num_blocks(network) * attrgetter(family_of(network).width)(network) * batch * values
-    tokens = (num_tokens(network, latents) for latents in references_of(conds))
-    return sum(kept_bytes(count, channels, itemsize, storage) for count in tokens)
-
-
-def num_blocks(network: nn.Module) -> int:
-    return sum(len(getattr(network, name)) for name in family_of(network).blocks)
+    channels = 2 * attrgetter(family_of(network).width)(network) * batch * values
+    each = (each for arguments in references_of(network, conds) for each in kept(network, arguments))
+    return sum(kept_bytes(tokens, blocks * channels, itemsize, storage) for blocks, tokens in each)
 
 
 def bytes_on_the_device(model: ModelPatcher, conds: dict, batch: int, values: int, storage: str) -> int:

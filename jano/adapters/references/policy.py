@@ -12,7 +12,8 @@ from ...show.references import ReferenceAccount
 from ...show.report import RunReport
 from ..refusals import is_split, patched_blocks
 from ..settings import JanoSettings
-from .families import can_isolate, family_of, is_kept_by_the_host, num_tokens, supported
+from .arguments import num_references, num_tokens
+from .families import can_isolate, family_of, is_kept_by_the_host, supported
 from .memory import cache_bytes, references_of, storage_of
 
 MOSTLY_REFERENCES = 0.6
@@ -33,7 +34,7 @@ def refreshing(
     `cells` is the latent's shape; `forecasts` tells that whole steps are left out too.
     """
     chosen, model = settings.references, guider.model_patcher
-    if settings.scheduler is None or not any(references_of(guider.conds)):
+    if settings.scheduler is None or not any(references_of(model.model.diffusion_model, guider.conds)):
         return None
     if chosen.references == EVERY_STEP:
         report.would_freeze = not _refused(settings, guider) and _gains(settings, guider, cells, forecasts)
@@ -69,7 +70,7 @@ def _is_mostly_references(model: ModelPatcher, conds: dict, cells: tuple[int, ..
     """Whether references are more than MOSTLY_REFERENCES of the tokens."""
     network = model.model.diffusion_model
     picture = num_tokens(network, [torch.empty(cells, device="meta")])
-    most = max(num_tokens(network, latents) for latents in references_of(conds))
+    most = max(num_references(network, arguments) for arguments in references_of(network, conds))
     return most > MOSTLY_REFERENCES * (picture + most)
 
 

@@ -221,7 +221,7 @@ def test_the_hosts_own_cache_on_the_model_is_named() -> None:
 
 
 def test_classes_that_are_not_known_are_named() -> None:
-    made = tiny.patcher(comfy.supported_models.ZImage(tiny_others.Z_IMAGE))
+    made = tiny_others.OTHERS["Ernie-Image"].make()
     kept = [torch.randn(1, 16, 8, 8)]
     sides = {side: conditioning(seed, reference_latents=kept) for seed, side in ((1, "positive"), (2, "negative"))}
     scheduled = with_scheduler(made, "balanced", references=ReferenceConfig("auto"))
