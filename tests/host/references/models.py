@@ -68,8 +68,15 @@ def flux2() -> ModelPatcher:
     return tiny.flux2(guidance_embed=False)  # with it this host cannot add a guidance to two times
 
 
-def of(kind: type, config: dict) -> Callable[[], ModelPatcher]:
-    return lambda: tiny.patcher(kind(dict(config)))
+def of(kind: type, config: dict) -> Callable[..., ModelPatcher]:
+    def make(dtype: torch.dtype = torch.float32) -> ModelPatcher:
+        model = tiny.patcher(kind(dict(config)), dtype=dtype)
+        for name, layer in model.model.diffusion_model.named_children():
+            if name.startswith("patch_embedding"):
+                layer.float()  # as Wan makes them, whatever the rest is
+        return model
+
+    return make
 
 
 @dataclass
@@ -145,7 +152,7 @@ class Made:
     """A model, the cells of a latent for it, and what a conditioning holds of references of these sizes: `several` or
     `few`; by their name, or by what the host's node for them says."""
 
-    make: Callable[[], ModelPatcher]
+    make: Callable[..., ModelPatcher]
     cells: tuple[int, ...]
     told: str | Callable[[list[Tensor], int, int], dict[str, object]] = "reference_latents"
     several: Sizes = SEVERAL
