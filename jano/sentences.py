@@ -85,6 +85,7 @@ CATALOGUE = {
     "times_of_frames": "each frame has a time of its own, and the model shares those out over the references too",
     "patches_see_references": "another node's patch inside the model is told of the references among its tokens",
     "references_of_another_size": "they are not as large as the clip's frames",
+    "no_memory_by_level": "there is not enough memory to keep the keys and values of all tokens",
     "no_memory_for_references": "there is not enough memory to keep their keys and values",
     "odd_blocks": "the model's blocks do not call the host's attention as Jano knows it",
     "odd_length_of_references": "a block got {got} tokens where {expected} are references",

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from .storage import Packed, packed
+from ..prefetch import Prefetch
+from ..storage import Packed, packed
 
 DAMPING = 0.8
 """Share of their line along the log odds of sigma that cached keys and values are carried on by. A line in full runs
@@ -126,6 +127,18 @@ class ReferenceCache:
     def keep_positions(self, chunks: Collection[Hashable], positions: Tensor) -> None:
         """Where the tokens beside the references are (1, tokens, axes), in models that count them on from those."""
         self._positions |= dict.fromkeys(chunks, positions)
+
+    def ahead(self, chunks: Sequence[Hashable], device: torch.device) -> Prefetch[dict[Hashable, Line]]:
+        """The lines of one call on its device, block by block: by chunk, without those of which nothing is kept."""
+
+        def fetch(layer: Hashable) -> dict[Hashable, Line]:
+            known = (chunk for chunk in chunks if layer in self.layers(chunk))
+            return {chunk: self.line(chunk, layer).to(device) for chunk in known}
+
+        def tensors(lines: dict[Hashable, Line]) -> Iterator[Tensor]:
+            return (tensor for line in lines.values() for tensor in line.tensors())
+
+        return Prefetch(list(self.layers(chunks[0])), fetch, tensors, device, self.storage == "cpu")
 
     def positions(self, chunks: Sequence[Hashable]) -> Tensor | None:
         """Of a call for all these; None where they are not known, or not the same."""

@@ -157,6 +157,7 @@ export default {
     "times_of_frames": "フレームごとに時刻が異なり、モデルはそれを参照画像にも割り振ります",
     "patches_see_references": "モデル内部にある別のノードのパッチが、トークンの中の参照画像も受け取っています",
     "references_of_another_size": "参照画像と動画フレームの大きさが違います",
+    "no_memory_by_level": "すべてのトークンのキーとバリューを保持するメモリが足りません",
     "no_memory_for_references": "メモリが足りず、キーと値を保存できません",
     "odd_blocks": "モデルのブロックによるアテンションの呼び出し方が Jano の想定と異なります",
     "odd_length_of_references": "ブロックが受け取ったトークンは {got} 個ですが、参照画像だけで {expected} 個あります",

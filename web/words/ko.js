@@ -167,6 +167,7 @@ export default {
     "times_of_frames": "프레임마다 시각이 다르고, 모델이 이를 참조 이미지에도 나누어 줍니다",
     "patches_see_references": "모델 안에 있는 다른 노드의 패치가 토큰 속의 참조 이미지도 함께 받습니다",
     "references_of_another_size": "참조 이미지와 영상 프레임의 크기가 다릅니다",
+    "no_memory_by_level": "모든 토큰의 키와 값을 보관할 메모리가 부족합니다",
     "no_memory_for_references": "메모리가 부족해 키와 값을 보관할 수 없습니다",
     "odd_blocks": "모델 블록이 어텐션을 호출하는 방식이 Jano가 아는 것과 다릅니다",
     "odd_length_of_references": "블록이 토큰 {got}개를 받았지만 참조 이미지만 {expected}개입니다",

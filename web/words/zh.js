@@ -157,6 +157,7 @@ export default {
     "times_of_frames": "每一帧各有自己的时刻，而模型也把它们分摊到参考图上",
     "patches_see_references": "另一个节点在模型内部的补丁也会收到 token 中的参考图",
     "references_of_another_size": "参考图与视频帧大小不同",
+    "no_memory_by_level": "内存不足，无法保留所有 token 的键和值",
     "no_memory_for_references": "内存不足，无法保存参考图的键和值",
     "odd_blocks": "模型块调用注意力的方式与 Jano 所知不同",
     "odd_length_of_references": "模型块收到 {got} 个 token，而参考图就有 {expected} 个",

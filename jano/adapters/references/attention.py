@@ -11,10 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...prefetch import Prefetch
 from ...references.drift import drift_of, metered
 from ...references.engine import Call
 from ...references.kv_cache import Line, ReferenceCache
-from ...references.prefetch import Prefetch
 from ...refusal import Unaccelerated
 from ...sentences import say
 from ..live import Live
@@ -72,8 +72,8 @@ class ReferencePass(Live):
         keys.narrow(dim, 0, length).copy_(k)
         values.narrow(dim, 0, length).copy_(v)
         behind = (tensor.narrow(dim, length, number) for tensor in (keys, values))
-        self.ahead = self.ahead or Prefetch(self.cache, self.call.chunks, k.device)
-        lines = self.ahead.lines(layer)
+        self.ahead = self.ahead or self.cache.ahead(self.call.chunks, k.device)
+        lines = self.ahead.of(layer)
         for chunk, chunk_keys, chunk_values in self._by_chunk(*behind):
             self._write(lines.get(chunk), chunk_keys, chunk_values, wide[dim])
         return keys, values

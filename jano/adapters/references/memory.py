@@ -5,21 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from operator import attrgetter
 
-import comfy.model_management
 from comfy.model_patcher import ModelPatcher
 from torch import nn
 
-from ...config import ReferenceConfig
-from ...references.storage import fitting, kept_bytes
+from ...storage import kept_bytes
 from ..active import active_of
-from ..memory import larger_shape
+from ..memory import AHEAD, larger_shape
 from .arguments import arguments_of, kept, latents_in, num_blocks
 from .families import family_of
 
 OF_A_CONDITIONING = ("reference_latents", "context_latents")
 """Where references of models are that Jano does not know."""
-AHEAD = 2
-"""Blocks of which a device has keys and values that are kept in main memory."""
 
 
 def references_of(network: nn.Module, conds: dict) -> Iterator[Mapping[str, object]]:
@@ -44,18 +40,6 @@ def bytes_on_the_device(model: ModelPatcher, conds: dict, batch: int, values: in
     """The part of them for which the device needs room at a time."""
     needed = cache_bytes(model, conds, batch, values, storage)
     return needed if storage != "cpu" else min(needed, needed * AHEAD // num_blocks(model.model.diffusion_model))
-
-
-def storage_of(config: ReferenceConfig, model: ModelPatcher, needed: int) -> str:
-    """Where `needed` bytes are kept: as chosen, or where they leave the device enough."""
-    if config.cache != "auto":
-        return config.cache
-    device = model.load_device
-    if config.cache_budget_gb:
-        return fitting(needed, config.cache_budget_gb * 2**30)
-    if comfy.model_management.is_device_cpu(device):
-        return "device"
-    return fitting(needed, comfy.model_management.get_total_memory(device) / 2)
 
 
 def prepare_sampling(executor: Callable, model: ModelPatcher, noise_shape: tuple, conds: dict, *args, **kw):

@@ -10,11 +10,12 @@ from ...references.engine import Refreshing
 from ...sentences import say
 from ...show.references import ReferenceAccount
 from ...show.report import RunReport
+from ..memory import storage_of
 from ..refusals import is_split, patched_blocks
 from ..settings import JanoSettings
 from .arguments import num_references, num_tokens
 from .families import can_isolate, family_of, is_kept_by_the_host, supported
-from .memory import cache_bytes, references_of, storage_of
+from .memory import cache_bytes, references_of
 
 MOSTLY_REFERENCES = 0.6
 """Share of the tokens above which references are left out of runs that skip steps too. On the tiny edit model (time

@@ -13,10 +13,11 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from comfy_extras.nodes_flux import FluxKVCache
+from comfyui_jano.jano import storage
 from comfyui_jano.jano.adapters.references import attention
 from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.jano.config import ReferenceConfig
-from comfyui_jano.jano.references import kv_cache, storage
+from comfyui_jano.jano.references import kv_cache
 from comfyui_jano.jano.show.report import RunReport
 from comfyui_jano.tests.host import tiny, tiny_others
 from comfyui_jano.tests.host.devices import split
