@@ -63,6 +63,7 @@ KNOWN = (
     Known("MageFlowTransformer2DModel", "Mage-Flow", TIME),
     Known("SingleStreamDiT", "Krea 2", f"{TIME}, or {ZERO}"),
     Known("JoyImageTransformer3DModel", "JoyImage", TIME),
+    Known("HiDreamO1Transformer", "HiDream-O1: their patches", ZERO),
     Known("OmniGen2Transformer2DModel", "OmniGen 2", TIME),
     Known("BooguTransformer2DModel", "Boogu", TIME),
     Known("NextDiT", "Z-Image omni, Lumina 2", ZERO),

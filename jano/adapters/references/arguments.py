@@ -7,6 +7,8 @@ from math import ceil, prod
 from operator import attrgetter
 
 import comfy.ldm.wan.model
+import torch
+from comfy.ldm.hidream_o1.utils import PATCH_SIZE, ref_max_size, resize_tensor
 from torch import Tensor, nn
 
 from ...sentences import say
@@ -28,15 +30,25 @@ INSIDE = ("noise_refiner", "double_block")
 Arguments = Mapping[str, object]
 
 
-def arguments_of(network: nn.Module, told: Arguments) -> dict[str, object]:
-    """What a conditioning tells of references, by the names that a call has for it."""
+def arguments_of(network: nn.Module, told: Arguments, cells: Sequence[int]) -> dict[str, object]:
+    """What a conditioning tells of references, by the names that a call has for it; `cells` is the latent's shape."""
     family = family_of(network)
     found = {name: told.get(IN_A_CONDITIONING.get(name, name)) for name in (*family.arguments, "ref_latents_method")}
     if family.only_last:
         found = {name: value[-1:] if isinstance(value, list) else value for name, value in found.items()}
     if type(network) in OMNI:
         found |= omni.of_a_conditioning(told)
+    if "ref_patches" in family.arguments:
+        found["ref_patches"] = _patches(told.get("reference_latents"), cells)
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _patches(pictures: Sequence[Tensor] | None, cells: Sequence[int]) -> list[Tensor] | None:
+    """Pictures (batch, height, width, 3) in the sizes to which HiDream-O1's host brings them for a latent of these
+    cells, without values."""
+    side = ref_max_size(max(cells[-2:]), len(pictures or ()))
+    bare = (torch.empty(1, 3, *picture.shape[1:3], device="meta") for picture in pictures or ())
+    return [resize_tensor(picture, side, PATCH_SIZE) for picture in bare] or None
 
 
 def method_of(network: nn.Module, conds: Arguments) -> str | None:
@@ -63,8 +75,9 @@ def num_tokens(network: nn.Module, latents: Sequence[Tensor]) -> int:
 
 
 def _tokens(network: nn.Module, latents: Sequence[Tensor]) -> list[int]:
+    """Of each; where it comes in patches (batch, tokens, values) as many as those."""
     cells = patch(network)
-    return [prod(map(_whole, (1, *latent.shape[2:])[-3:], cells)) for latent in latents]
+    return [x.shape[1] if x.ndim == 3 else prod(map(_whole, (1, *x.shape[2:])[-3:], cells)) for x in latents]
 
 
 def _whole(cells: int, a_token: int) -> int:
@@ -86,7 +99,7 @@ def kept(network: nn.Module, conds: Arguments) -> Sequence[tuple[int, int]]:
 
 
 def num_blocks(network: nn.Module) -> int:
-    return sum(len(getattr(network, name)) for name in family_of(network).blocks)
+    return sum(len(attrgetter(name)(network)) for name in family_of(network).blocks)
 
 
 def attentions(network: nn.Module, x: Tensor, conds: Arguments, stores: bool) -> Numbered | Counted:
@@ -167,4 +180,6 @@ def without(network: nn.Module, conds: Arguments) -> dict[str, object]:
     gone = (*family.arguments, omni.CAPTIONS, omni.SEEN)
     left = {name: value for name, value in conds.items() if name not in gone}
     frames = sum(latent.shape[2] for name in family.front for latent in _latents(conds.get(name)) if latent.ndim > 4)
-    return left | {name: left[name][:, :, frames:] for name in family.framed if name in left}
+    left |= {name: left[name][:, :, frames:] for name in family.framed if name in left}
+    tokens = num_references(network, conds) if family.counted else 0
+    return left | {name: left[name][..., :-tokens] for name in family.counted if name in left}

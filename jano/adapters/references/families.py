@@ -2,7 +2,8 @@
 what they see in attention. Then the host's own code computes the call, and only attention is told of the references.
 Where a model counts its picture's positions on from the references', those are told again.
 
-Not among them: HiDream-O1, whose host keeps what can be kept exactly, and Qwen-Image 2.1, for which newer hosts do.
+Not among them: Qwen-Image 2.1, of which newer hosts keep what never changes. Of HiDream-O1 ComfyUI itself keeps the
+text and what a vision model sees of the references; their patches are left.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 
 import comfy.ldm.boogu.model
 import comfy.ldm.flux.model
+import comfy.ldm.hidream_o1.model
 import comfy.ldm.joyimage.model
 import comfy.ldm.krea2.model
 import comfy.ldm.lumina.model
@@ -20,8 +22,8 @@ import comfy.ldm.qwen_image.model
 import comfy.ldm.wan.model
 from torch import nn
 
-KEPT_BY_THE_HOST = ("HiDreamO1", "QwenImage21")
-"""How the classes begin of which ComfyUI itself keeps all that never changes (Qwen-Image 2.1: of hosts after 0.30)."""
+KEPT_BY_THE_HOST = ("QwenImage21",)
+"""How the classes begin of which ComfyUI itself keeps all that never changes (of hosts after 0.30)."""
 IN_FRONT, BEHIND, APART = "in front", "behind", "apart"
 
 
@@ -34,7 +36,7 @@ class Family:
     A block that the host numbers calls its attention first over all its tokens; Wan's then over the text, a picture and
     sound. Of a network that numbers none, attentions are counted: those of the `refiners` come first, then of `alone`,
     which see the references only. `positions` is what the picture's are counted on in, where that is done from the
-    references'. `framed` arguments hold something for every frame in front, too.
+    references'. `framed` arguments hold something for every frame in front, too, `counted` ones for every token.
 
     Some need a method to look at references at all, and some have one in which those are at time zero. Where a model's
     are `sized`, blocks share out what they know of frames over the tokens, which comes out the same without a reference
@@ -52,6 +54,7 @@ class Family:
     alone: str = ""
     positions: str = ""
     framed: tuple[str, ...] = ()
+    counted: tuple[str, ...] = ()
     needs_method: bool = False
     has_time_zero: bool = False
     sized: bool = False
@@ -100,6 +103,13 @@ FAMILIES = (
         ("double_stream_layers", "double_stream_layers", "single_stream_layers"),
         "single_stream_layers.0.attn.to_k.out_features",
         **IN_THE_MIDDLE,
+    ),
+    Family(
+        (comfy.ldm.hidream_o1.model.HiDreamO1Transformer,),
+        ("language_model.layers",),
+        "language_model.layers.0.self_attn.k_proj.out_features",
+        behind=("ref_patches",),
+        counted=("position_ids", "vinput_mask", "token_types"),
     ),
     Family(OMNI, ("layers",), "dim", positions="rope_embedder"),
     Family(

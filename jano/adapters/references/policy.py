@@ -35,7 +35,7 @@ def refreshing(
     `cells` is the latent's shape; `forecasts` tells that whole steps are left out too.
     """
     chosen, model = settings.references, guider.model_patcher
-    if settings.scheduler is None or not any(references_of(model.model.diffusion_model, guider.conds)):
+    if settings.scheduler is None or not any(references_of(model.model.diffusion_model, guider.conds, cells)):
         return None
     if chosen.references == EVERY_STEP:
         report.would_freeze = not _refused(settings, guider) and _gains(settings, guider, cells, forecasts)
@@ -51,7 +51,7 @@ def refreshing(
     tolerance *= FEW_REFERENCES if few else 1.0
     report.references = ReferenceAccount(chosen.references)
     tolerance = tolerance if chosen.references == AUTO else None
-    needed = cache_bytes(model, guider.conds, cells[0], 1 if tolerance is None else 2, "device")
+    needed = cache_bytes(model, guider.conds, cells, 1 if tolerance is None else 2, "device")
     storage = storage_of(chosen, model, needed)
     return Refreshing(tolerance, chosen.references == ISOLATED, storage)
 
@@ -71,7 +71,7 @@ def _is_mostly_references(model: ModelPatcher, conds: dict, cells: tuple[int, ..
     """Whether references are more than MOSTLY_REFERENCES of the tokens."""
     network = model.model.diffusion_model
     picture = num_tokens(network, [torch.empty(cells, device="meta")])
-    most = max(num_references(network, arguments) for arguments in references_of(network, conds))
+    most = max(num_references(network, arguments) for arguments in references_of(network, conds, cells))
     return most > MOSTLY_REFERENCES * (picture + most)
 
 

@@ -52,6 +52,17 @@ BOOGU = {
 }
 OMNIGEN = {**tiny_others.OMNIGEN, "num_layers": 2, "num_attention_heads": 2, "axes_dim_rope": (16, 16, 16)}
 VISION = 24
+HIDREAM = {
+    "image_model": "hidream_o1",
+    "text_config_overrides": {
+        "hidden_size": 128,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+    },
+    "vision_config_overrides": {"hidden_size": 32, "num_heads": 1, "intermediate_size": 32, "depth": 1},
+}
 Z_OMNI = {**tiny_others.Z_IMAGE, "n_layers": 2, "siglip_feat_dim": VISION}
 FUN = {**tiny.WAN, "model_type": "i2v", "in_dim": 48, "in_dim_ref_conv": 16}
 SCAIL = {**tiny.WAN, "model_type": "scail", "in_dim": 20}
@@ -119,6 +130,15 @@ def uncaptioned(latents: list[Tensor], seed: int, tokens: int) -> dict[str, obje
     return {"reference_latents": latents}
 
 
+def pictures(latents: list[Tensor], seed: int, tokens: int) -> dict[str, object]:
+    """As HiDreamO1ReferenceImages gives them, and a text in the host's own numbers, which ends with the time's."""
+    first, last = (151644, 872, 198), 151673
+    return {
+        "reference_latents": [latent.movedim(1, -1).sigmoid() for latent in latents],
+        "text_input_ids": torch.tensor([[*first, *range(seed, seed + tokens), last]]),
+    }
+
+
 def controlled(latents: list[Tensor], seed: int, tokens: int) -> dict[str, object]:
     return {"reference_latents": latents, "concat_latent_image": noise(seed + 9, 1, 32, *FRAMES)}
 
@@ -179,6 +199,9 @@ MODELS: dict[str, Made] = {
     "bernini": Made(tiny.wan, (3, 9, 8), "context_latents"),
     "omnigen": Made(of(comfy.supported_models.Omnigen2, OMNIGEN), PICTURE, all_read),
     "boogu": Made(of(comfy.supported_models.Boogu, BOOGU), PICTURE, all_read),
+    "hidream": Made(
+        of(comfy.supported_models.HiDreamO1, HIDREAM), (96, 128), pictures, ((96, 128), (200, 64)), ((64, 64),)
+    ),
     "z-image omni": Made(of(comfy.supported_models.ZImage, Z_OMNI), PICTURE, seen, EVEN),
     "z-image": Made(of(comfy.supported_models.ZImage, tiny_others.Z_IMAGE), PICTURE, uncaptioned, EVEN),
     "lumina": Made(of(comfy.supported_models.Lumina2, tiny_others.LUMINA), PICTURE, captioned, EVEN),

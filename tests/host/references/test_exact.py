@@ -21,6 +21,7 @@ SIGMA = 0.6
 
 OF_REFERENCES = (
     "ref_latents",
+    "ref_patches",
     "ref_contexts",
     "siglip_feats",
     "reference_latent",

@@ -4,6 +4,7 @@ with them."""
 from __future__ import annotations
 
 import comfy.model_management
+import comfy.ops
 import comfy.supported_models
 import pytest
 import torch
@@ -196,3 +197,23 @@ def test_a_picture_of_references_that_the_host_ignores_is_none() -> None:
     samples, report = run(model, "once", steps=3, size=FRAMES, **sides)
     assert torch.equal(samples, sample(model, steps=3, size=FRAMES, **sides))
     assert report.references is None
+
+
+def test_what_the_host_keeps_of_hidream_is_found_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its text is attended to by itself in the first step of each prompt only, with Jano as without."""
+    made = MODELS["hidream"]
+    model = made.make()
+    attend, counts = comfy.ops.scaled_dot_product_attention, []
+
+    def counted(*args: object, **kwargs: object) -> torch.Tensor:
+        counts[-1] += bool(kwargs.get("is_causal"))
+        return attend(*args, **kwargs)
+
+    monkeypatch.setattr(comfy.ops, "scaled_dot_product_attention", counted)
+    options = {"steps": 3, "cfg": 3.0, "size": made.cells, **made.sides(model)}
+    for choice in ("every step", "once"):
+        model.model.diffusion_model.clear_kv_cache()
+        counts.append(0)
+        _, report = run(model, choice, **options)
+    assert report.references.frozen == {1, 2}
+    assert counts[0] == counts[1] > 0

@@ -178,7 +178,8 @@ def test_what_is_kept_takes_what_was_foretold(name: str, cache: str) -> None:
     _, report = run(model, "auto", steps=4, cfg=3.0, batch=2, size=made.cells, cache=cache, **conds)
     given = {side: [dict(cond[0][1])] for side, cond in conds.items()}
     assert len(report.references.stored) > 1
-    foretold = cache_bytes(model, given, batch=2, values=2, storage=cache)
+    shape = (2, model.model.latent_format.latent_channels, *made.cells)
+    foretold = cache_bytes(model, given, shape, values=2, storage=cache)
     assert report.references.bytes_peak == pytest.approx(foretold, rel=0.02)
 
 
