@@ -63,9 +63,16 @@ KNOWN = (
     Known("MageFlowTransformer2DModel", "Mage-Flow", TIME),
     Known("SingleStreamDiT", "Krea 2", f"{TIME}, or {ZERO}"),
     Known("JoyImageTransformer3DModel", "JoyImage", TIME),
-    Known("WanModel", "Wan with Bernini's references", TIME, 0),
+    Known("HiDreamO1Transformer", "HiDream-O1: their patches", ZERO),
+    Known("OmniGen2Transformer2DModel", "OmniGen 2", TIME),
+    Known("BooguTransformer2DModel", "Boogu", TIME),
+    Known("NextDiT", "Z-Image omni, Lumina 2", ZERO),
+    Known("NextDiTPixelSpace", "the same on pixels", ZERO),
+    Known("WanModel", "Wan with Bernini's references, Phantom, Fun", TIME, 0),
     Known("HumoWanModel", "Wan HuMo", TIME, 0),
     Known("WanModel_S2V", "Wan S2V", ZERO, 0),
+    Known("SCAILWanModel", "Wan SCAIL: references and pose", TIME, 0),
+    Known("SCAIL2WanModel", "SCAIL-2: the same", TIME, 0),
 )
 PICTURE, LENGTHS, SHIFT = 4096, (4, 8, 20), 3.15
 

@@ -227,8 +227,8 @@ def _cache_inputs() -> list[io.Input]:
             default=KEEPING.cache,
             optional=True,
             advanced=True,
-            tooltip="Where the keys and values of references are kept. device: fastest. fp8: half of the memory. cpu: "
-            "none of the device's, slower. auto: the first that fits.",
+            tooltip="Where the keys and values of references, and of levels, are kept. device: fastest. fp8: half of "
+            "the memory. cpu: none of the device's, slower. auto: the first that fits.",
         ),
         io.Float.Input(
             "cache_budget_gb",
@@ -238,7 +238,7 @@ def _cache_inputs() -> list[io.Input]:
             max=1024.0,
             step=0.5,
             advanced=True,
-            tooltip="How much of the device's memory references may take with cache auto, in gigabytes; 0 is half.",
+            tooltip="How much of the device's memory they may take with cache auto, in gigabytes; 0 is half.",
         ),
     ]
 

@@ -25,12 +25,12 @@ STANDARD = sys.stdlib_module_names
 
 # Outside of the standard library; "..jano" and "." are our own.
 OF_AN_ENGINE = {"torch", *(f".{name}" for name in (".account", ".clock", ".config", ".forecast", ".levels"))}
-OF_AN_ENGINE |= {".", "..presets", "..refusal", "..sampler", "..sentences", "..show"}
+OF_AN_ENGINE |= {".", "..prefetch", "..presets", "..refusal", "..sampler", "..sentences", "..show", "..storage"}
 MAY_IMPORT = {
     "jano": {"torch", "."},
     "jano/levels": {"torch", ".", "..clock", "..config", "..sentences"},
     "jano/forecast": {"torch", ".", "..clock", "..config"},
-    "jano/references": {"torch", ".", "..account", "..clock"},
+    "jano/references": {"torch", ".", "..account", "..clock", "..prefetch", "..storage"},
     "jano/show": {"torch", "PIL", ".", "..levels", "..sentences"},
     "jano/whole": OF_AN_ENGINE,
     "jano/by_level": OF_AN_ENGINE,

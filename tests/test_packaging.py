@@ -169,6 +169,14 @@ def test_scripts_and_pages_are_served_from_one_folder(loaded: dict) -> None:
 # --- what users read, in their language
 
 
+def test_english_is_what_the_schemas_say(loaded: dict) -> None:
+    file = ROOT / "locales" / "en" / "nodeDefs.json"
+    made = {node_id: definition(info) for node_id, info in loaded.items()}
+    if os.environ.get("JANO_WRITE_CONTRACT"):
+        file.write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    assert made == json.loads(file.read_text(encoding="utf-8"))
+
+
 def definition(info: dict) -> dict:
     """A node as locales/en/nodeDefs.json has it; the schema is the source."""
     inputs = {}
@@ -182,16 +190,3 @@ def definition(info: dict) -> dict:
         "inputs": inputs,
         "outputs": {str(index): {"name": name, "tooltip": tooltip} for index, (name, tooltip) in enumerate(outputs)},
     }
-
-
-def read_locale(language: str) -> dict:
-    return json.loads((ROOT / "locales" / language / "nodeDefs.json").read_text(encoding="utf-8"))
-
-
-def test_english_is_what_the_schemas_say(loaded: dict) -> None:
-    """`JANO_WRITE_CONTRACT=1` writes it; what is new in it is added to each language (test_languages.py)."""
-    made = {node_id: definition(info) for node_id, info in loaded.items()}
-    if os.environ.get("JANO_WRITE_CONTRACT"):
-        text = json.dumps(made, indent=1, ensure_ascii=False) + "\n"
-        (ROOT / "locales" / "en" / "nodeDefs.json").write_text(text, encoding="utf-8")
-    assert made == read_locale("en")

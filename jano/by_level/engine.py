@@ -16,6 +16,7 @@ from ..levels.drawing import Drawing
 from ..levels.map import ALL_LEVELS, Level
 from ..refusal import require_room
 from ..sentences import say
+from ..storage import after
 from .kv_cache import Chunks, KVCache
 from .schedule import Schedule
 from .selection import ALL, Selection, select, step_class
@@ -60,6 +61,17 @@ class ByLevel:
         self._selections: dict[frozenset[Level], Selection] = {}
         self._measured_step = -1
         self._gave_up = False
+
+    def keep_in(self, storage: str) -> None:
+        """Where keys and values are kept from now on; what was kept is let go of."""
+        self._memory.expire()
+        self.cache = KVCache(storage)
+
+    def ran_out(self) -> bool:
+        """There was not enough memory to keep them; whether there is another storage to try from the next call on."""
+        storage = after(self.cache.storage)
+        self.keep_in(storage or self.cache.storage)
+        return bool(storage)
 
     @property
     def shift(self) -> Tensor | None:

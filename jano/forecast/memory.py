@@ -52,6 +52,10 @@ class Memory:
             self.forget(key)
         return stale
 
+    def expire(self) -> None:
+        """All of it is too old, until it was asked for again."""
+        self._asked.clear()
+
     def drop(self) -> None:
         self._histories.clear()
         self._asked.clear()

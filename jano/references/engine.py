@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from ..account import Account
 from ..clock import Clock, Moment
+from ..storage import after
 from .control import ByDrift, Once
 from .kv_cache import ReferenceCache
-from .storage import after
 
 Chunks = tuple[Hashable, ...]
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterator
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from .storage import Packed, packed
+from ..prefetch import Prefetch
+from ..storage import Packed, packed
 
 DAMPING = 0.8
 """Share of their line along the log odds of sigma that cached keys and values are carried on by. A line in full runs
@@ -94,6 +95,7 @@ class ReferenceCache:
     def __init__(self, extrapolates: bool, storage: str = "device") -> None:
         self._extrapolates, self.storage = extrapolates, storage
         self._lines: dict[Hashable, dict[Hashable, Line]] = {}
+        self._positions: dict[Hashable, Tensor] = {}
 
     @property
     def values(self) -> int:
@@ -122,9 +124,37 @@ class ReferenceCache:
         fits = before is not None and before.keys.shape == kept.keys.shape and before.time > time
         blocks[layer] = Line(kept, before if fits else None)
 
+    def keep_positions(self, chunks: Collection[Hashable], positions: Tensor) -> None:
+        """Where the tokens beside the references are (1, tokens, axes), in models that count them on from those."""
+        self._positions |= dict.fromkeys(chunks, positions)
+
+    def ahead(self, chunks: Sequence[Hashable], device: torch.device) -> Prefetch[dict[Hashable, Line]]:
+        """The lines of one call on its device, block by block: by chunk, without those of which nothing is kept."""
+
+        def fetch(layer: Hashable) -> dict[Hashable, Line]:
+            known = (chunk for chunk in chunks if layer in self.layers(chunk))
+            return {chunk: self.line(chunk, layer).to(device) for chunk in known}
+
+        def tensors(lines: dict[Hashable, Line]) -> Iterator[Tensor]:
+            return (tensor for line in lines.values() for tensor in line.tensors())
+
+        return Prefetch(list(self.layers(chunks[0])), fetch, tensors, device, self.storage == "cpu")
+
+    def positions(self, chunks: Sequence[Hashable]) -> Tensor | None:
+        """Of a call for all these; None where they are not known, or not the same."""
+        first, *others = (self._positions.get(chunk) for chunk in chunks)
+        same = first is not None and all(other is first or _equal(other, first) for other in others)
+        return first if same else None
+
     def forget(self, chunks: Collection[Hashable]) -> None:
         for chunk in chunks:
             self._lines.pop(chunk, None)
+            self._positions.pop(chunk, None)
 
     def drop(self) -> None:
         self._lines.clear()
+        self._positions.clear()
+
+
+def _equal(one: Tensor | None, other: Tensor) -> bool:
+    return one is not None and one.shape == other.shape and torch.equal(one, other)

@@ -12,7 +12,7 @@ from .numbers import percent
 class ReferenceAccount:
     """`policy` is how they were to be treated; `stored` and `frozen` the steps in which they were computed, and seen
     through what was kept. `drifts` are shares of what was computed in place of a forecast, one a measurement. `storage`
-    is where keys and values were kept, see references/storage.py."""
+    is where keys and values were kept, see storage.py."""
 
     policy: str
     num_tokens: int = 0

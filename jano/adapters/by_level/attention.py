@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import partial
 
+import comfy.model_management
 import torch
 from torch import Tensor
 
@@ -35,13 +36,26 @@ class AttentionTap(Live):
         rows, dim = block.rows, 2 if kwargs.get("skip_reshape") else 1
         rows.layers.add(block.layer)
         if not rows.partial:
-            rows.cache.store(rows.call.chunks, block.layer, k, v)
+            _store(rows, block.layer, k, v)
             return attend(q, k, v, heads, *args, **kwargs)
         if not rows.cache.fits(rows.call.chunks, block.layer, rows.joint, dim, k):
             raise Unaccelerated(say("odd_cache"))
-        k, v = rows.cache.update(rows.call.chunks, block.layer, rows.joint, dim, k, v)
+        fetched = rows.fetched(block.layer, k.device)
+        k, v = rows.cache.update(rows.call.chunks, block.layer, rows.joint, dim, k, v, fetched)
         args, kwargs = _with_query_rows_of_mask(rows, args, kwargs)
         return attend(q, k, v, heads, *args, **kwargs)
+
+
+def _store(rows: TokenRows, layer: Hashable, k: Tensor, v: Tensor) -> None:
+    """Running out of memory ends the keeping, not the run."""
+    if rows.ran_out:
+        return
+    try:
+        rows.cache.store(rows.call.chunks, layer, k, v)
+    except Exception as error:
+        if rows.cache.storage != "fp8":  # which some devices do not have at all
+            comfy.model_management.raise_non_oom(error)
+        rows.ran_out = True
 
 
 def _with_query_rows_of_mask(rows: TokenRows, args: tuple, kwargs: dict) -> tuple[tuple, dict]:

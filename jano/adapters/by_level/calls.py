@@ -16,10 +16,11 @@ from ...sentences import say
 from ..active import ActiveRun, active_in, active_of
 from ..counting import counted
 from ..keys import ASKED_TWICE, chunk_keys, question_of, with_question
+from ..memory import storage_of
 from ..refusals import patched_blocks, unsupported_call
 from .attention import OVERRIDE, AttentionTap
 from .families import family_of
-from .memory import with_cache
+from .memory import cache_bytes, with_cache
 from .refusals import unsupported_model, unsupported_split
 from .taps import Tap, tapped
 from .tokens import TokenRows
@@ -48,7 +49,10 @@ def prepare_sampling(executor: Callable, model: ModelPatcher, noise_shape: tuple
     """PREPARE_SAMPLING wrapper: the host makes room for the cache too."""
     active = active_of(kw.get("model_options"))
     if active is not None:
-        noise_shape = with_cache(model, noise_shape, conds, active.run.grid.num_tokens)
+        needed = cache_bytes(model, noise_shape, conds, active.run.grid.num_tokens)
+        storage = storage_of(active.settings.references, model, needed)
+        active.run.engine.keep_in(storage)
+        noise_shape = with_cache(model, noise_shape, needed, storage)
     return executor(model, noise_shape, conds, *args, **kw)
 
 
@@ -117,12 +121,23 @@ def _tapped(active: ActiveRun, rows: TokenRows, options: dict, execute: Callable
         active.report.add_fallback(unexpected.reason)
         run.give_up()
         return run.engine.finish(Call(call.chunks), execute(options), run.moment)
+    if rows.ran_out:
+        return _ran_out(active, call, x0)
     x0 = run.engine.finish(call, x0, run.moment)
     run.engine.cache.retain(call.chunks, rows.layers)
     if rows.layout is None:
         active.report.add_fallback(say("answered_instead"))
         run.give_up()
     return x0
+
+
+def _ran_out(active: ActiveRun, call: Call, x0: Tensor) -> Tensor:
+    """All tokens were computed, and not all kept: the next storage keeps them from the next call on, or none does."""
+    run = active.run
+    if not run.engine.ran_out():
+        active.report.add_fallback(say("no_memory_by_level"))
+        run.give_up()
+    return run.engine.finish(Call(call.chunks), x0, run.moment)
 
 
 WRAPPERS = {

@@ -5,18 +5,26 @@ from __future__ import annotations
 from comfy.model_patcher import ModelPatcher
 from torch import nn
 
-from ..memory import larger_shape
+from ..memory import AHEAD, larger_shape
 from .families import family_of
 
-
-def cache_bytes(network: nn.Module, num_tokens: int, rows: int, itemsize: int) -> int:
-    """Keys and values of `num_tokens` tokens in every tapped block; `rows` counts pictures over all conditionings."""
-    family = family_of(network)
-    return 2 * len(family.taps(network)) * num_tokens * family.width(network) * rows * itemsize
+IN_EIGHT_BITS = 9 / 16
+"""Share of sixteen bits that eight take with a scale for every token of a head, of 64 channels at least."""
 
 
-def with_cache(model: ModelPatcher, noise_shape: tuple[int, ...], conds: dict, num_tokens: int) -> tuple[int, ...]:
-    """`noise_shape`, enlarged for the host's estimate by the cache of a run with these conditionings."""
+def cache_bytes(model: ModelPatcher, noise_shape: tuple[int, ...], conds: dict, num_tokens: int) -> int:
+    """Keys and values of `num_tokens` tokens in every tapped block, of all pictures and conditionings, as they are."""
     rows = noise_shape[0] * sum(len(side) for side in conds.values() if side is not None)
-    extra = cache_bytes(model.model.diffusion_model, num_tokens, rows, model.model.get_dtype_inference().itemsize)
-    return larger_shape(noise_shape, extra, model.model.memory_required)
+    network, itemsize = model.model.diffusion_model, model.model.get_dtype_inference().itemsize
+    return 2 * num_blocks(network) * num_tokens * family_of(network).width(network) * rows * itemsize
+
+
+def num_blocks(network: nn.Module) -> int:
+    return len(family_of(network).taps(network))
+
+
+def with_cache(model: ModelPatcher, noise_shape: tuple[int, ...], needed: int, storage: str) -> tuple[int, ...]:
+    """`noise_shape`, enlarged for the host's estimate by what `needed` bytes of cache take of the device."""
+    ahead = min(needed, needed * AHEAD // num_blocks(model.model.diffusion_model))
+    kept = {"device": needed, "fp8": int(needed * IN_EIGHT_BITS) + ahead, "cpu": ahead}[storage]
+    return larger_shape(noise_shape, kept, model.model.memory_required)

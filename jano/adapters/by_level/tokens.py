@@ -10,8 +10,10 @@ from torch import Tensor
 
 from ...by_level.engine import Call
 from ...by_level.kv_cache import KVCache
+from ...prefetch import Prefetch
 from ...refusal import Unaccelerated
 from ...sentences import say
+from ...storage import Packed
 from ..live import Live
 
 
@@ -46,11 +48,18 @@ class TokenRows:
         self.image: Tensor | None = None
         self.joint: Tensor | None = None
         self.layers: set[Hashable] = set()
+        self.ran_out = False
+        self._ahead: Prefetch[tuple[Packed, ...]] | None = None
         self._gathered: dict[int, tuple[Tensor, Tensor]] = {}
 
     @property
     def partial(self) -> bool:
         return self.call.selection.is_partial
+
+    def fetched(self, layer: Hashable, device: torch.device) -> tuple[Packed, ...]:
+        """What is kept of a layer on its device; that of the next is under way."""
+        self._ahead = self._ahead or self.cache.ahead(self.call.chunks, device)
+        return self._ahead.of(layer)
 
     def settle(self, num_text: int, num_image: int) -> None:
         """Learn the sequence lengths from the first block; raises Unaccelerated if a later one disagrees."""

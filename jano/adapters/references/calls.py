@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from comfy.patcher_extension import WrappersMP
@@ -16,9 +17,20 @@ from ...sentences import Sentence, say
 from ..active import ActiveRun, active_in
 from ..keys import chunk_keys
 from ..refusals import unsupported_call
+from .arguments import (
+    attentions,
+    embedder,
+    latents_in,
+    num_references,
+    positions,
+    unlike_without,
+    with_all,
+    without,
+)
 from .attention import OVERRIDE, ReferencePass, ReferenceTap
-from .families import family_of, latents_in, num_attentions, num_tokens, unlike_without, with_all, without
+from .layout import Places
 from .memory import prepare_sampling
+from .positions import kept, noted, told_again
 
 NO_MEMORY = say("no_memory_for_references")
 
@@ -44,14 +56,14 @@ def apply_model(
     latents = latents_in(network, conds) if active and active.run.references else ()
     if not latents:
         return execute(options, conds)
-    tokens = num_tokens(network, latents)
-    if reason := unsupported_call(active.run, x, options) or unlike_without(network, x, conds):
+    tokens = num_references(network, conds)
+    if reason := unsupported_call(active.run, x, options) or unlike_without(network, x, conds, options):
         active.run.account.note(say("references_every_step_where", reason=reason))
     call = None if reason else active.run.references.plan(_keys(active, latents, options), tokens, active.run.moment)
     if call is None:
         active.run.account.count_references(x.shape[0] * tokens, computed=True)
         return execute(options, conds)
-    return _planned(active, network, call, x.shape[0], options, conds, execute)
+    return _planned(active, network, call, x, options, conds, execute)
 
 
 def _keys(active: ActiveRun, latents: Sequence[Tensor], options: dict) -> Chunks:
@@ -76,15 +88,15 @@ def _digest(latents: Sequence[Tensor]) -> str:
 
 
 def _planned(
-    active: ActiveRun, network: nn.Module, call: Call, rows: int, options: dict, conds: dict, execute: Callable
+    active: ActiveRun, network: nn.Module, call: Call, x: Tensor, options: dict, conds: dict, execute: Callable
 ) -> Tensor:
     """A call as planned; whatever does not look as expected is computed natively."""
-    run = active.run
-    start = run.grid.num_tokens if family_of(network).text_behind else None
-    passing = ReferencePass(call, run.references.cache, run.moment.time, num_attentions(network, conds), start)
+    run, rows = active.run, x.shape[0]
+    passing = ReferencePass(call, run.references.cache, run.moment.time, attentions(network, x, conds, call.stores))
     tap = {**options, OVERRIDE: ReferenceTap(options.get(OVERRIDE), passing)}
     try:
-        x0 = execute(tap, with_all(conds, call.isolated) if call.stores else without(network, conds))
+        with _placed(network, passing, positions(network, x, conds)):
+            x0 = execute(tap, with_all(conds, call.isolated) if call.stores else without(network, conds))
         passing.require()
     except Unaccelerated as unexpected:
         _give_up(run, rows * call.num_tokens, unexpected.reason)
@@ -96,6 +108,21 @@ def _planned(
     else:
         run.references.finish(call, rows, passing.drifts)
     return x0
+
+
+@contextmanager
+def _placed(network: nn.Module, passing: ReferencePass, places: Places) -> Iterator[None]:
+    """The positions that a call counts on from its references are kept for those that leave them out."""
+    counts, cache, chunks = embedder(network), passing.cache, passing.call.chunks
+    if counts is None:
+        yield
+    elif passing.call.stores:
+        with noted(counts) as told:
+            yield
+        cache.keep_positions(chunks, kept(told, places))
+    else:
+        with told_again(counts, cache.positions(chunks)):
+            yield
 
 
 def _give_up(run: Run, tokens: int, reason: Sentence) -> None:

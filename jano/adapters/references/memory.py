@@ -2,60 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import attrgetter
 
-import comfy.model_management
 from comfy.model_patcher import ModelPatcher
-from torch import Tensor, nn
+from torch import nn
 
-from ...config import ReferenceConfig
-from ...references.storage import fitting, kept_bytes
+from ...storage import kept_bytes
 from ..active import active_of
-from ..memory import larger_shape
-from .families import family_of, num_tokens
+from ..memory import AHEAD, larger_shape
+from .arguments import arguments_of, kept, latents_in, num_blocks
+from .families import family_of
 
 OF_A_CONDITIONING = ("reference_latents", "context_latents")
-AHEAD = 2
-"""Blocks of which a device has keys and values that are kept in main memory."""
+"""Where references of models are that Jano does not know."""
 
 
-def references_of(conds: dict) -> Iterator[Sequence[Tensor]]:
-    """The references of every conditioning of a guider that has some."""
-    for side in conds.values():
-        for cond in side or ():
-            yield from (cond[name] for name in OF_A_CONDITIONING if cond.get(name) is not None)
+def references_of(network: nn.Module, conds: dict, cells: Sequence[int]) -> Iterator[Mapping[str, object]]:
+    """What every conditioning of a guider that has references tells of them, by a call's names; `cells` is the latent's
+    shape."""
+    known = family_of(network) is not None
+    for cond in (cond for side in conds.values() for cond in side or ()):
+        arguments = (
+            arguments_of(network, cond, cells) if known else {name: cond.get(name) for name in OF_A_CONDITIONING}
+        )
+        if latents_in(network, arguments) if known else any(arguments.values()):
+            yield arguments
 
 
-def cache_bytes(model: ModelPatcher, conds: dict, batch: int, values: int, storage: str) -> int:
-    """Keys and values: 2 * blocks * width * tokens * bytes a number, for all references of all conditionings, for a
-    batch of pictures and this many kept `values` of each."""
+def cache_bytes(model: ModelPatcher, conds: dict, cells: Sequence[int], values: int, storage: str) -> int:
+    """Keys and values: 2 * blocks * width * tokens * bytes a number, for all references of all conditionings, for
+    latents of this shape and this many kept `values` of each."""
     network, itemsize = model.model.diffusion_model, model.model.get_dtype_inference().itemsize
-    channels = 2 * num_blocks(network) * attrgetter(family_of(network).width)(network) * batch * values
-    tokens = (num_tokens(network, latents) for latents in references_of(conds))
-    return sum(kept_bytes(count, channels, itemsize, storage) for count in tokens)
+    channels = 2 * attrgetter(family_of(network).width)(network) * cells[0] * values
+    each = (each for arguments in references_of(network, conds, cells) for each in kept(network, arguments))
+    return sum(kept_bytes(tokens, blocks * channels, itemsize, storage) for blocks, tokens in each)
 
 
-def num_blocks(network: nn.Module) -> int:
-    return sum(len(getattr(network, name)) for name in family_of(network).blocks)
-
-
-def bytes_on_the_device(model: ModelPatcher, conds: dict, batch: int, values: int, storage: str) -> int:
+def bytes_on_the_device(model: ModelPatcher, conds: dict, cells: Sequence[int], values: int, storage: str) -> int:
     """The part of them for which the device needs room at a time."""
-    needed = cache_bytes(model, conds, batch, values, storage)
+    needed = cache_bytes(model, conds, cells, values, storage)
     return needed if storage != "cpu" else min(needed, needed * AHEAD // num_blocks(model.model.diffusion_model))
-
-
-def storage_of(config: ReferenceConfig, model: ModelPatcher, needed: int) -> str:
-    """Where `needed` bytes are kept: as chosen, or where they leave the device enough."""
-    if config.cache != "auto":
-        return config.cache
-    device = model.load_device
-    if config.cache_budget_gb:
-        return fitting(needed, config.cache_budget_gb * 2**30)
-    if comfy.model_management.is_device_cpu(device):
-        return "device"
-    return fitting(needed, comfy.model_management.get_total_memory(device) / 2)
 
 
 def prepare_sampling(executor: Callable, model: ModelPatcher, noise_shape: tuple, conds: dict, *args, **kw):
@@ -64,6 +51,6 @@ def prepare_sampling(executor: Callable, model: ModelPatcher, noise_shape: tuple
     references = active and active.run.references
     if references:
         cache = references.cache
-        extra = bytes_on_the_device(model, conds, noise_shape[0], cache.values, cache.storage)
+        extra = bytes_on_the_device(model, conds, noise_shape, cache.values, cache.storage)
         noise_shape = larger_shape(noise_shape, extra, model.model.memory_required)
     return executor(model, noise_shape, conds, *args, **kw)

@@ -10,10 +10,12 @@ from ...references.engine import Refreshing
 from ...sentences import say
 from ...show.references import ReferenceAccount
 from ...show.report import RunReport
+from ..memory import storage_of
 from ..refusals import is_split, patched_blocks
 from ..settings import JanoSettings
-from .families import can_isolate, family_of, is_kept_by_the_host, num_tokens, supported
-from .memory import cache_bytes, references_of, storage_of
+from .arguments import num_references, num_tokens
+from .families import can_isolate, family_of, is_kept_by_the_host, supported
+from .memory import cache_bytes, references_of
 
 MOSTLY_REFERENCES = 0.6
 """Share of the tokens above which references are left out of runs that skip steps too. On the tiny edit model (time
@@ -33,7 +35,7 @@ def refreshing(
     `cells` is the latent's shape; `forecasts` tells that whole steps are left out too.
     """
     chosen, model = settings.references, guider.model_patcher
-    if settings.scheduler is None or not any(references_of(guider.conds)):
+    if settings.scheduler is None or not any(references_of(model.model.diffusion_model, guider.conds, cells)):
         return None
     if chosen.references == EVERY_STEP:
         report.would_freeze = not _refused(settings, guider) and _gains(settings, guider, cells, forecasts)
@@ -49,7 +51,7 @@ def refreshing(
     tolerance *= FEW_REFERENCES if few else 1.0
     report.references = ReferenceAccount(chosen.references)
     tolerance = tolerance if chosen.references == AUTO else None
-    needed = cache_bytes(model, guider.conds, cells[0], 1 if tolerance is None else 2, "device")
+    needed = cache_bytes(model, guider.conds, cells, 1 if tolerance is None else 2, "device")
     storage = storage_of(chosen, model, needed)
     return Refreshing(tolerance, chosen.references == ISOLATED, storage)
 
@@ -69,7 +71,7 @@ def _is_mostly_references(model: ModelPatcher, conds: dict, cells: tuple[int, ..
     """Whether references are more than MOSTLY_REFERENCES of the tokens."""
     network = model.model.diffusion_model
     picture = num_tokens(network, [torch.empty(cells, device="meta")])
-    most = max(num_tokens(network, latents) for latents in references_of(conds))
+    most = max(num_references(network, arguments) for arguments in references_of(network, conds, cells))
     return most > MOSTLY_REFERENCES * (picture + most)
 
 

@@ -13,10 +13,11 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from comfy_extras.nodes_flux import FluxKVCache
+from comfyui_jano.jano import storage
 from comfyui_jano.jano.adapters.references import attention
 from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.jano.config import ReferenceConfig
-from comfyui_jano.jano.references import kv_cache, storage
+from comfyui_jano.jano.references import kv_cache
 from comfyui_jano.jano.show.report import RunReport
 from comfyui_jano.tests.host import tiny, tiny_others
 from comfyui_jano.tests.host.devices import split
@@ -221,7 +222,7 @@ def test_the_hosts_own_cache_on_the_model_is_named() -> None:
 
 
 def test_classes_that_are_not_known_are_named() -> None:
-    made = tiny.patcher(comfy.supported_models.ZImage(tiny_others.Z_IMAGE))
+    made = tiny_others.OTHERS["Ernie-Image"].make()
     kept = [torch.randn(1, 16, 8, 8)]
     sides = {side: conditioning(seed, reference_latents=kept) for seed, side in ((1, "positive"), (2, "negative"))}
     scheduled = with_scheduler(made, "balanced", references=ReferenceConfig("auto"))
@@ -231,10 +232,9 @@ def test_classes_that_are_not_known_are_named() -> None:
     assert torch.equal(samples, sample(made, steps=4, size=(16, 16), **sides))
 
 
-@pytest.mark.parametrize("name", ["QwenImage21Transformer2DModel", "HiDreamO1Transformer"])
-def test_what_the_host_keeps_by_itself_is_left_to_it(name: str) -> None:
-    """This host has no Qwen-Image 2.1, and HiDream-O1's references come by other names: classes called as theirs."""
-    model = tiny.qwen()
+def test_what_the_host_keeps_by_itself_is_left_to_it() -> None:
+    """This host has no Qwen-Image 2.1: a class that is called as its."""
+    model, name = tiny.qwen(), "QwenImage21Transformer2DModel"
     network, size = model.model.diffusion_model, (1, 16, 16)
     network.__class__ = type(name, (type(network),), {})
     sides = edit_of(model, size)

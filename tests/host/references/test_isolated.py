@@ -46,8 +46,8 @@ def kept_by(
 
 @pytest.mark.parametrize("name", CAN)
 def test_they_depend_on_nothing_but_themselves(name: str) -> None:
-    make, cells, _ = MODELS[name]
-    model = make()
+    cells = MODELS[name].cells
+    model = MODELS[name].make()
     latents = references(model, cells, *SEVERAL)
     first, report = kept_by(model, 1, 1, latents, size=cells)
     other, _ = kept_by(model, 2, 5, latents, size=cells, scheduler="beta", denoise=0.6)
@@ -99,16 +99,13 @@ def test_it_is_the_attention_that_a_mask_of_the_host_would_give() -> None:
     assert (plain - wanted).abs().max() > 1e-3
 
 
-@pytest.mark.parametrize("name", ["kontext", "mage", "joy", "bernini"])
-def test_models_without_references_at_time_zero_are_refused(name: str) -> None:
-    make, cells, key = MODELS[name]
-    model = make()
-    sides = {
-        side: conditioning(seed, **{key: references(model, cells, (8, 6))})
-        for seed, side in ((1, "positive"), (2, "negative"))
-    }
+@pytest.mark.parametrize("name", ["kontext", "mage", "joy", "bernini", "omnigen", "z-image omni", "fun"])
+def test_models_that_cannot_have_references_at_time_zero_are_refused(name: str) -> None:
+    made = MODELS[name]
+    model = made.make()
+    options = {"steps": 4, "size": made.cells, **made.sides(model)}
     scheduled = with_scheduler(model, "balanced", references=ReferenceConfig("isolated"))
-    samples = sample(scheduled, steps=4, size=cells, **sides)
+    samples = sample(scheduled, **options)
     report = report_of(scheduled, samples)
-    assert "cannot have them at time zero" in report.notes[0]
-    assert torch.equal(samples, sample(model, steps=4, size=cells, **sides))
+    assert "cannot be told to have them at time zero" in report.notes[0]
+    assert torch.equal(samples, sample(model, **options))

@@ -44,13 +44,9 @@ def run(
 @pytest.mark.parametrize("cfg", [1.0, 3.0])
 @pytest.mark.parametrize("name", MODELS)
 def test_at_every_step_it_is_no_node(name: str, cfg: float) -> None:
-    make, cells, key = MODELS[name]
-    model = make()
-    sides = {
-        side: conditioning(seed, **{key: references(model, cells, *SEVERAL)})
-        for seed, side in ((1, "positive"), (2, "negative"))
-    }
-    options = {"steps": 4, "cfg": cfg, "size": cells, **sides}
+    made = MODELS[name]
+    model = made.make()
+    options = {"steps": 4, "cfg": cfg, "size": made.cells, **made.sides(model)}
     samples, report = run(model, "every step", **options)
     assert torch.equal(samples, sample(model, **options))
     assert report.references is None
@@ -176,16 +172,14 @@ def test_the_host_makes_room_for_what_is_kept(flux: ModelPatcher, choice: str) -
 @pytest.mark.parametrize(("name", "cache"), [*((name, "device") for name in MODELS), ("qwen", "fp8"), ("krea", "cpu")])
 def test_what_is_kept_takes_what_was_foretold(name: str, cache: str) -> None:
     """The formula that the README states, for two values of every reference."""
-    make, cells, key = MODELS[name]
-    model = make()
-    conds = {
-        side: conditioning(seed, **{key: references(model, cells, *SEVERAL)})
-        for seed, side in ((1, "positive"), (2, "negative"))
-    }
-    _, report = run(model, "auto", steps=4, cfg=3.0, batch=2, size=cells, cache=cache, **conds)
+    made = MODELS[name]
+    model = made.make()
+    conds = made.sides(model)
+    _, report = run(model, "auto", steps=4, cfg=3.0, batch=2, size=made.cells, cache=cache, **conds)
     given = {side: [dict(cond[0][1])] for side, cond in conds.items()}
     assert len(report.references.stored) > 1
-    foretold = cache_bytes(model, given, batch=2, values=2, storage=cache)
+    shape = (2, model.model.latent_format.latent_channels, *made.cells)
+    foretold = cache_bytes(model, given, shape, values=2, storage=cache)
     assert report.references.bytes_peak == pytest.approx(foretold, rel=0.02)
 
 

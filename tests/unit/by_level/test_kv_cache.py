@@ -1,5 +1,7 @@
 """Keys and values of all tokens, written in place. Two tokens of one channel; values are keys plus 100."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from comfyui_jano.jano.by_level.kv_cache import KVCache
@@ -149,3 +151,67 @@ def test_chunks_that_are_asked_for_no_more_are_forgotten() -> None:
     cache.forget({"a"})
     assert cache.num_bytes == held // 2
     assert fits(cache, ("b",), (5.0,))
+
+
+def in_order(storage: str, tokens: int = 6) -> tuple[KVCache, dict[int, Tensor]]:
+    """Three layers of two chunks, as heads have them: (batch, heads, tokens, channels)."""
+    cache, kept = KVCache(storage), {}
+    for layer in range(3):
+        kept[layer] = torch.randn(2, 2, tokens, 8, generator=torch.Generator().manual_seed(layer))
+        cache.store(("a", "b"), layer, kept[layer], 2 * kept[layer])
+    return cache, kept
+
+
+@pytest.mark.parametrize("chunks", [("a", "b"), ("b", "a"), ("b",)])
+def test_in_main_memory_nothing_changes_but_the_way(chunks: tuple[str, ...]) -> None:
+    """Layer by layer from one call to the next, each fetched while the one before computes."""
+    index = torch.tensor([1, 4])
+    caches = {storage: in_order(storage)[0] for storage in ("device", "cpu")}
+    for step in range(3):
+        new = torch.full((len(chunks), 2, 2, 8), float(step))
+        seen = {}
+        for storage, cache in caches.items():
+            ahead = cache.ahead(chunks, torch.device("cpu"))
+            seen[storage] = [cache.update(chunks, at, index, 2, new, -new, ahead.of(at)) for at in range(3)]
+        for ours, theirs in zip(seen["cpu"], seen["device"], strict=True):
+            assert torch.equal(ours[0], theirs[0])
+            assert torch.equal(ours[1], theirs[1])
+
+
+def test_what_comes_from_another_memory_is_written_back() -> None:
+    """As on a GPU, where what is attended to is a copy."""
+    cache, kept = in_order("cpu")
+    index, new = torch.tensor([1, 4]), torch.ones(2, 2, 2, 8)
+    for _ in range(2):
+        copies = tuple(replace(buffer, data=buffer.data.clone()) for buffer in cache._together(("a", "b"), 0))
+        keys, values = cache.update(("a", "b"), 0, index, 2, new, -new, copies)
+        assert torch.equal(keys, kept[0].index_copy(2, index, new))
+        assert torch.equal(values, (2 * kept[0]).index_copy(2, index, -new))
+
+
+def test_in_eight_bits_frozen_tokens_do_not_age_by_being_read() -> None:
+    """Computed ones are seen as they are in their own step, all others within a sixteenth."""
+    cache, kept = in_order("fp8")
+    assert cache.num_bytes < in_order("device")[0].num_bytes / 2
+    frozen, index = torch.tensor([0, 2, 3, 5]), torch.tensor([1, 4])
+    before = None
+    for step in range(1, 4):
+        new = torch.full((2, 2, 2, 8), step / 3)
+        keys, values = cache.update(("a", "b"), 1, index, 2, new, -new)
+        assert torch.equal(keys[:, :, index], new)
+        assert torch.equal(values[:, :, index], -new)
+        rest = keys[:, :, frozen]
+        assert ((rest - kept[1][:, :, frozen]).abs() <= kept[1][:, :, frozen].abs() / 16 + 1e-4).all()
+        assert before is None or torch.equal(rest, before)
+        before = rest.clone()
+    only_one = cache.update(("b",), 1, torch.tensor([0]), 2, torch.ones(1, 2, 1, 8), torch.ones(1, 2, 1, 8))[0]
+    torch.testing.assert_close(only_one[:, :, index], new[1:], rtol=1 / 16, atol=1e-4)
+
+
+@pytest.mark.parametrize("storage", ["device", "fp8", "cpu"])
+@pytest.mark.parametrize(("stored", "used"), [("ab", "ba"), ("ab", "b"), ("abc", "ac")])
+def test_a_batch_may_be_put_together_in_another_way_wherever_it_is(storage: str, stored: str, used: str) -> None:
+    cache, frozen = KVCache(storage), {"a": 1.0, "b": 2.0, "c": 4.0}
+    store(cache, tuple(stored), *((0.0, frozen[chunk]) for chunk in stored))
+    k, _ = cache.update(tuple(used), LAYER, FIRST, 1, keys(*((9.0,) for _ in used)), keys(*((9.0,) for _ in used)))
+    assert k.squeeze(-1).tolist() == [[9.0, frozen[chunk]] for chunk in used]

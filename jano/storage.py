@@ -16,7 +16,7 @@ LARGEST = torch.finfo(FP8).max
 
 @dataclass(frozen=True)
 class Packed:
-    """A tensor as it is stored; `scale`, if any, is what each of its channels was divided by."""
+    """A tensor as it is stored; `scale`, if any, is what its channels, or its tokens, were divided by."""
 
     data: Tensor
     dtype: torch.dtype
@@ -44,15 +44,48 @@ class Packed:
         """Its first `rows` along the tokens' dimension `dim`."""
         return replace(self, data=self.data.narrow(dim, 0, rows))
 
+    def pictures(self, start: int, rows: int) -> Packed:
+        """Some of its pictures, which are one another's batch."""
+        scale = None if self.scale is None else self.scale.narrow(0, start, rows)
+        return replace(self, data=self.data.narrow(0, start, rows), scale=scale)
+
+    def refill(self, x: Tensor) -> None:
+        """The same with other values, where nothing has to be scaled."""
+        self.data.copy_(x, non_blocking=True)
+
+    def write(self, whole: Tensor, index: Tensor, dim: int, x: Tensor) -> Tensor:
+        """Rows of x take the place of those at `index` along `dim`, here and in `whole`, which is all of this on its
+        device; returns that. In eight bits every token has scales of its own, so that the others stay as they are."""
+        whole.index_copy_(dim, index, x)
+        if self.scale is not None:
+            rows = packed(x, "fp8", -1)
+            self.data.view(torch.uint8).index_copy_(dim, index, rows.data.view(torch.uint8))
+            self.scale.index_copy_(dim, index, rows.scale)
+        elif whole.data_ptr() != self.data.data_ptr():
+            self.refill(whole)
+        return whole
+
 
 def packed(x: Tensor, storage: str, dim: int) -> Packed:
-    """A copy of x, whose tokens lie along `dim`: what the host passes may be a view into a far larger projection."""
+    """A copy of x: what the host passes may be a view into a far larger projection. In eight bits the largest along
+    `dim` scales what lies along it: the tokens, of which each channel has a scale then, or a token's channels."""
     if storage == "device":
         return Packed(x.clone(memory_format=torch.contiguous_format), x.dtype, x.device)
     if storage == "cpu":
         return Packed(_in_main_memory(x), x.dtype, x.device)
     scale = (x.abs().amax(dim, keepdim=True).float() / LARGEST).clamp_min(torch.finfo(torch.float32).tiny)
     return Packed((x / scale).to(FP8), x.dtype, x.device, scale.to(x.dtype))
+
+
+def joined(parts: Sequence[Packed]) -> Packed:
+    """All their pictures as one batch, in a copy."""
+    first, pinned = parts[0], parts[0].data.is_pinned()
+    if pinned:
+        torch.cuda.synchronize(first.device)  # what is under way to the main memory is not there yet
+    data = torch.cat([part.data.view(torch.uint8) if part.scale is not None else part.data for part in parts])
+    if first.scale is not None:
+        return replace(first, data=data.view(FP8), scale=torch.cat([part.scale for part in parts]))
+    return replace(first, data=data.pin_memory() if pinned else data)
 
 
 def _in_main_memory(x: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from comfyui_jano.jano.references.storage import STORAGES, after, fitting, packed
+from comfyui_jano.jano.storage import STORAGES, after, fitting, packed
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
