@@ -51,7 +51,9 @@ RANKED = {
 }
 # Beside the rivals: up to a fifth of the compute, and samplers of one evaluation a step that need few.
 EASY_TO_A_FIFTH = (0.03, 0.06, 0.1, 0.3, 0.8, 2.0)
-FEW_STEP_SAMPLERS = ("dpmpp_2m", "uni_pc", "res_multistep", "ipndm", "deis")
+FEW_STEP_SAMPLERS = (
+    *("dpmpp_2m", "uni_pc", "uni_pc_bh2", "res_multistep", "ipndm", "ipndm_v", "deis", "lms", "gradient_estimation"),
+)
 OVERRIDDEN = AnalyzerConfig().score
 # So long a settling time that a forecast is a straight line.
 STRAIGHT = 1e6

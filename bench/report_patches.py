@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
-from . import chart, report_rivals
+from . import chart, report_oracle, report_rivals
 from .quality import KEY
 from .records import Lines, Row
 from .report_quality import between
@@ -43,7 +43,9 @@ def write(out: Path) -> None:
     }
     sections = [_of_way(out, way, found) for way, found in ways.items()]
     beside = report_rivals.rivals(out / FILE)
-    (out / "REPORT_PATCHES.md").write_text("\n".join([INTRODUCTION, *beside, *sections]), encoding="utf-8")
+    (out / "REPORT_PATCHES.md").write_text(
+        "\n".join([INTRODUCTION, *beside, *report_oracle.oracle(out), *sections]), encoding="utf-8"
+    )
 
 
 def way_of(row: Row) -> tuple:
