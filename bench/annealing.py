@@ -10,7 +10,7 @@ from random import Random
 Plan = frozenset[int]
 """The steps that are computed."""
 
-HOTTEST, COLDEST = 0.5, 0.02
+HOTTEST, COLDEST = 0.2, 0.02
 """Losses in dB that are taken with a chance of 1 in e, at the first try and at the last."""
 NEAR, NEARBY = 3, 0.7
 """A step is moved by this many at most in this share of the tries, else anywhere."""

@@ -41,17 +41,18 @@ DEFAULTS = SchedulerConfig()
 
 @dataclass(frozen=True)
 class Way:
-    """How a run is made."""
+    """How a run is made; where that is dear, of so many prompts only."""
 
     name: str
     config: Callable[[], SchedulerConfig]
     sampler: str = "euler"
+    prompts: int | None = None
 
 
 HALF = Way("target 2x", lambda: SchedulerConfig(target_speedup=2.0))
 THIRD = Way("target 3x", lambda: SchedulerConfig(target_speedup=3.0))
 PRESET = {quality: Way(quality, lambda q=quality: schedule_of(q, {})) for quality in presets.PRESETS}
-AHEAD = Way("balanced, heunpp2", PRESET["balanced"].config, "heunpp2")
+AHEAD = Way("balanced, heunpp2", PRESET["balanced"].config, "heunpp2", prompts=3)
 USUAL = (HALF, THIRD, PRESET["balanced"])
 # Two of them are borders of one ramp, which must not cross.
 BORDERS = ("SWINGING", "AGREEING")
@@ -89,17 +90,18 @@ GOES_ON = "only a run that goes on from another one has it (docs/numbers.md, two
 
 def every() -> list[Constant]:
     of_control = ("ORDER", "FADING", "LONGEST_GAP", "FEWEST_FULL_STEPS", "MOST_FULL_STEPS", "STEPS_PER_FULL_STEP")
-    of_control += ("FEWEST_OF_A_BUDGET", "SHARE_OF_A_BUDGET", "MEMORY", "BISECTIONS")
+    of_control += ("FEWEST_OF_A_BUDGET", "SHARE_OF_A_BUDGET", "MEMORY")
     in_control, in_repair = ("whole/control.py", vars(control)), ("forecast/repair.py", vars(repair))
     return [
         *(Constant(*in_control, (name,)) for name in of_control),
+        Constant(*in_control, ("BISECTIONS",), (THIRD,)),
         Constant(*in_control, ("LOOK",), (AHEAD,)),
         *(Constant(*in_control, (name,), (), (), GOES_ON) for name in ("STEPS_FOR_A_LINE", "CAUTION")),
         *(Constant(*in_repair, (name,)) for name in ("RESPONSE", "MEMORY")),
         Constant(*in_repair, BORDERS),
         Constant(*in_repair, ("SWINGING",), factors=(2.0,), why="its half lies above AGREEING"),
         Constant(*in_repair, ("AGREEING",), factors=(0.5,), why="its double lies below SWINGING"),
-        Constant("whole/errors.py", vars(errors), ("SMALLEST_ERROR",)),
+        Constant("whole/errors.py", vars(errors), ("SMALLEST_ERROR",), (PRESET["balanced"],)),
         Constant("whole/errors.py", vars(errors), ("UNCOUNTED",), (), (), "a mark, no size"),
         *(Constant("presets.py", presets._TOLERANCE, (name,), (PRESET[name],)) for name in presets.PRESETS),
         *(Constant("config.py", None, (name,)) for name in ("settling", "cooldown")),
@@ -153,23 +155,28 @@ class Bench:
         """What is not in the file yet; `factor` is that of the constant's value."""
         about = {"model": self._demo.digest, "code": self._code, "constant": constant, "factor": factor}
         about |= {"way": way.name, "kind": self._demo.kind.name}
-        missing = [prompt for prompt in self._prompts if self._lines.find({**about, "prompt": prompt[0]}) is None]
+        missing = [
+            prompt
+            for prompt in self._prompts[: way.prompts]
+            if self._lines.find({**about, "prompt": prompt[0]}) is None
+        ]
         if not missing:
             return
         print(f"{constant or 'as it is'} x {factor:g}, {way.name}", file=sys.stderr, flush=True)
-        full = self._pictures_in_full(way.sampler)
+        full = self._pictures_in_full(way)
         for (seed, _), (share, picture) in zip(missing, self._runs(missing, way, config), strict=True):
             found = {"share": round(share, 4), "psnr_db": round(min(100.0, closeness(full[seed], picture)), 3)}
             self._lines.add({**about, "prompt": seed, **found})
 
-    def _pictures_in_full(self, sampler: str) -> dict[int, Tensor]:
-        if sampler not in self._full:
-            self._full[sampler] = (
-                pictures_in_full(self._loop, self._prompts)
-                if self._is_looped(sampler)
-                else {seed: self._sampled(seed, text, sampler)[1] for seed, text in self._prompts}
+    def _pictures_in_full(self, way: Way) -> dict[int, Tensor]:
+        prompts = self._prompts[: way.prompts]
+        if way.sampler not in self._full:
+            self._full[way.sampler] = (
+                pictures_in_full(self._loop, prompts)
+                if self._is_looped(way.sampler)
+                else {seed: self._sampled(seed, text, way.sampler)[1] for seed, text in prompts}
             )
-        return self._full[sampler]
+        return self._full[way.sampler]
 
     def _is_looped(self, sampler: str) -> bool:
         return self._loop is not None and sampler == "euler"

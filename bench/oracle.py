@@ -1,6 +1,6 @@
 """What is lost by not knowing the picture beforehand: the control's plan, the best common one, the best of each run.
 
-    python bench/run.py oracle --model patches [--prompts 8 --steps 50 --cfg 4 --tries 200]
+    python bench/run.py oracle --model patches [--prompts 8 --steps 50 --cfg 4 --tries 120]
 
 The engine is the product's, along the plan that it is given; closeness is to the full run. The best plan of a run is
 annealed on that run, from the control's; the best common one on the mean dB of TRAINED_ON other prompts, from what most
@@ -31,7 +31,7 @@ from .stats import mean
 FILE = "oracle.jsonl"
 KEY = ("model", "code", "steps", "cfg", "budget", "plan_of", "prompt")
 TARGETS = (2.0, 3.0, 5.0)
-PROMPTS, TRAINED_ON, TRIES = 8, 12, 200
+PROMPTS, TRAINED_ON, TRIES = 8, 8, 120
 # Tries at once: what is asked of the closed form together costs less.
 TOGETHER = 2
 # Tries after which the best plan so far is written down.

@@ -6,6 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from . import chart, report_oracle, report_rivals
+from .arms import FULL_RUN
 from .quality import KEY
 from .records import Lines, Row
 from .report_quality import between
@@ -37,7 +38,7 @@ def write(out: Path) -> None:
     if not rows:
         return
     newest = {row["kind"]: row["model"] for row in rows}
-    kept = [row for row in rows if row["model"] == newest[row["kind"]]]
+    kept = [row for row in rows if row["model"] == newest[row["kind"]] and row["arm"] != FULL_RUN]
     ways = {
         way: [row for row in kept if way_of(row) == way] for way in sorted({way_of(row) for row in kept}, reverse=True)
     }
