@@ -53,7 +53,7 @@ HALF = Way("target 2x", lambda: SchedulerConfig(target_speedup=2.0))
 THIRD = Way("target 3x", lambda: SchedulerConfig(target_speedup=3.0))
 PRESET = {quality: Way(quality, lambda q=quality: schedule_of(q, {})) for quality in presets.PRESETS}
 AHEAD = Way("balanced, heunpp2", PRESET["balanced"].config, "heunpp2", prompts=3)
-USUAL = (HALF, THIRD, PRESET["balanced"])
+TARGETED, USUAL = (HALF, THIRD), (HALF, THIRD, PRESET["balanced"])
 # Two of them are borders of one ramp, which must not cross.
 BORDERS = ("SWINGING", "AGREEING")
 
@@ -66,7 +66,7 @@ class Constant:
     room: str
     owner: dict | None
     names: tuple[str, ...]
-    ways: tuple[Way, ...] = USUAL
+    ways: tuple[Way, ...] = TARGETED
     factors: tuple[float, ...] = (0.5, 2.0)
     why: str = ""
 
@@ -89,11 +89,12 @@ GOES_ON = "only a run that goes on from another one has it (docs/numbers.md, two
 
 
 def every() -> list[Constant]:
-    of_control = ("ORDER", "FADING", "LONGEST_GAP", "FEWEST_FULL_STEPS", "MOST_FULL_STEPS", "STEPS_PER_FULL_STEP")
-    of_control += ("FEWEST_OF_A_BUDGET", "SHARE_OF_A_BUDGET", "MEMORY")
+    of_presets_too = ("LONGEST_GAP", "FEWEST_FULL_STEPS", "MOST_FULL_STEPS", "STEPS_PER_FULL_STEP")
+    of_budgets = ("ORDER", "FADING", "MEMORY", "FEWEST_OF_A_BUDGET", "SHARE_OF_A_BUDGET")
     in_control, in_repair = ("whole/control.py", vars(control)), ("forecast/repair.py", vars(repair))
     return [
-        *(Constant(*in_control, (name,)) for name in of_control),
+        *(Constant(*in_control, (name,)) for name in of_budgets),
+        *(Constant(*in_control, (name,), USUAL) for name in of_presets_too),
         Constant(*in_control, ("BISECTIONS",), (THIRD,)),
         Constant(*in_control, ("LOOK",), (AHEAD,)),
         *(Constant(*in_control, (name,), (), (), GOES_ON) for name in ("STEPS_FOR_A_LINE", "CAUTION")),

@@ -26,7 +26,8 @@ Written by `python bench/run.py report` from patches.jsonl; measured by `python 
 pictures that ComfyUI's template packages show, patch by patch (bench/patches): exact, no training, many modes early.
 A prompt stands for 64 of the pictures. The share is that of computed evaluations. Flips: pictures below {FLIP_DB:g} dB.
 "Exact" is against the end of the exact path (100 Heun steps from the same noise), where the full run itself is no
-better than its row says. [CALIBRATION.md](CALIBRATION.md) says how hard it is beside real models.
+better than it is said to be. LPIPS is not told: it needs a file of weights (jano/show/lpips.py), and
+there was none where this was measured. [CALIBRATION.md](CALIBRATION.md) says how hard it is beside real models.
 """
 
 PerPrompt = dict[int, list[tuple[float, float]]]
@@ -66,11 +67,12 @@ def _of_way(out: Path, way: tuple, rows: list[Row]) -> str:
     for row in rows:
         groups[arm_of(row), row["setting"]].append(row)
     curves: dict[str, list[chart.Point]] = defaultdict(list)
-    for (arm, _), found in groups.items():
+    drawn = {key: found for key, found in groups.items() if not key[0].startswith(report_rivals.BY_A_SAMPLER)}
+    for (arm, _), found in drawn.items():
         values = [row["psnr_db"] for row in found]
         curves[arm].append((mean([row["flops_fraction"] for row in found]), mean(values), *interval(values)))
     chart.curves(out / name, f"{title}: closeness to the full run", "share of evaluations", "PSNR in dB", curves)
-    half = [row["psnr_db"] for row in rows if row["setting"] == HALF]
+    half = halves(rows)
     hardness = f"Half of the steps keeps {mean(half):.1f} dB (median {median(half):.1f})." if half else ""
     return "\n".join(
         [
@@ -105,6 +107,11 @@ def _at(rows: list[Row], share: float) -> list[str]:
         "",
         table(head, shown),
     ]
+
+
+def halves(rows: list[Row]) -> list[float]:
+    """PSNR in dB of half of the steps, by the full run's sampler."""
+    return [row["psnr_db"] for row in rows if (row["arm"], row["setting"]) == ("fewer steps", HALF)]
 
 
 def lines_of(rows: list[Row], name: str) -> dict[str, PerPrompt]:
