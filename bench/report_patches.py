@@ -39,7 +39,7 @@ def write(out: Path) -> None:
     if not rows:
         return
     newest = {row["kind"]: row["model"] for row in rows}
-    kept = [row for row in rows if row["model"] == newest[row["kind"]] and row["arm"] != FULL_RUN]
+    kept = [row for row in rows if row["model"] == newest[row["kind"]]]
     ways = {
         way: [row for row in kept if way_of(row) == way] for way in sorted({way_of(row) for row in kept}, reverse=True)
     }
@@ -63,6 +63,7 @@ def _of_way(out: Path, way: tuple, rows: list[Row]) -> str:
     kind, cfg, sampler, steps, side, shift = way
     name = f"{kind}_{side}_{steps}_{sampler}_{cfg:g}_{shift:g}.png"
     title = f"{kind.replace('_', ' of ')} at {side} pixels, CFG {cfg:g}, {sampler}, {steps} steps, shift {shift:g}"
+    rows, full = of_the_full_run(rows)
     groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
         groups[arm_of(row), row["setting"]].append(row)
@@ -74,6 +75,7 @@ def _of_way(out: Path, way: tuple, rows: list[Row]) -> str:
     chart.curves(out / name, f"{title}: closeness to the full run", "share of evaluations", "PSNR in dB", curves)
     half = halves(rows)
     hardness = f"Half of the steps keeps {mean(half):.1f} dB (median {median(half):.1f})." if half else ""
+    hardness += f" The full run is {mean(full):.1f} dB from the exact solution." if full else ""
     return "\n".join(
         [
             f"## {title[0].upper()}{title[1:]}",
@@ -107,6 +109,12 @@ def _at(rows: list[Row], share: float) -> list[str]:
         "",
         table(head, shown),
     ]
+
+
+def of_the_full_run(rows: list[Row]) -> tuple[list[Row], list[float]]:
+    """The rows of all other arms, and how close to the exact solution the full run itself is, in dB."""
+    full = [row["exact_db"] for row in rows if row["arm"] == FULL_RUN and row["exact_db"] is not None]
+    return [row for row in rows if row["arm"] != FULL_RUN], full
 
 
 def halves(rows: list[Row]) -> list[float]:
