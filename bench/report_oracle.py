@@ -31,19 +31,24 @@ def _section(way: tuple, rows: Sequence[Row]) -> str:
     budgets = sorted({row["budget"] for row in rows if row["plan_of"] == ORACLE}, reverse=True)
     judged = sorted({row["prompt"] for row in rows if row["plan_of"] == ORACLE})
     trained = {row["prompt"] for row in rows if row["plan_of"] == CONTROL}.difference(judged)
-    tries = min((row["tries"] for row in rows if "tries" in row), default=0)
     lines = [line for budget in budgets for line in _lines(rows, budget, steps)]
     shapes = [line for budget in budgets for line in _shapes(rows, budget, steps)]
     told = (
         f"{len(judged)} prompts ({model}, engine {rows[0]['code']}), {steps} steps of euler, CFG {cfg:g}; `python "
         f"bench/run.py oracle --model patches`. Every plan is followed by the product's forecast and repair, against "
-        f"the full run. The best plan of a run was annealed on that run, {tries} tries from Jano's own, and is thus a "
-        f"lower bound; the best common one on the mean of {len(trained)} other prompts (in brackets: there, and Jano "
+        f"the full run. The best plan of a run was annealed on that run, {tries_of(rows, ORACLE)} tries from "
+        f"Jano's own, and is thus a lower bound; the best common one on the mean of {len(trained)} other prompts, "
+        f"{tries_of(rows, COMMON)} tries from what most of their controls computed (in brackets: there, and Jano "
         f"there). Only what a common plan gains can be had without asking the picture."
     )
     head = ["computed", "plan", *(f"{fifth + 1}. fifth" for fifth in range(FIFTHS))]
     parts = ["## What knowing the picture would be worth", "", told, "", table(HEAD, lines)]
     return "\n".join([*parts, "Computed steps in each fifth of the run, on average:", "", table(head, shapes)])
+
+
+def tries_of(rows: Sequence[Row], plan_of: str) -> int:
+    """As many as each of these plans had."""
+    return min((row["tries"] for row in rows if row["plan_of"] == plan_of and "tries" in row), default=0)
 
 
 def _of(rows: Sequence[Row], budget: int, plan_of: str, prompts: Sequence[int]) -> list[Row]:
