@@ -89,12 +89,21 @@ GOES_ON = "only a run that goes on from another one has it (docs/numbers.md, two
 
 
 def every() -> list[Constant]:
-    of_presets_too = ("LONGEST_GAP", "FEWEST_FULL_STEPS", "MOST_FULL_STEPS", "STEPS_PER_FULL_STEP")
-    of_budgets = ("ORDER", "FADING", "MEMORY", "FEWEST_OF_A_BUDGET", "SHARE_OF_A_BUDGET")
+    # With a target the tolerance is solved in the measure of the errors, which thus decide nothing.
+    of_presets_too = (
+        "ORDER",
+        "FADING",
+        "MEMORY",
+        "LONGEST_GAP",
+        "FEWEST_FULL_STEPS",
+        "MOST_FULL_STEPS",
+        "STEPS_PER_FULL_STEP",
+    )
+    of_budgets = ("FEWEST_OF_A_BUDGET", "SHARE_OF_A_BUDGET")
     in_control, in_repair = ("whole/control.py", vars(control)), ("forecast/repair.py", vars(repair))
     return [
-        *(Constant(*in_control, (name,)) for name in of_budgets),
         *(Constant(*in_control, (name,), USUAL) for name in of_presets_too),
+        *(Constant(*in_control, (name,)) for name in of_budgets),
         Constant(*in_control, ("BISECTIONS",), (THIRD,)),
         Constant(*in_control, ("LOOK",), (AHEAD,)),
         *(Constant(*in_control, (name,), (), (), GOES_ON) for name in ("STEPS_FOR_A_LINE", "CAUTION")),

@@ -20,8 +20,8 @@ def test_a_moved_constant_changes_the_run_and_is_measured_once(tmp_path: Path, m
     asked = argparse.Namespace(out=tmp_path, prompts=1, model="patches")
     constants.measure(asked)
     rows = list(Lines(tmp_path / constants.FILE, constants.KEY))
-    # As it is in seven ways; two constants at two values with two targets, one in its own.
-    assert len(rows) == 7 + 2 * 2 * 2 + 2
+    # As it is in seven ways; one constant at two values in three, one with two targets, one in its own.
+    assert len(rows) == 7 + 2 * 3 + 2 * 2 + 2
     found = {(row["constant"], row["factor"]): row["psnr_db"] for row in rows if row["way"] == "target 3x"}
     assert len(set(found.values())) == len(found) == 5, "every value makes another picture"
     assert before == control.FADING

@@ -24,11 +24,12 @@ def test_the_gap_is_told_on_the_judged_prompts(tmp_path: Path) -> None:
     ]
     (tmp_path / FILE).write_text("".join(json.dumps(line) + "\n" for line in rows), encoding="utf-8")
     (section,) = report_oracle.oracle(tmp_path)
-    assert "| 4 of 50 | Jano, as it decides during the run | 25.0 | 25.0 | 20.0 | 0% | +0.0 |" in section
+    assert "| 4 of 50 | Jano's own plan | 25.0 | 25.0 | 20.0 | 0% | +0.0 |" in section
     assert "| 4 of 50 | best common plan (28.5; 26.0) | 23.0 | 23.0 | 17.0 | 50% | -2.0 |" in section
     assert "| 4 of 50 | best plan of each run | 28.5 | 28.5 | 24.0 | 0% | +3.5 |" in section
     assert "| 4 of 50 | best plan of each run | 2.0 | 0.0 | 1.0 | 0.0 | 1.0 |" in section
     assert "2 prompts (ab, engine new)" in section
+    assert "control chose 1 plan(s) for the 3 prompts" in section
     assert "5 tries from Jano's own" in section
     assert "3 tries from what most" in section
 
