@@ -44,11 +44,11 @@ def newest(rows: Sequence[Row]) -> list[Row]:
 
 
 def _section(name: str, rows: list[Row]) -> str:
-    prompts = len({row["prompt"] for row in rows})
+    prompts = len({row["prompt"] for row in rows if row["constant"]})
     base = "; ".join(f"{way}: {_told(rows, way)}" for way in dict.fromkeys(row["way"] for row in rows))
     head = [*FIRST, *(way.name for way in USUAL), "its own"]
     lines = [line for constant in every() for line in _lines(rows, constant)]
-    about = f"{prompts} prompts ({rows[0]['model']}, engine {rows[0]['code']}). As it is: {base}."
+    about = f"{prompts} prompt(s) ({rows[0]['model']}, engine {rows[0]['code']}). As it is: {base}."
     return "\n".join([f"## On the {name}", "", about, "", table(head, lines)])
 
 
