@@ -51,7 +51,11 @@ RANKED = {
 }
 # Beside the rivals: up to a fifth of the compute, and samplers of one evaluation a step that need few.
 EASY_TO_A_FIFTH = (0.03, 0.06, 0.1, 0.3, 0.8, 2.0)
-FEW_STEP_SAMPLERS = ("dpmpp_2m", "uni_pc", "res_multistep", "ipndm", "deis")
+FEW_STEP_SAMPLERS = (
+    *("dpmpp_2m", "uni_pc", "uni_pc_bh2", "res_multistep", "ipndm", "ipndm_v", "deis", "lms", "gradient_estimation"),
+)
+# How close the reference itself is to the exact solution.
+FULL_RUN = "full run"
 OVERRIDDEN = AnalyzerConfig().score
 # So long a settling time that a forecast is a straight line.
 STRAIGHT = 1e6
@@ -98,7 +102,8 @@ def beside_rivals() -> list[Setting]:
         Setting("Jano", named(target), configured(AnalyzerConfig(), AnyTarget(target_speedup=target)))
         for target in TARGETS
     ]
-    return [*targets, *(Setting(*rival) for rival in rivals()), *easy, *fewer_steps_by(None, *FEW_STEP_SAMPLERS)]
+    fewer = [Setting(FULL_RUN, "every step"), *fewer_steps_by(None, *FEW_STEP_SAMPLERS)]
+    return [*targets, *(Setting(*rival) for rival in rivals()), *easy, *fewer]
 
 
 def fewer_steps_by(*samplers: str | None) -> Iterator[Setting]:

@@ -7,6 +7,10 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..host.location import ROOT
+
+# What decides about forecasts, and makes and repairs them.
+ENGINE = tuple(ROOT / "jano" / room for room in ("whole", "forecast"))
 Row = dict[str, object]
 
 
@@ -29,6 +33,11 @@ def digest(*paths: Path) -> str:
 def digest_of_text(text: str) -> str:
     """Eight letters that change with the text."""
     return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
+
+
+def engine(*more: Path) -> str:
+    """Eight letters that change with the source of whole steps, and of these files."""
+    return digest(*(file for room in ENGINE for file in sorted(room.glob("*.py"))), *more)
 
 
 class Lines:

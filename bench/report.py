@@ -7,6 +7,7 @@ from pathlib import Path
 from . import (
     report_calibration,
     report_clips,
+    report_constants,
     report_decoders,
     report_masks,
     report_patches,
@@ -29,8 +30,8 @@ comparison run in turn in one process; ratios are medians over rounds.
 
 
 def write(out: Path) -> Path:
-    """Write REPORT.md into `out`, with a section for every part that was measured there; beds of patches and the
-    calibration have files of their own."""
+    """Write REPORT.md into `out`, with a section for every part that was measured there; beds of patches, the
+    calibration and the constants have files of their own."""
     sections = [
         *report_speed.speed(out),
         *report_speed.attention(out),
@@ -49,6 +50,7 @@ def write(out: Path) -> Path:
     ]
     report_patches.write(out)
     report_calibration.write(out)
+    report_constants.write(out)
     path = out / "REPORT.md"
     path.write_text("\n".join([INTRODUCTION, *sections]), encoding="utf-8")
     return path

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from . import chart, quality
 from .records import Lines, Row, load
-from .report_patches import HALF, at_share, lines_of
+from .report_patches import at_share, halves, lines_of
 from .stats import FLIP_DB, flips, mean, median
 from .tables import table
 
@@ -63,14 +63,10 @@ def at_half(rows: list[Row], arm: str) -> list[float]:
     return at_share(lines.get(arm, {}), 0.5)
 
 
-def half_of_the_steps(rows: list[Row]) -> list[float]:
-    return [row["psnr_db"] for row in rows if row["setting"] == HALF]
-
-
 def plainly(entry: Row, rows: list[Row], real: dict) -> str:
     """What is easier, and what is not, in sentences with their numbers."""
     published = [row["psnr_db"] for row in real["closeness"]["rows"] if row["method"] == "25 steps"]
-    said, half = [], half_of_the_steps(rows)
+    said, half = [], halves(rows)
     if half:
         low, high = min(published), max(published)
         over, under = mean(half) - high, low - mean(half)
@@ -118,7 +114,7 @@ def spread_in_the_middle(means: Sequence[float], deviations: Sequence[float]) ->
 def _closeness(near: dict[str, list[Row]], published: list[dict]) -> list[str]:
     lines = []
     for name, rows in near.items():
-        half, easy = half_of_the_steps(rows), at_half(rows, "EasyCache")
+        half, easy = halves(rows), at_half(rows, "EasyCache")
         if half:
             where = f"{rows[0]['side']} pixels, {rows[0]['sampler']}, {len(half)} prompts"
             told = [f"{mean(half):.1f}", f"{median(half):.1f}", f"{flips(half):.0%}"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
-from . import chart, report_rivals
+from . import chart, report_oracle, report_rivals
+from .arms import FULL_RUN
 from .quality import KEY
 from .records import Lines, Row
 from .report_quality import between
@@ -25,7 +26,8 @@ Written by `python bench/run.py report` from patches.jsonl; measured by `python 
 pictures that ComfyUI's template packages show, patch by patch (bench/patches): exact, no training, many modes early.
 A prompt stands for 64 of the pictures. The share is that of computed evaluations. Flips: pictures below {FLIP_DB:g} dB.
 "Exact" is against the end of the exact path (100 Heun steps from the same noise), where the full run itself is no
-better than its row says. [CALIBRATION.md](CALIBRATION.md) says how hard it is beside real models.
+better than it is said to be. LPIPS is not told: it needs a file of weights (jano/show/lpips.py), and
+there was none where this was measured. [CALIBRATION.md](CALIBRATION.md) says how hard it is beside real models.
 """
 
 PerPrompt = dict[int, list[tuple[float, float]]]
@@ -43,7 +45,9 @@ def write(out: Path) -> None:
     }
     sections = [_of_way(out, way, found) for way, found in ways.items()]
     beside = report_rivals.rivals(out / FILE)
-    (out / "REPORT_PATCHES.md").write_text("\n".join([INTRODUCTION, *beside, *sections]), encoding="utf-8")
+    (out / "REPORT_PATCHES.md").write_text(
+        "\n".join([INTRODUCTION, *beside, *report_oracle.oracle(out), *sections]), encoding="utf-8"
+    )
 
 
 def way_of(row: Row) -> tuple:
@@ -59,16 +63,19 @@ def _of_way(out: Path, way: tuple, rows: list[Row]) -> str:
     kind, cfg, sampler, steps, side, shift = way
     name = f"{kind}_{side}_{steps}_{sampler}_{cfg:g}_{shift:g}.png"
     title = f"{kind.replace('_', ' of ')} at {side} pixels, CFG {cfg:g}, {sampler}, {steps} steps, shift {shift:g}"
+    rows, full = of_the_full_run(rows)
     groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
         groups[arm_of(row), row["setting"]].append(row)
     curves: dict[str, list[chart.Point]] = defaultdict(list)
-    for (arm, _), found in groups.items():
+    drawn = {key: found for key, found in groups.items() if not key[0].startswith(report_rivals.BY_A_SAMPLER)}
+    for (arm, _), found in drawn.items():
         values = [row["psnr_db"] for row in found]
         curves[arm].append((mean([row["flops_fraction"] for row in found]), mean(values), *interval(values)))
     chart.curves(out / name, f"{title}: closeness to the full run", "share of evaluations", "PSNR in dB", curves)
-    half = [row["psnr_db"] for row in rows if row["setting"] == HALF]
+    half = halves(rows)
     hardness = f"Half of the steps keeps {mean(half):.1f} dB (median {median(half):.1f})." if half else ""
+    hardness += f" The full run is {mean(full):.1f} dB from the exact solution." if full else ""
     return "\n".join(
         [
             f"## {title[0].upper()}{title[1:]}",
@@ -102,6 +109,17 @@ def _at(rows: list[Row], share: float) -> list[str]:
         "",
         table(head, shown),
     ]
+
+
+def of_the_full_run(rows: list[Row]) -> tuple[list[Row], list[float]]:
+    """The rows of all other arms, and how close to the exact solution the full run itself is, in dB."""
+    full = [row["exact_db"] for row in rows if row["arm"] == FULL_RUN and row["exact_db"] is not None]
+    return [row for row in rows if row["arm"] != FULL_RUN], full
+
+
+def halves(rows: list[Row]) -> list[float]:
+    """PSNR in dB of half of the steps, by the full run's sampler."""
+    return [row["psnr_db"] for row in rows if (row["arm"], row["setting"]) == ("fewer steps", HALF)]
 
 
 def lines_of(rows: list[Row], name: str) -> dict[str, PerPrompt]:

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from .arms import beside_rivals
+from .arms import FULL_RUN, beside_rivals
 from .quality import KEY
 from .records import Lines, Row
 from .report_quality import between, kind_of
@@ -22,6 +22,8 @@ SLACK = 0.05
 FLIPPED_DB = 18.0
 """Below this a picture is another one: unrelated pictures of one prompt are 10 to 16 dB apart."""
 SHOWS = "MeanCache"
+BY_A_SAMPLER, CHOSEN_ON = "fewer steps, ", 4
+"""Arms of which the best is shown, at each share by the mean over this many first prompts."""
 INTRODUCTION = f"""Mean / median / worst decile of the PSNR in dB over the prompts, and how many of them are below \
 {FLIPPED_DB:g} dB, at about this share of the compute."""
 MEASURES = {
@@ -47,17 +49,46 @@ def _section(way: tuple, rows: list[Row]) -> str:
     parts = [head, "", f"{prompts} prompts. {INTRODUCTION}", ""]
     for measure, name in MEASURES.items():
         if any(row.get(measure) is not None for row in rows):
-            parts += [f"{name}:", "", _table(measure, rows)]
+            parts += [f"{name}{_of_the_full_run(measure, rows)}:", "", _table(measure, rows)]
     return "\n".join(parts)
 
 
+def _of_the_full_run(measure: str, rows: Sequence[Row]) -> str:
+    """How close the full run itself is, where that says anything."""
+    found = [row[measure] for row in rows if row["arm"] == FULL_RUN]
+    return f" (the full run itself: {_told(found, measure)})" if found and measure == "exact_db" else ""
+
+
 def _table(measure: str, rows: list[Row]) -> str:
+    arms = [arm for arm in dict.fromkeys(setting.arm for setting in beside_rivals()) if arm != FULL_RUN]
+    by_sampler = [arm for arm in arms if arm.startswith(BY_A_SAMPLER)]
     lines = []
-    for arm in dict.fromkeys(setting.arm for setting in beside_rivals()):
-        found = [values_at(measure, [row for row in rows if row["arm"] == arm], share) for share in SHARES]
-        if any(found):
+    for arm in arms:
+        found = [values_at(measure, of_arm(rows, arm), share) for share in SHARES]
+        if arm not in by_sampler and any(found):
             lines.append([arm, *(_told(values, measure) for values in found)])
+    best = [best_of(by_sampler, measure, rows, share) for share in SHARES]
+    if all(best):
+        cells = zip(best, SHARES, strict=True)
+        told = [_by_the_best(arm, values_at(measure, of_arm(rows, arm), share), measure) for arm, share in cells]
+        measured = len({row["arm"] for row in rows}.intersection(by_sampler))
+        lines.append([f"fewer steps, the best of {measured} samplers on the first {CHOSEN_ON} prompts", *told])
     return table(["arm", *(f"{share:.0%}" for share in SHARES)], lines)
+
+
+def of_arm(rows: Sequence[Row], arm: str) -> list[Row]:
+    return [row for row in rows if row["arm"] == arm]
+
+
+def best_of(arms: Sequence[str], measure: str, rows: Sequence[Row], share: float) -> str | None:
+    """The arm that is closest at this share over the first prompts; None where none was measured."""
+    first = [row for row in rows if row["prompt"] < CHOSEN_ON]
+    found = {arm: values_at(measure, of_arm(first, arm), share) for arm in arms}
+    return max((arm for arm in arms if found[arm]), key=lambda arm: mean(found[arm]), default=None)
+
+
+def _by_the_best(arm: str, values: list[float], measure: str) -> str:
+    return f"{_told(values, measure)} ({arm.removeprefix(BY_A_SAMPLER)})"
 
 
 def values_at(measure: str, rows: Sequence[Row], share: float) -> list[float]:

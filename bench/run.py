@@ -21,6 +21,8 @@
     python bench/run.py mine --checkpoint FILE           # your own model, full against the four qualities
     python bench/run.py mine --unet FILE --clip FILE FILE --vae FILE [--steps 28 --width 1024 ...]
     python bench/run.py calibration                      # how hard the tiny models and the bed are beside real ones
+    python bench/run.py oracle --model patches           # what knowing each picture beforehand would be worth there
+    python bench/run.py constants [--model patches]      # every constant of the control at half and at twice its value
     python bench/run.py report                           # REPORT.md from what was measured before
 COMFYUI_PATH names another ComfyUI. On the CPU one thread computes (OMP_NUM_THREADS changes that).
 """
@@ -41,7 +43,16 @@ HostError = import_pack("host.location").HostError  # the one that the pack's mo
 
 PARTS = ("speed", "attention", "scores", "quality")
 CLIP_PARTS = ("motion", "content", "samplers", "short_runs", "masks", "references", "risk")
-OTHER_PARTS = ("mine", "calibration", "reference_speed", "vae_decoders", "vae_ablation", "ltx_ablation")
+OTHER_PARTS = (
+    "mine",
+    "calibration",
+    "oracle",
+    "constants",
+    "reference_speed",
+    "vae_decoders",
+    "vae_ablation",
+    "ltx_ablation",
+)
 MODELS = ("flux", "wan", "patches", "clip_patches")
 PARTS_HELP = f"{', '.join((*PARTS, *CLIP_PARTS, *OTHER_PARTS))} or report; {', '.join(PARTS)} if none is given"
 
@@ -64,6 +75,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--checkpoint", type=Path, help="scores, quality: other weights of the same model")
     parser.add_argument("--sweep", action="store_true", help="quality: many more settings per arm")
     parser.add_argument("--rivals", action="store_true", help="quality: beside published ways to save as much")
+    parser.add_argument("--tries", type=int, help="oracle: plans that are tried for each; more go on from the last")
     parser.add_argument("--arms", nargs="+", help="quality: only these arms")
     import_pack("bench.own_model.arguments").add(parser)
     args = parser.parse_args()
@@ -73,6 +85,10 @@ def parse_args() -> argparse.Namespace:
         parser.error(f"no part is called {', '.join(sorted(unknown))}; choose from {', '.join(every)}")
     if args.shift is not None and "patches" not in args.model and args.parts != ["mine"]:
         parser.error("--shift is for --model patches and clip_patches: the demo's models have their own")
+    if "oracle" in args.parts and args.model != "patches":
+        parser.error("oracle is for --model patches: elsewhere a try takes too long")
+    if "constants" in args.parts and args.model not in ("patches", "flux"):
+        parser.error("constants are moved with --model patches and --model flux")
     return args
 
 

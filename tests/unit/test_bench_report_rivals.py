@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from comfyui_jano.bench.quality import KEY
-from comfyui_jano.bench.report_rivals import rivals, value_at, values_at
+from comfyui_jano.bench.report_rivals import best_of, rivals, value_at, values_at
 
 
 def row(arm: str, prompt: int, share: float, psnr: float) -> dict:
@@ -36,3 +36,31 @@ def test_the_section_tells_mean_median_worst_decile_and_flips(tmp_path: Path) ->
     assert "exact" not in section
     file.write_text(json.dumps(row("EasyCache", 0, 0.5, 10.0)) + "\n")
     assert rivals(tmp_path / "quality.jsonl") == []
+
+
+def test_of_the_samplers_the_best_on_the_first_prompts_is_shown_on_all(tmp_path: Path) -> None:
+    ours = [row("MeanCache", prompt, share, 20.0) for prompt in range(6) for share in (0.5, 0.33, 0.2)]
+    good, bad = "fewer steps, deis", "fewer steps, lms"
+    theirs = [
+        row(arm, prompt, share, 30.0 if (arm == good) == (prompt < 4) else 12.0)
+        for arm in (good, bad)
+        for prompt in range(6)
+        for share in (0.5, 0.33, 0.2)
+    ]
+    assert best_of((good, bad), "psnr_db", theirs, 0.5) == good
+    assert best_of((good, bad), "psnr_db", [], 0.5) is None
+    file = tmp_path / "quality.jsonl"
+    file.write_text("".join(json.dumps(line) + "\n" for line in (*ours, *theirs)))
+    (section,) = rivals(file)
+    cell = "24.0 / 30.0 / 12.0, 2 flips (deis)"
+    assert f"| fewer steps, the best of 2 samplers on the first 4 prompts | {cell} | {cell} | {cell} |" in section
+    assert "lms" not in section
+
+
+def test_the_exact_solution_is_told_of_the_full_run_too(tmp_path: Path) -> None:
+    rows = [row(arm, 0, 0.5, 20.0) | {"exact_db": exact} for arm, exact in (("MeanCache", 15.0), ("full run", 19.0))]
+    file = tmp_path / "quality.jsonl"
+    file.write_text("".join(json.dumps(line) + "\n" for line in rows))
+    (section,) = rivals(file)
+    assert "Against the exact solution (the full run itself: 19.0 / 19.0 / 19.0, 0 flips):" in section
+    assert "| full run" not in section
