@@ -21,8 +21,8 @@ FADING = 0.5
 LONGEST_GAP = 6
 """Steps after which the model is asked again however small its errors were, unless a budget needs longer gaps."""
 SLACK = 2.0
-"""Longest gap of a small budget, in gaps of equal length: at 1 its steps lie evenly, whatever the errors say. 2 is worth
-0.5 dB at a quarter of 50 steps on the closed-form bed (16 seeds), and 0.1 at a fifth of 28 on the tiny Flux."""
+"""Longest gap of a small budget, in gaps of equal length: at 1 its steps lie evenly, whatever the errors say. 2 is
+worth 0.5 dB at a quarter of 50 steps on the closed-form bed (16 seeds), and 0.1 at a fifth of 28 on the tiny Flux."""
 FEWEST_FULL_STEPS, MOST_FULL_STEPS, STEPS_PER_FULL_STEP = 4, 8, 5
 """Full steps before the first forecast: a fifth of the run between these bounds; two predictions for a line and two
 measured errors at least. Of 28 steps the fifth is worth 5 dB; of 50, 8 in place of 5 are worth 7 dB at equal cost on
