@@ -31,7 +31,7 @@ class EveryStep:
     def begin(self, moment: Moment, is_first: bool, resumes: int) -> None:
         """Every evaluation is computed."""
 
-    def settle(self, denoised: Tensor, moment: Moment, has_changed: bool) -> Tensor:
+    def settle(self, denoised: Tensor, moment: Moment, has_changed: bool, overshoot: Tensor | None = None) -> Tensor:
         return denoised
 
     def recall(self, key: Hashable, moment: Moment, is_only: bool) -> None:

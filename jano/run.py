@@ -161,7 +161,8 @@ class Run:
         if self.engine is None:
             return denoised
         has_changed = self.engine.asks and self.questions.have_changed(denoised, cfg)
-        return self.engine.settle(denoised, self.moment, has_changed)
+        overshoot = self.questions.overshoot(denoised) if self.engine.asks else None
+        return self.engine.settle(denoised, self.moment, has_changed, overshoot)
 
     def _draw(self) -> None:
         told = self.drawing.draw()

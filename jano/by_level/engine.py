@@ -101,7 +101,7 @@ class ByLevel:
             self._selected = ALL if waits else self._selection(self.schedule.due(moment.step))
         self._computed_now = ALL
 
-    def settle(self, denoised: Tensor, moment: Moment, has_changed: bool) -> Tensor:
+    def settle(self, denoised: Tensor, moment: Moment, has_changed: bool, overshoot: Tensor | None = None) -> Tensor:
         """Measure, repair, remember; returns what the sampler is given. `has_changed` tells of another question."""
         selection = self._computed_now
         if has_changed:

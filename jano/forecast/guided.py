@@ -9,6 +9,7 @@ from ..clock import Moment
 from ..config import SchedulerConfig
 from .history import PredictionHistory
 from .repair import Correction
+from .trend import KEPT, Trend, come_back
 
 
 class Guided:
@@ -36,6 +37,8 @@ class Guided:
     def begin_anew(self) -> None:
         """What comes is no continuation: forecasts, and what they are to be repaired of, begin anew."""
         self._history = PredictionHistory(self._config)
+        self._overshoot: Tensor | None = None
+        self._trend = Trend()
         if self._correction is not None:
             self._correction.begin_anew()
 
@@ -47,7 +50,28 @@ class Guided:
 
     def error(self, denoised: Tensor, moment: Moment) -> Tensor | None:
         """A prediction less its forecast; None where there is none."""
-        return None if self._history.times is None else denoised - self._history.forecast(moment)
+        return None if self._history.times is None else denoised - self.adjusted(self._history.forecast(moment), moment)
+
+    def adjusted(self, forecast: Tensor, moment: Moment) -> Tensor:
+        """A forecast along a line, less what is not to be expected where lines have missed."""
+        doubt = self.doubt(forecast, moment)
+        if isinstance(doubt, float):
+            return forecast
+        back = come_back(self._overshoot, self._history.times - moment.time)
+        return forecast - doubt * ((1.0 - KEPT) * self._history.change(moment) + back).to(forecast)
+
+    def doubt(self, like: Tensor, moment: Moment) -> Tensor | float:
+        """(batch, 1, ...) in 0..1: how little a line is to be trusted up to `moment`; 0 of what holds."""
+        if self._config.forecast != "linear" or self._history.times is None:
+            return 0.0
+        return self._trend.doubt(self._history.times - moment.time, like)
+
+    def learn(self, denoised: Tensor, moment: Moment) -> None:
+        """A prediction, before it is recorded, tells how far lines are to be trusted."""
+        if self.has_slope:
+            painted = 1.0 if self._painted is None else self._painted
+            change, line = denoised - self._history.last, self._history.change(moment)
+            self._trend.learn(change * painted, line * painted)
 
     def passed(self, moment: Moment, frozen: Tensor) -> None:
         """A step in which the `frozen` cells (bool, broadcast) were forecast."""
@@ -63,9 +87,13 @@ class Guided:
             return None
         return self._correction.measured(moment, error * share, self._history.times, computed)
 
-    def record(self, denoised: Tensor, moment: Moment, computed: Tensor | None = None) -> None:
-        """Keep a prediction, or its `computed` cells, to forecast from."""
+    def record(
+        self, denoised: Tensor, moment: Moment, computed: Tensor | None = None, overshoot: Tensor | None = None
+    ) -> None:
+        """Keep a prediction, or its `computed` cells, to forecast from; `overshoot` is how far guidance took it beyond
+        the conditional one."""
         self._history.record(denoised, moment, computed)
+        self._overshoot = overshoot
 
     def returned(self, denoised: Tensor) -> Tensor:
         """What the sampler is given, whose x lacks the shift."""

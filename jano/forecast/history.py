@@ -48,6 +48,11 @@ class PredictionHistory:
         return self._times
 
     @property
+    def last(self) -> Tensor:
+        """Every cell as it was last computed."""
+        return self._last
+
+    @property
     def has_slope(self) -> bool:
         """Whether cells were computed in more than one step."""
         return self._has_slope
@@ -81,7 +86,11 @@ class PredictionHistory:
 
     def forecast(self, moment: Moment) -> Tensor:
         """Prediction of every cell at `moment`."""
+        return self._last + self.change(moment)
+
+    def change(self, moment: Moment) -> Tensor:
+        """What a forecast adds to the last prediction."""
         if self._settling == 0.0:
-            return self._last.clone()
+            return torch.zeros_like(self._last)
         times = self._times, self._previous_times, moment.time
-        return self._last + settling_term(self._last, self._previous, *times, self._settling)
+        return settling_term(self._last, self._previous, *times, self._settling)

@@ -28,6 +28,7 @@ class Questions:
         self._answers: list[tuple[int, Tensor]] = []
         self._known: frozenset[Hashable] = frozenset()
         self._strength: float | None = None
+        self._conditional: Tensor | None = None
 
     def begin(self) -> None:
         """A model evaluation starts."""
@@ -61,12 +62,18 @@ class Questions:
 
         `cfg` is the guider's own word for its strength, where that cannot be measured.
         """
-        strength = guidance_strength(guided, [answer for _, answer in sorted(self._answers, key=itemgetter(0))])
+        answers = [answer for _, answer in sorted(self._answers, key=itemgetter(0))]
+        strength = guidance_strength(guided, answers)
+        self._conditional = answers[0] if strength is not None and strength > 1.0 and len(answers) == 2 else None
         strength = cfg if strength is None else strength
         parts, known = frozenset(self._parts), self._known
         changed = parts != known or turned(strength, self._strength)
         self._known, self._strength = parts, self._strength if strength is None else strength
         return changed
+
+    def overshoot(self, guided: Tensor) -> Tensor | None:
+        """How far CFG took a computed evaluation beyond the conditional prediction; None where it is not known."""
+        return None if self._conditional is None else guided - self._conditional.to(guided)
 
 
 def guidance_strength(guided: Tensor, predictions: list[Tensor]) -> float | None:

@@ -123,16 +123,21 @@ class WholeSteps:
         """What the sampler is given of a look ahead, from which nothing is learnt: the step there has its own."""
         return self._guided.returned(denoised)
 
-    def settle(self, denoised: Tensor, moment: Moment, has_changed: bool) -> Tensor:
-        """Measure, repair, remember; returns what the sampler is given. `has_changed` tells of another question."""
+    def settle(self, denoised: Tensor, moment: Moment, has_changed: bool, overshoot: Tensor | None = None) -> Tensor:
+        """Measure, repair, remember; returns what the sampler is given. `has_changed` tells of another question,
+        `overshoot` how far guidance took the prediction beyond the conditional one, None for not known."""
         if has_changed:
             self._begin_anew()
+        if self._skipped:
+            denoised = self._guided.adjusted(denoised, moment)
         is_first, self._measured_step = self._measured_step != moment.step, moment.step
         repair = self._measure(denoised, moment) if is_first else None
         if self._guided.corrects:
             denoised = self._followed(denoised, repair, moment)
         if self.computed:
-            self._guided.record(denoised, moment)
+            if is_first:
+                self._guided.learn(denoised, moment)
+            self._guided.record(denoised, moment, overshoot=overshoot)
         self._account.measured(median(self._spreads))
         return self._guided.returned(denoised)
 
@@ -145,14 +150,15 @@ class WholeSteps:
             return None
         error = self._guided.error(denoised, moment)
         measured = self._measured(error, denoised) if self._guided.has_slope else None
-        share = measured and measured.share
+        missed = measured and measured.share
         self._account.tolerated(self._control.tolerance)
-        self._control.computed(moment.step, share)
-        self._account.missed(share, self._control.picture_error)
+        self._control.computed(moment.step, missed)
+        self._account.missed(missed, self._control.picture_error)
         if self._has_passed and measured is not None:
             self._map(measured)
         self._has_passed = False
-        return self._guided.measured(moment, error, everywhere(denoised), self._repaired_share(error))
+        share = self._repaired_share(error) * (1.0 - self._guided.doubt(denoised, moment))
+        return self._guided.measured(moment, error, everywhere(denoised), share)
 
     def _repaired_share(self, error: Tensor | None) -> Tensor | float:
         """How much of an error is repaired; the first one, of a held prediction, says nothing of lines. What a

@@ -64,6 +64,21 @@ def test_the_strength_of_guidance_is_the_scale_of_cfg() -> None:
     assert guidance_strength(guided * 1.5, [cond, uncond]) is None
 
 
+def test_cfg_takes_the_prediction_beyond_the_conditional_one() -> None:
+    questions = Questions()
+    evaluated(questions, strength=4.0)
+    torch.testing.assert_close(questions.overshoot(guided(4.0)), guided(4.0) - COND)
+
+
+def test_what_is_no_cfg_or_goes_not_beyond_has_no_overshoot() -> None:
+    questions = Questions()
+    evaluated(questions, strength=0.5)
+    assert questions.overshoot(guided(0.5)) is None
+    questions.hear(BOTH, [(2, UNCOND)])
+    questions.have_changed(guided(4.0))
+    assert questions.overshoot(guided(4.0)) is None
+
+
 def test_small_changes_of_the_strength_are_schedules_of_it() -> None:
     assert not turned(4.0, 4.0 * (1 - 0.9 * TURNED))
     assert turned(4.0, 4.0 * (1 - 1.1 * TURNED))

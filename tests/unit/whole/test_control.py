@@ -80,6 +80,12 @@ def test_a_budget_is_met_whatever_the_errors(budget: int, rate: float) -> None:
     assert budget - 2 <= drive(ErrorControl(CLOCK, 1, 0.0, budget), rate).count("C") <= budget
 
 
+def test_a_small_budget_need_not_lie_evenly() -> None:
+    """Errors fade, so that gaps grow: with a longest gap of equal lengths the last would be as short as the first."""
+    gaps = [len(gap) for gap in drive(ErrorControl(CLOCK, 1, 0.0, 6, full_steps=3)).strip("C").split("C")]
+    assert max(gaps) >= 2 * gaps[0]
+
+
 def test_errors_are_expected_to_fade_so_that_a_budget_is_spent_early() -> None:
     letters = drive(ErrorControl(CLOCK, 1, 0.0, 14))
     first, second = letters[:12], letters[12:]

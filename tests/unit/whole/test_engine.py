@@ -257,6 +257,21 @@ def test_forecasts_that_swing_are_not_repaired() -> None:
     assert torch.count_nonzero(shift_of(learner)) == 0
 
 
+def test_far_forecasts_of_swinging_predictions_come_back_from_guidance() -> None:
+    """Two pictures swing alike; guidance took one of them beyond the conditional prediction."""
+    given = []
+    for overshoot in (None, picture(0, 2)):
+        learner = feedback(forecast="linear")
+        for step in range(5):
+            moment = CLOCK.moment(step)
+            learner.begin(moment, is_first=True, resumes=0)
+            learner.settle(picture(0, (-1) ** step), moment, False, overshoot)
+        given.append(settle(learner, 12, picture(0, 1), skipped=True))
+    left, right = (given[1] - given[0]).flatten().tolist()
+    assert left == 0.0
+    assert right < 0.0
+
+
 def test_what_a_multistep_sampler_is_given_does_not_jump() -> None:
     """It goes on from what it was given before: the shift that is taken away is what the prediction follows by."""
     learner = feedback(Repair.STEADY)
