@@ -48,7 +48,7 @@ def _section(name: str, rows: list[Row]) -> str:
     base = "; ".join(f"{way}: {_told(rows, way)}" for way in dict.fromkeys(row["way"] for row in rows))
     head = [*FIRST, *(way.name for way in USUAL), "its own"]
     lines = [line for constant in every() for line in _lines(rows, constant)]
-    about = f"{prompts} prompt(s) ({rows[0]['model']}, engine {rows[0]['code']}). As it is: {base}."
+    about = f"up to {prompts} prompts ({rows[0]['model']}, engine {rows[0]['code']}). As it is: {base}."
     return "\n".join([f"## On the {name}", "", about, "", table(head, lines)])
 
 
@@ -88,6 +88,7 @@ def _cell(rows: list[Row], constant: str, factor: float, way: str) -> str:
     gains = [row["psnr_db"] - old["psnr_db"] for old, row in pairs]
     if all(gain == 0 for gain in gains):
         return "the same"
-    told = f"{mean(gains):+.2f} ({sum(gain > SAME for gain in gains)} up, {sum(gain < -SAME for gain in gains)} down)"
+    up, down = sum(gain > SAME for gain in gains), sum(gain < -SAME for gain in gains)
+    told = f"{mean(gains):+.2f} ({up} up, {down} down of {len(gains)})"
     spent = mean([row["share"] - old["share"] for old, row in pairs])
     return f"{spent:+.1%}, {told}" if way.split(",")[0] in PRESET else told

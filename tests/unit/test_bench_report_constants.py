@@ -35,7 +35,7 @@ def test_cells_tell_the_change_and_on_how_many_prompts(tmp_path: Path) -> None:
     moved = [row(order, 0.5, 0, 21.0), row(order, 0.5, 1, 27.0)]
     told = written(tmp_path, [*old, *before, *moved])
     assert "As it is: target 2x: 25.0 dB at 50%." in told
-    assert "| whole/control.py | ORDER | 1.5 | 0.75 | -1.00 (1 up, 1 down) |" in told
+    assert "| whole/control.py | ORDER | 1.5 | 0.75 | -1.00 (1 up, 1 down of 2) |" in told
     assert "not moved: a mark, no size" in told
 
 
