@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
-from comfyui_jano.host.server import Server
 from comfyui_jano.tests.stand_ins import small_workflow, workflow_file
 from comfyui_jano.tests.web.editor import Editor
 from comfyui_jano.tests.web.test_live_map import flux_workflow
@@ -20,40 +20,40 @@ def read_aloud(editor: Editor, selector: str) -> str:
     return editor.page.locator(selector).first.aria_snapshot()
 
 
-def test_a_run_is_read_aloud_and_worked_by_keys(editor: Editor) -> None:
-    workflow, scheduler = flux_workflow(128, seed=700 + editor.vue)
-    editor.load(workflow)
-    editor.look_at(scheduler)
-    editor.run()
-    editor.wait_for_node("node.properties.jano_run", scheduler)
-    editor.page.wait_for_timeout(1000)
-    read = read_aloud(editor, ".jano-run")
+def test_a_run_is_read_aloud_and_worked_by_keys(desk: Editor) -> None:
+    workflow, scheduler = flux_workflow(128, seed=700 + desk.vue)
+    desk.load(workflow)
+    desk.look_at(scheduler)
+    desk.run()
+    desk.wait_for_node("node.properties.jano_run", scheduler)
+    desk.page.wait_for_timeout(1000)
+    read = read_aloud(desk, ".jano-run")
     assert re.search(rf"- status: ({RESULT})\. {STEPS}", read), read
     assert re.search(r'img "Map over the picture\. whole run\. (at most [\d.]+ %, |below 1 % everywhere)', read), read
     assert 'slider "Steps of the run: choose one to see what it did"' in read
-    said = editor.page.locator(".jano-said")
+    said = desk.page.locator(".jano-said")
     assert said.evaluate("element => element.role ?? element.getAttribute('role')") == "status"
 
-    strip = editor.page.get_by_role("slider", name="Steps of the run")
+    strip = desk.page.get_by_role("slider", name="Steps of the run")
     strip.focus()
-    editor.page.keyboard.press("Home")
+    desk.page.keyboard.press("Home")
     assert strip.get_attribute("aria-valuetext").startswith("step 1: computed")
-    editor.page.keyboard.press("Tab")
-    assert editor.page.evaluate(FOCUS) == "whole run"
-    editor.page.keyboard.press("Shift+Tab")
-    assert editor.page.evaluate(FOCUS).startswith("Steps of the run")
-    editor.page.keyboard.press("Tab")
-    editor.page.keyboard.press("Enter")
+    desk.page.keyboard.press("Tab")
+    assert desk.page.evaluate(FOCUS) == "whole run"
+    desk.page.keyboard.press("Shift+Tab")
+    assert desk.page.evaluate(FOCUS).startswith("Steps of the run")
+    desk.page.keyboard.press("Tab")
+    desk.page.keyboard.press("Enter")
     assert strip.get_attribute("aria-valuetext") == "whole run"
-    assert editor.page.evaluate(FOCUS).startswith("Steps of the run")  # the button has gone: the keys go on here
+    assert desk.page.evaluate(FOCUS).startswith("Steps of the run")  # the button has gone: the keys go on here
 
-    read = read_aloud(editor, ".jano-report")
+    read = read_aloud(desk, ".jano-report")
     assert re.search(rf"- row .*:\n\s+- rowheader \"Steps\"\n\s+- cell \"{STEPS}\"", read), read
     assert re.search(r'img "Steps of the run as a chart\. step 1: computed · [\d.]+ s\. step 2: ', read), read
 
 
-def test_a_clip_is_played_and_stepped_by_keys(open_editor: object, web_server: Server) -> None:
-    editor = open_editor(web_server)
+def test_a_clip_is_played_and_stepped_by_keys(desk_of: Callable[[bool], Editor]) -> None:
+    editor = desk_of(vue=False)
     workflow = small_workflow(workflow_file("Wan 2.1 text to video"))
     editor.load(workflow)
     scheduler = next(node["id"] for node in workflow["nodes"] if node["type"] == "JanoScheduler")
@@ -75,13 +75,13 @@ def test_a_clip_is_played_and_stepped_by_keys(open_editor: object, web_server: S
     assert "latent frame 3 of 3" in editor.page.locator(".jano-map").get_attribute("aria-label")
 
 
-def test_pictures_are_compared_by_keys(editor: Editor) -> None:
-    editor.load(small_workflow(workflow_file("Tune and compare")))
-    editor.run()
-    compare = editor.page.evaluate("app.graph.nodes.find((node) => node.type === 'JanoCompare').id")
-    editor.look_at(compare)
-    editor.page.wait_for_timeout(1500)
-    slider = editor.page.get_by_role("slider", name="Line between the reference and the image").first
+def test_pictures_are_compared_by_keys(desk: Editor) -> None:
+    desk.load(small_workflow(workflow_file("Tune and compare")))
+    desk.run()
+    compare = desk.page.evaluate("app.graph.nodes.find((node) => node.type === 'JanoCompare').id")
+    desk.look_at(compare)
+    desk.page.wait_for_timeout(1500)
+    slider = desk.page.get_by_role("slider", name="Line between the reference and the image").first
     slider.focus()
     for key, text in (
         ("Home", "reference 0 %, image 100 %"),
@@ -89,8 +89,8 @@ def test_pictures_are_compared_by_keys(editor: Editor) -> None:
         ("ArrowUp", "reference 10 %, image 90 %"),
         ("End", "reference 100 %, image 0 %"),
     ):
-        editor.page.keyboard.press(key)
+        desk.page.keyboard.press(key)
         assert slider.get_attribute("aria-valuetext") == text
-    read = read_aloud(editor, ".jano-compare")
+    read = read_aloud(desk, ".jano-compare")
     assert '- img "reference"' in read
     assert '- rowheader "Verdict"' in read

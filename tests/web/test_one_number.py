@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from random import Random
 
 import pytest
@@ -32,9 +33,9 @@ BOTH = """async (runs) => {
 }"""
 
 
-def test_a_report_that_is_measured_says_what_the_node_says(open_editor: object, web_server: Server) -> None:
+def test_a_report_that_is_measured_says_what_the_node_says(desk_of: Callable[[bool], Editor]) -> None:
     """Of any run."""
-    page, random = open_editor(web_server).page, Random(5)
+    page, random = desk_of(vue=False).page, Random(5)
     runs = []
     for report in (any_report(random) for _ in range(300)):
         seconds = {"full_seconds": random.choice([0.5, 8.0, 300.0]), "own_seconds": random.choice([0.4, 7.9, 90.0])}
@@ -113,9 +114,9 @@ def test_one_number_before_and_after_it_was_measured_and_when_the_page_is_loaded
     assert editor.text(".jano-table") == WAITING
 
 
-def test_a_table_that_lies_in_a_file_may_be_anybodys(open_editor: object, web_server: Server) -> None:
+def test_a_table_that_lies_in_a_file_may_be_anybodys(desk_of: Callable[[bool], Editor]) -> None:
     """What does not fit is none; what does is text."""
-    page = open_editor(web_server).page
+    page = desk_of(vue=False).page
     good = {"version": 1, "node": 5, "text": "a", "table": [[spoken("x"), "y"]], "measured": None}
     wrong = {
         "another node": {"node": 6},
