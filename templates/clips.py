@@ -57,8 +57,8 @@ node shows which steps were which while the sampler runs.
 - Press Run, then bypass the Jano node (select it, Ctrl+B) and run again: same seed, in full.
 - **quality** is the one knob: *fidelity* stays closest to the clip in full, *draft* is fastest.
 - **Jano Report** says what was computed, how long it took, and why, if something ran natively.
-- **Jano Convergence Map** shows, frame by frame, what is busy (red) and calm (blue). With a preset it is for
-  looking only.
+- **Jano Convergence Map** shows, frame by frame, where forecasts were off, before the repair: from 1 % (violet) to
+  30 % (pale yellow). It is for looking only.
 """)
 
 

@@ -67,8 +67,8 @@ node shows which steps were which while the sampler runs.
 - **quality** is the one knob. *balanced* leaves out about half of 28 steps, *fidelity* less, *draft* about two
   thirds.
 - **Jano Report** says what was computed, how long it took, and why, if something ran natively.
-- **Jano Convergence Map** shows where the picture is busy (red) and calm (blue). With a preset it is for
-  looking only.
+- **Jano Convergence Map** shows where in the picture forecasts were off, before the repair: from 1 % (violet) to
+  30 % (pale yellow). It is for looking only.
 """)
 
 

@@ -48,7 +48,7 @@ export class RunMap {
       paintPicture(context, picture, errors);
       if (errors) paintHeat(context, errors, frame, record.data);
       else if (isOn && !record.mapsErrors) paintLevels(context, record.data.grid, frame, levels, bits, Boolean(picture));
-      this.tell(title, this.found(record, errors, frame, isOn));
+      this.tell(title, this.found(record, errors, frame, isOn), record.mapsErrors);
     }
     picture?.close?.();
   }
@@ -71,15 +71,17 @@ export class RunMap {
     return isShown(share) ? words.largest(this.percent(share), words.places[place]) : words.none;
   }
 
-  tell(title, found) {
-    this.caption.textContent = [title, found].filter(Boolean).join(" · ");
+  /** Levels are in the legend already: only those who do not see it are told of them here. */
+  tell(title, found, isCaptioned) {
+    this.caption.textContent = [title, isCaptioned && found].filter(Boolean).join(" · ");
     this.caption.hidden = !this.caption.textContent;
     this.canvas.setAttribute("aria-label", [this.words.alt, title, found].filter(Boolean).join(". "));
   }
 
   showLegend(record, step, isOn) {
     this.legend.replaceChildren();
-    this.legend.hidden = !isOn;
+    const isScaled = !record.ended || record.data.steps.some(({ kind }) => kind === "skipped");
+    this.legend.hidden = !isOn || (record.mapsErrors && !isScaled); // where nothing was forecast, nothing is off
     if (record.mapsErrors) this.showScale();
     else this.showLevels(record, step);
   }

@@ -27,8 +27,8 @@ function complaintsIn(errors) {
   });
 }
 
-/** "qualities - Jano: what is wrong." */
+/** "qualities - Jano: what is wrong." An input's name stays as the node has it. */
 function sentenceIn(details) {
   const sentence = /\bJano: (.+)/s.exec(String(details ?? ""))?.[1] ?? "";
-  return sentence.charAt(0).toUpperCase() + sentence.slice(1);
+  return /^\w*_/.test(sentence) ? sentence : sentence.charAt(0).toUpperCase() + sentence.slice(1);
 }

@@ -2,6 +2,7 @@
 // Maps are base64 of zlib: a byte a token (levels 1 static, 2 moderate, 3 active), a bit a token (computed), or a byte a
 // region (errors of forecasts, heat.js).
 
+import { NOTICEABLE } from "./headline.js";
 import { larger } from "./heat.js";
 import { unpack } from "./packed.js";
 import { thumbnail } from "./picture.js";
@@ -55,7 +56,14 @@ export class RunRecord {
     const { verdict, fallbacks } = this.data;
     if (this.failed) return "error";
     if (!this.ended || verdict === "analysed") return "";
-    return verdict === "accelerated" && fallbacks?.length ? "partly" : verdict ?? "";
+    return verdict === "accelerated" && (fallbacks?.length || this.isSlower) ? "partly" : verdict ?? "";
+  }
+
+  /** Whether it took noticeably longer than in full: its title is not that of a gain then. */
+  get isSlower() {
+    const { speedup, full_seconds, own_seconds } = this.data.result ?? {};
+    const factor = full_seconds ? full_seconds / own_seconds : speedup;
+    return Boolean(factor) && factor <= 1 - NOTICEABLE;
   }
 
   /** Whether an event belongs to another run than the one kept here; only steps count their evaluations. */

@@ -117,6 +117,21 @@ def test_wrong_qualities_are_told_in_a_sentence(desk: Editor) -> None:
     desk.complaints.clear()
 
 
+def test_in_a_sentence_of_refusal_the_name_of_an_input_stays_as_it_is(desk_of: object) -> None:
+    editor = desk_of(vue=False)
+    editor.page.evaluate(
+        """async () => (await import('/extensions/jano/rejected.js')).tellRejected({ 9: {
+            class_type: 'JanoScheduler',
+            errors: [{ details: 'quality - Jano: static_threshold 0.95 must not be above moderate_threshold 0.5.' }],
+        } })"""
+    )
+    toast = editor.page.locator(".p-toast-message", has_text="must not be above")
+    toast.wait_for()
+    assert "static_threshold 0.95 must" in toast.inner_text()
+    editor.page.evaluate("async () => (await import('/extensions/jano/rejected.js')).tellRejected({})")
+    toast.wait_for(state="detached")
+
+
 def test_two_runs_are_two_lines_in_the_table_of_runs(desk_of: object, web_server: Server) -> None:
     editor = desk_of(vue=False)
     workflow = small_workflow(ROOT / "example_workflows" / "Flux text to image.json")

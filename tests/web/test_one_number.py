@@ -17,7 +17,7 @@ from comfyui_jano.tests.web.test_headline import again, quick
 
 ESTIMATED = r"estimated from this run's full steps"
 MEASURED = r"measured: [\d.]+ s with Jano, [\d.]+ s in full"
-WAITING = "No run is kept here: the table appears after the next one."
+WAITING = "The table appears here after the next run."
 # What the node says and what its report says of the same run, measured by the page after both were made.
 BOTH = """async (runs) => {
   const { told, measuredRows } = await import('/extensions/jano/headline.js');

@@ -11,7 +11,7 @@ from comfyui_jano.tests.web.test_shared_workflow import record
 from comfyui_jano.tests.web.test_shared_workflow import workflow as workflow_of
 
 WAITING = "The run appears here while sampling."
-NO_TABLE = "No run is kept here: the table appears after the next one."
+NO_TABLE = "The table appears here after the next run."
 TRACKER = "app.extensionManager.workflow.activeWorkflow.changeTracker"
 FIRST_SEED = 500  # of this file: what the server has kept from another run is not sampled again
 

@@ -26,6 +26,25 @@ SEEN = """() => {
   return [...document.querySelectorAll(says)].filter(isSeen).map((element) =>
     [element.textContent, parseFloat(getComputedStyle(element).fontSize) * app.canvas.ds.scale]);
 }"""
+# Words of the names in tables that lie on more than one line: they were broken.
+BROKEN = """() => [...document.querySelectorAll('.jano-table b, .jano-table .jano-heading > *')].flatMap((cell) => {
+  const text = cell.firstChild;
+  return [...(text?.data ?? '').matchAll(/\\S+/g)].filter(({ 0: word, index }) => {
+    const range = document.createRange();
+    range.setStart(text, index);
+    range.setEnd(text, index + word.length);
+    return cell.checkVisibility() && new Set([...range.getClientRects()].map(({ top }) => top)).size > 1;
+  }).map(([word]) => word);
+})"""
+# Lines of a Report's table that are seen in part, above the chart.
+CUT = """() => [...document.querySelectorAll('.jano-report > .jano-table')].flatMap((table) => {
+  const { bottom } = table.getBoundingClientRect();
+  return [...table.querySelectorAll('b, span')].flatMap((cell) => {
+    const range = document.createRange();
+    range.selectNodeContents(cell);
+    return [...range.getClientRects()].filter((line) => line.top < bottom - 2 && line.bottom > bottom + 2);
+  }).map(({ top }) => top);
+})"""
 THEMES = ("dark", "light", "solarized", "arc", "nord", "github")
 # The least contrast of what has a meaning: text with what lies under it, and the edges of cells with their ground.
 CONTRASTS = """() => {
@@ -123,6 +142,7 @@ def test_after_a_run_nothing_outgrows_its_place_and_all_can_be_read(
         seen = editor.page.evaluate(SEEN)
         assert len(seen) > 5
         assert [text for text, letters in seen if letters < LETTERS] == [], title
+        assert (editor.page.evaluate(BROKEN), editor.page.evaluate(CUT)) == ([], []), title
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ export default {
       "copy": "Copy table",
       "copied": "Copied",
       "not_copied": "Not allowed here: select the rows instead",
-      "waiting": "No run is kept here: the table appears after the next one."
+      "waiting": "The table appears here after the next run."
     }
   },
   "sentences": {

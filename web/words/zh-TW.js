@@ -102,7 +102,7 @@ export default {
       "copy": "複製表格",
       "copied": "已複製",
       "not_copied": "此處不允許：請選中各列複製",
-      "waiting": "此處沒有保留的執行：下次執行後顯示表格。"
+      "waiting": "下次執行後，此處顯示表格。"
     }
   },
   "sentences": {

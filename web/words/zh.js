@@ -102,7 +102,7 @@ export default {
       "copy": "复制表格",
       "copied": "已复制",
       "not_copied": "此处不允许：请选中各行复制",
-      "waiting": "此处没有保留的运行：下次运行后显示表格。"
+      "waiting": "下次运行后，此处显示表格。"
     }
   },
   "sentences": {
