@@ -14,7 +14,7 @@ from .clock import Clock, share_of_steps
 from .config import AnalyzerConfig, SchedulerConfig
 from .every_step import EveryStep
 from .forecast.questions import Questions
-from .levels.drawing import Drawing
+from .levels.drawing import NOT_FINITE, Drawing
 from .levels.grid import TokenGrid
 from .levels.map import LevelMap
 from .levels.parts import ONE_PART, Parts
@@ -181,7 +181,8 @@ class Run:
         """After the last step: say why nothing was saved, or little."""
         share = self.report.computed_token_fraction
         if reason := self.why_native():
-            for known in (*self.report.notes, reason):  # what was noted on the way explains it, too
+            noted = self.report.notes  # on the way: it explains it, too; of numbers that are none, it alone
+            for known in noted if NOT_FINITE in noted else (*noted, reason):
                 self.account.fall_back(known)
         elif self.engine is not None and share < 1.0 and not self.report.fallbacks:
             self.account.note(self.engine.why_little(share))

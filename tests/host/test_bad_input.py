@@ -372,3 +372,12 @@ def test_predictions_that_are_no_numbers_run_to_the_end(
         assert BROKEN in report.summary()
     assert "NaN" not in str(report.as_dict())
     assert report.markdown()
+
+
+def test_of_a_run_of_no_numbers_nothing_else_is_the_reason(flux: ModelPatcher) -> None:
+    """No target too close to 1, nor a tolerance that another quality has."""
+    model = flux.clone()
+    model.set_model_sampler_post_cfg_function(lambda args: args["denoised"] * NAN)
+    scheduled = with_scheduler(model, "target", {"target_speedup": 2.0})
+    report = report_of(scheduled, sample(scheduled, steps=9, size=(4, 4)))
+    assert report.fallbacks == [BROKEN]

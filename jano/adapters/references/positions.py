@@ -20,7 +20,7 @@ def noted(embedder: nn.Module) -> Iterator[list[Tensor]]:
     told: list[Tensor] = []
 
     def note(module: nn.Module, args: tuple) -> None:
-        told.append(args[0])
+        told.append(_positions_in(args))
 
     handle = embedder.register_forward_pre_hook(note)
     try:
@@ -30,7 +30,10 @@ def noted(embedder: nn.Module) -> Iterator[list[Tensor]]:
 
 
 def kept(told: list[Tensor], places: Places) -> Tensor:
-    """Of one picture (they are the same for all), those of the tokens that are not references'."""
+    """Of one picture (they are the same for all), those of the tokens that are not references'; Unaccelerated where the
+    embedder was not asked as it should be, or not at all: another pack may place tokens by itself."""
+    if len({positions.shape[2] for positions in told}) != 1:
+        raise Unaccelerated(say("odd_positions"))
     return computed(torch.cat([positions[:1] for positions in told], dim=1), places, 1)
 
 
@@ -42,10 +45,10 @@ def told_again(embedder: nn.Module, positions: Tensor | None) -> Iterator[None]:
     passed: list[int] = []
 
     def tell(module: nn.Module, args: tuple) -> tuple:
-        own, *rest = args
+        own, rest = _positions_in(args), args[1:]
         start = sum(passed)
         passed.append(own.shape[1])
-        if sum(passed) > positions.shape[1]:
+        if sum(passed) > positions.shape[1] or own.shape[2] != positions.shape[2]:
             raise Unaccelerated(say("odd_positions"))
         return (positions[:, start : sum(passed)].to(own).expand_as(own), *rest)
 
@@ -56,3 +59,9 @@ def told_again(embedder: nn.Module, positions: Tensor | None) -> Iterator[None]:
         handle.remove()
     if sum(passed) != positions.shape[1]:
         raise Unaccelerated(say("odd_positions"))
+
+
+def _positions_in(args: tuple) -> Tensor:
+    if not args:
+        raise Unaccelerated(say("odd_positions"))
+    return args[0]

@@ -155,6 +155,38 @@ def test_positions_that_another_pack_adds_end_it(name: str, monkeypatch: pytest.
     assert "places its tokens in another way" in report.notes[-1]
 
 
+ASKED = {
+    "not at all": lambda embedder, call, ids: embedder.forward(ids),
+    "by name": lambda embedder, call, ids: call(ids=ids),
+    "of other axes": lambda embedder, call, ids: [call(ids), call(ids[..., :1])][0],
+}
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("asked", ASKED)
+def test_positions_asked_for_in_another_way_end_it(asked: str, first: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a pack may that has a forward of its own: from the call that computes the references on, or from the next."""
+    made = MODELS["lumina"]
+    model = made.make()
+    embedder, calls = model.model.diffusion_model.rope_embedder, []
+    options = {"steps": 3, "size": made.cells, "positive": made.prompt(model, 1)}
+    native = sample(model, **options)
+
+    class Other(type(embedder)):
+        def __call__(self, *args: torch.Tensor, **named: torch.Tensor) -> torch.Tensor:
+            own = super().__call__
+            return own(*args) if len(calls) <= first else ASKED[asked](self, own, *args)
+
+    monkeypatch.setattr(embedder, "__class__", Other)
+    hook = model.model.diffusion_model.register_forward_pre_hook(lambda *_: calls.append(1))
+    samples, report = run(model, "once", **options)
+    hook.remove()
+    assert torch.equal(samples, native)
+    assert report.references.frozen == set()
+    assert "places its tokens in another way" in report.notes[-1]
+    assert not embedder._forward_pre_hooks
+
+
 def test_where_frames_have_times_of_their_own_every_step_computes_them() -> None:
     """The host shares these out over all tokens, the references' among them."""
     other = KNOWN["Wan 2.2 5B"]
