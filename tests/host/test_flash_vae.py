@@ -370,7 +370,7 @@ def test_compare_tells_closeness_speed_and_weights(vae: SmallDecoderVAE, base: c
     markdown, pairs = output.args
     for part in (
         "| PSNR | ",
-        " on average over 5 frames, ",
+        " on average over 5 pictures, ",
         "| Speed | ",
         "times as fast",
         "| Weights | 0.3 MB instead of ",

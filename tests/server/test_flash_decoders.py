@@ -162,6 +162,6 @@ def test_both_decoders_are_compared(decoding_server: Server) -> None:
     inputs = {"fast_vae": ["1", 0], "reference_vae": ["2", 0], "latent": ["3", 0], "most_latents": 2}
     prompt = load() | decode("short") | {"5": {"class_type": "FlashVAEDCompare", "inputs": inputs}}
     output = decoding_server.run(prompt)["5"]
-    assert "dB on average over 5 frames" in output["text"][0]
+    assert "dB on average over 5 pictures" in output["text"][0]
     assert "times as fast" in output["text"][0]
     assert output["images"]

@@ -27,10 +27,11 @@ def test_what_decoders_cost_is_shown_on_their_nodes(desk: Editor) -> None:
         assert "jano_table" in desk.node("node.widgets.map((widget) => widget.name)", node)
     told = desk.page.evaluate(
         """async () => {
+            const { ShownTable } = await import("/extensions/jano/shown_table.js");
             const { TableView } = await import("/extensions/jano/table_view.js");
             const { wordsFor } = await import("/extensions/jano/words.js");
             const view = new TableView(wordsFor("en"), () => {});
-            view.update({ text: "Small decoder\\n\\n| | |\\n|---|---|\\n| Trained | 20 steps |\\n" });
+            view.update(new ShownTable("1", "Small decoder\\n\\n| | |\\n|---|---|\\n| Trained | 20 steps |\\n"));
             return [...view.rows.children].map((row) => row.textContent);
         }"""
     )
