@@ -5,7 +5,7 @@ import { api } from "../../scripts/api.js";
 import { CompareView } from "./compare_view.js";
 import { against, keepFull, queuedAs, watchSamplers } from "./full_runs.js";
 import { told } from "./headline.js";
-import { watchKnobs } from "./knobs.js";
+import { qualityOf, watchKnobs, watchQuality } from "./knobs.js";
 import { addView, chain, dropPreviews, isCopy, keepRoom, makeRoom, putInPlace, watchMode } from "./node_view.js";
 import { duration } from "./numbers.js";
 import { tellRejected } from "./rejected.js";
@@ -84,8 +84,9 @@ function showAgain() {
 
 /** Give a node its run view, as its last widget; it is no input and saves no widget value. */
 function attachRun(node) {
-  const view = attach(node, "jano_run", (onResize) => new RunView(words(), onResize, () => isOn("Jano.map")));
+  const view = attach(node, "jano_run", (onResize) => new RunView(words(), onResize, () => isOn("Jano.map"), () => qualityOf(node)));
   watchMode(node, () => view.setMode(node.mode));
+  watchQuality(node, () => view.show());
   colourTitle(node, () => view.state);
   if (node.comfyClass === "JanoScheduler") watchKnobs(node, () => LiteGraph.vueNodesMode || makeRoom(node, view)); // Nodes 2.0 makes it
   chain(node, "onConfigure", (saved) => {

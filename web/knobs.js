@@ -24,6 +24,19 @@ function ofLevels({ quality, target_speedup: target }) {
   return target > 0 ? GREYED : SHOWN;
 }
 
+/** The quality that a node asks for; null where it has none, or that comes from another node. */
+export function qualityOf(node) {
+  const widget = widgetOf(node, "quality");
+  return widget && !isLinked(node, widget) ? widget.value : null;
+}
+
+/** `after` is called when another quality may be asked for. */
+export function watchQuality(node, after) {
+  const widget = widgetOf(node, "quality");
+  if (widget) chain(widget, "callback", after);
+  chain(node, "onConnectionsChange", after);
+}
+
 /** Keep the inputs of a Jano Scheduler as its settings are; `onResize` is told when there are more or fewer. */
 export function watchKnobs(node, onResize) {
   const show = () => showKnobs(node) && onResize();

@@ -12,11 +12,12 @@ const MIN_HEIGHT = { empty: 34, text: 60, map: 340, clip: 370 };
 const MILESTONES = 4; // times that a run which goes on is read aloud
 
 export class RunView {
-  /** `isMapOn` tells whether anything is to be drawn over the picture. */
-  constructor(words, onResize, isMapOn = () => true) {
+  /** `isMapOn` tells whether anything is to be drawn over the picture, `quality` what the node asks of the next run. */
+  constructor(words, onResize, isMapOn = () => true, quality = () => null) {
     this.words = words;
     this.onResize = onResize;
     this.isMapOn = isMapOn;
+    this.quality = quality;
     this.record = null;
     this.chosen = null; // a step, or null: the whole run
     this.mode = 0;
@@ -75,9 +76,13 @@ export class RunView {
     return (this.record.data.grid[0] > 1 ? MIN_HEIGHT.clip : MIN_HEIGHT.map) + this.headline.height;
   }
 
-  /** Why the run shown says nothing of the pictures that are made now; undefined while it may. */
+  /** Why the run shown says nothing of the pictures that are made now; empty while it may. */
   get past() {
-    return this.record?.ended && IDLE.includes(this.mode) ? this.words.modes[this.mode] : undefined;
+    const { record, words } = this;
+    if (!record?.ended) return "";
+    if (IDLE.includes(this.mode)) return words.past(words.modes[this.mode]);
+    const quality = record.data.result?.quality;
+    return quality && isAnother(quality, this.quality()) ? words.past_quality(quality) : "";
   }
 
   /** How the run went, where it says something of the pictures that are made now; empty for nothing. */
@@ -102,7 +107,7 @@ export class RunView {
     this.element.classList.toggle("jano-past", Boolean(this.past));
     this.element.dataset.state = this.state;
     this.head.hidden = !this.past;
-    this.head.textContent = this.past ? this.words.past(this.past) : "";
+    this.head.textContent = this.past;
     this.say();
     if (this.hasMap) this.showPanel();
     const resized = height !== this.height;
@@ -169,4 +174,9 @@ export class RunView {
     this.said.textContent = this.toldOf === undefined && record.ended ? "" : text; // not what was loaded
     [this.toldOf, this.milestone] = [record, done];
   }
+}
+
+/** Whether a run of this quality is none of what is `chosen` now; "custom" with a speed-up to reach is told as "target". */
+function isAnother(quality, chosen) {
+  return Boolean(chosen) && quality !== chosen && !(chosen === "custom" && quality === "target");
 }

@@ -38,6 +38,7 @@ const isNode = (id) => isCount(id, Number.MAX_SAFE_INTEGER) || (isText(id) && id
 const RISKS = new Set(["hard_to_see", "details", "composition"]);
 const isTime = (value) => Number.isFinite(value) && value > 0;
 const RESULT = {
+  quality: missingOr((value) => isText(value) && value.length < 100),
   speedup: missingOr(isTime),
   seconds_saved: missingOr(Number.isFinite),
   steps_computed: (value) => isCount(value, MOST_STEPS),

@@ -215,6 +215,7 @@ class RunReport:
         """The verdict with its main numbers: what goes into saved pictures and to the user's node."""
         return {
             "verdict": self.verdict,
+            "quality": self.quality,
             "summary": self.summary(),
             "steps": self.num_steps,
             "computed_token_fraction": round(self.computed_token_fraction, 4),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from comfyui_jano.tests.web.editor import Editor
+from comfyui_jano.tests.web.test_live_map import flux_workflow
 
 LEVELS = {"static_threshold", "moderate_threshold", "static_interval", "moderate_interval", "active_interval"}
 TARGET = {"target_speedup", "cooldown"}
@@ -131,3 +132,21 @@ def test_what_is_hidden_is_saved_and_queued_as_ever(desk: Editor, node: int) -> 
         saved,
     )
     assert again == 0  # what a workflow says of the quality counts
+
+
+def test_a_run_of_another_quality_is_told_as_that(desk: Editor) -> None:
+    """What stands under a quality would else be read as what it promises."""
+    workflow, scheduler = flux_workflow(128, seed=770 + desk.vue)
+    desk.load(workflow)
+    desk.look_at(scheduler)
+    desk.run()
+    desk.wait_for_node("node.properties.jano_run", scheduler)
+    desk.page.wait_for_timeout(500)
+    head = desk.page.locator(".jano-head").first
+    assert not head.is_visible()
+    for quality in ("draft", "custom"):
+        choose(desk, scheduler, quality=quality)
+        assert head.inner_text() == "Last run: quality balanced"
+    desk.shot("knobs_another_quality")
+    choose(desk, scheduler, quality="balanced")
+    assert not head.is_visible()

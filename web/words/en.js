@@ -54,6 +54,7 @@ export default {
       "skipped": "forecast"
     },
     "past": "Last run with Jano; this node is {mode}",
+    "past_quality": "Last run: quality {quality}",
     "modes": { "2": "muted", "4": "bypassed" },
     "map": {
       "alt": "Map over the picture",

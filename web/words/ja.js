@@ -50,6 +50,7 @@ export default {
       "skipped": "予測"
     },
     "past": "Jano を使った前回の実行（このノードは現在{mode}）",
+    "past_quality": "前回の実行の品質：{quality}",
     "modes": { "2": "ミュート中", "4": "バイパス中" },
     "map": {
       "alt": "画像に重ねたマップ",

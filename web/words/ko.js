@@ -50,6 +50,7 @@ export default {
       "skipped": "예측"
     },
     "past": "Jano를 사용한 마지막 실행 (이 노드는 현재 {mode} 상태)",
+    "past_quality": "마지막 실행의 품질: {quality}",
     "modes": { "2": "음소거", "4": "바이패스" },
     "map": {
       "alt": "이미지에 겹친 맵",

@@ -50,6 +50,7 @@ export default {
       "skipped": "預測"
     },
     "past": "上次使用 Jano 的執行；此節點已{mode}",
+    "past_quality": "上次執行的品質：{quality}",
     "modes": { "2": "靜音", "4": "略過" },
     "map": {
       "alt": "疊加在畫面上的圖",

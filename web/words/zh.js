@@ -50,6 +50,7 @@ export default {
       "skipped": "预测"
     },
     "past": "上次使用 Jano 的运行；此节点已{mode}",
+    "past_quality": "上次运行的质量：{quality}",
     "modes": { "2": "静音", "4": "绕过" },
     "map": {
       "alt": "叠加在画面上的图",
