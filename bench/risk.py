@@ -22,7 +22,7 @@ from ..jano.show.report import RunReport
 from . import demo_models
 from .arms import QUALITIES
 from .demo_models import Demo, Sampling
-from .quality import HIGHEST_DB
+from .quality import HIGHEST_DB, loaded
 from .records import Lines, Row
 
 PROMPTS = 8
@@ -49,7 +49,9 @@ def measure(args: argparse.Namespace) -> None:
 
 
 def bed(args: argparse.Namespace) -> Demo:
-    """The demo's model, at a size that takes seconds."""
+    """The demo's model, at a size that takes seconds; or a bed of patches as it is."""
+    if "patches" in args.model:
+        return loaded(args)
     demo = demo_models.load(args.model, args.checkpoint, args.side or SIDE.get(args.model))
     if len(demo.kind.latent) < 5:
         return demo

@@ -102,6 +102,10 @@ class Account:
         forecast steps before it did to the finished picture; None where that was not measured."""
         self.record.forecast_error, self.record.picture_error = forecast_error, picture_error
 
+    def repaired(self, share: float) -> None:
+        """How much of what the forecast steps before the one under way did is repaired, as successive errors agree."""
+        self.record.repaired = share
+
     def tolerated(self, tolerance: float) -> None:
         """What the forecasts that the step under way ends might cost, in the measure of whole/control.py; 0: as yet
         unknown."""

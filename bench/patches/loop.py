@@ -113,7 +113,8 @@ class Loop:
             return guided
         if computed:
             path.engine.keep(KEY, sides, moment, 1)
-        return path.engine.settle(guided, moment, False)
+        overshoot = guided - sides[:1] if computed and self._cfg > 1.0 else None
+        return path.engine.settle(guided, moment, False, overshoot)
 
     def _move(self, path: Path, denoised: Tensor, moment: object) -> None:
         path.x = path.x + (path.x - denoised) / moment.sigma * (moment.end - moment.start)

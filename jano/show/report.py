@@ -17,7 +17,7 @@ from ..sentences import spoken
 from . import headline
 from .error_map import ErrorMap
 from .references import ReferenceAccount
-from .risk import Risk, picture_error, risk_of
+from .risk import Risk, left_of, picture_error, risk_of
 from .table import Table
 
 
@@ -47,7 +47,8 @@ class StepRecord:
     `seconds` is the wall time of its model evaluations. `computed` (frames, rows, columns) bool on the CPU tells which
     tokens the step computed; None when all of them. `forecast_error` is how far a forecast of it was off, as a share of
     its prediction, and `picture_error` what the forecast steps before it did to the picture (whole/control.py); None
-    where that was not measured. `error_map` is `picture_error` region by region, and `tolerance` what those steps
+    where that was not measured. `repaired` is how much of those was repaired, 0..1, as far as it follows the errors
+    (forecast/repair.py); else None. `error_map` is `picture_error` region by region, and `tolerance` what those steps
     might cost.
     """
 
@@ -61,6 +62,7 @@ class StepRecord:
     forecast_error: float | None = None
     picture_error: float | None = None
     tolerance: float | None = None
+    repaired: float | None = None
     error_map: ErrorMap | None = field(default=None, compare=False)
     computed: Tensor | None = field(default=None, compare=False)
 
@@ -198,7 +200,9 @@ class RunReport:
         measured = [record.picture_error for record in self.steps if record.computed_share > 0.0]
         is_all = None not in measured and self.steps_forecast and self.steps[-1].computed_share > 0.0
         froze = self.references is not None and bool(self.references.frozen)
-        return picture_error(measured, self.left) if is_all and not froze and not self.steps_in_part else None
+        if not is_all or froze or self.steps_in_part:
+            return None
+        return picture_error(measured, left_of(self.left, [record.repaired for record in self.steps]))
 
     @property
     def risk(self) -> Risk | None:

@@ -156,8 +156,8 @@ class WholeSteps:
         self._account.missed(missed, self._control.picture_error)
         if self._has_passed and measured is not None:
             self._map(measured)
-        self._has_passed = False
         share = self._repaired_share(error) * (1.0 - self._guided.doubt(denoised, moment))
+        self._has_passed = False
         return self._guided.measured(moment, error, everywhere(denoised), share)
 
     def _repaired_share(self, error: Tensor | None) -> Tensor | float:
@@ -166,7 +166,10 @@ class WholeSteps:
         if not self._is_one_step or not self._guided.has_slope:
             return 1.0
         errors = self._parts.split(error if self._painted is None else error * self._painted)
-        return self._parts.over([one.add(part) for one, part in zip(self._agreements, errors, strict=True)])
+        shares = [one.add(part) for one, part in zip(self._agreements, errors, strict=True)]
+        if self._has_passed:
+            self._account.repaired(min(share.mean().item() for share in shares))
+        return self._parts.over(shares)
 
     def _measured(self, error: Tensor, denoised: Tensor) -> Measured:
         measured = worst_share_of(error, denoised, self._grid, self._parts, self._painted)

@@ -93,8 +93,12 @@ def desk_of(
 
     yield take
     complaints = [complaint for vue in used for complaint in desks[vue].complaints]
-    for vue in used if complaints or request.session.testsfailed > failed else ():
-        desks.pop(vue).page.context.close()
+    has_failed = complaints or request.session.testsfailed > failed
+    for vue in used:
+        if has_failed:
+            desks.pop(vue).page.context.close()
+        else:
+            desks[vue].rest()
     assert complaints == []
 
 

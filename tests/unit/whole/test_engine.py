@@ -255,6 +255,15 @@ def test_forecasts_that_swing_are_not_repaired() -> None:
     settle(learner, 5, picture(0, 1), skipped=True)
     settle(learner, 6, picture(0, -1))
     assert torch.count_nonzero(shift_of(learner)) == 0
+    assert learner._account.record.repaired == 0.0
+
+
+def test_how_much_is_repaired_is_told_of_steps_that_end_forecasts() -> None:
+    learner = controlled_until(4)
+    assert learner._account.record.repaired is None
+    settle(learner, 5, picture(1, 1), skipped=True)
+    settle(learner, 6, picture(1, 3))
+    assert learner._account.record.repaired == 1.0
 
 
 def test_far_forecasts_of_swinging_predictions_come_back_from_guidance() -> None:
