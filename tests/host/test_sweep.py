@@ -234,7 +234,7 @@ def test_every_kind_of_sampler_is_warmed_up(flux: ModelPatcher, vae: object, sam
         ({"denoise": 0.0}, "^Jano Sweep: there is no step to sample; "),
         (
             {"qualities": "best"},
-            "^Jano: 'best' in qualities cannot be swept; name one or more of fidelity, .*, by commas.$",
+            "^Jano: 'best' in qualities cannot be swept; name one or more of fidelity, .*, separated by commas.$",
         ),
         ({"latent_image": None}, "^Jano: latent must be connected to a sampler's LATENT output, but it is nothing.$"),
         ({"guider": "cfg"}, "^Jano: guider must be connected to a guider node's GUIDER output, but it is a str.$"),
@@ -253,4 +253,4 @@ def test_words_that_are_no_quality_are_refused_before_queueing() -> None:
     assert JanoSweep.validate_inputs("fast, draft") is True
     assert JanoSweep.validate_inputs(None) is True
     assert "'best' in qualities cannot be swept" in JanoSweep.validate_inputs("fast best")
-    assert "none is named" in JanoSweep.validate_inputs(" , ")
+    assert "qualities is empty" in JanoSweep.validate_inputs(" , ")
