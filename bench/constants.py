@@ -104,6 +104,7 @@ def every() -> list[Constant]:
     return [
         *(Constant(*in_control, (name,), USUAL) for name in of_presets_too),
         *(Constant(*in_control, (name,)) for name in of_budgets),
+        Constant(*in_control, ("SLACK",), (THIRD,)),
         Constant(*in_control, ("BISECTIONS",), (THIRD,)),
         Constant(*in_control, ("LOOK",), (AHEAD,)),
         *(Constant(*in_control, (name,), (), (), GOES_ON) for name in ("STEPS_FOR_A_LINE", "CAUTION")),
