@@ -64,8 +64,8 @@ node shows which steps were which while the sampler runs.
 
 def wan22(sheet: Sheet) -> None:
     models(sheet)
-    high, low = (_expert(sheet, file) for file in (files.WAN22_HIGH, files.WAN22_LOW))
-    sheet.column()
+    experts = [sheet.add("UNETLoader", unet_name=file) for file in (files.WAN22_HIGH, files.WAN22_LOW)]
+    high, low = (sheet.add("ModelSamplingSD3", model=unet, shift=8.0) for unet in experts)
     encoder, decoder = text_encoder(sheet, files.UMT5, "wan"), vae(sheet, files.WAN_VAE)
     prompt(sheet)
     start = load_image(sheet, "First frame")
@@ -109,11 +109,6 @@ Each expert is a model of its own, so each has a Jano node. The first one's map 
 """)
 
 
-def _expert(sheet: Sheet, file: files.File) -> Node:
-    unet = sheet.add("UNETLoader", unet_name=file)
-    return sheet.add("ModelSamplingSD3", model=unet, shift=8.0)
-
-
 def _sampled(sheet: Sheet, model: Node, given: Node, latent: object, title: str, **ranges: object) -> Node:
     """An expert's part of the run."""
     settings = {"noise_seed": SEED, "steps": 20, "cfg": 3.5, "sampler_name": "euler", "scheduler": "simple"}
@@ -128,28 +123,29 @@ def inpainting(sheet: Sheet) -> None:
     shifted = sheet.add("ModelSamplingSD3", model=unet, shift=5.0)
     encoder, decoder = text_encoder(sheet, files.UMT5, "wan"), vae(sheet, files.WAN_VAE)
     prompt(sheet)
-    clip_in = sheet.add("LoadVideo", size=(280, 350), file="example.mp4")
-    shown = sheet.add("GetVideoComponents", video=clip_in)
+    clip_in = sheet.add("LoadVideo", size=(280, 330), file="example.mp4")
     sheet.column()
     painted = load_image(sheet, "Mask: right-click, Open in MaskEditor")
-    as_image = sheet.add("MaskToImage", mask=painted["MASK"])
     sheet.column()
+    shown = sheet.add("GetVideoComponents", video=clip_in)
+    as_image = sheet.add("MaskToImage", mask=painted["MASK"])
     repeated = sheet.add("RepeatImageBatch", image=as_image, amount=81)
     mask = sheet.add("ImageToMask", image=repeated, channel="red")
-    positive = text(sheet, encoder, "A blue ball lies on the meadow, still camera")
     sheet.column()
-    negative = text(sheet, encoder, UNWANTED, "Negative prompt")
+    positive = text(sheet, encoder, "A blue ball lies on the meadow, still camera", wide=NARROW)
+    negative = text(sheet, encoder, UNWANTED, "Negative prompt", wide=NARROW)
+    sample(sheet)
     seen = {"control_video": shown["images"], "control_masks": mask}
     sides = {"positive": positive, "negative": negative, "vae": decoder}
     filled = sheet.add("WanVaceToVideo", width=832, height=480, length=81, **sides, **seen)
-    sample(sheet)
+    sheet.column()
     model = jano(sheet, shifted)
     sheet.column()
     settings = {"steps": 20, "cfg": 6.0, "sampler_name": "uni_pc", "scheduler": "simple"}
     sides = {"positive": filled["positive"], "negative": filled["negative"], "latent_image": filled["latent"]}
     run = sampler(sheet, model, **sides, **settings)
     look(sheet)
-    clip(sheet, decoder, run, "wan_inpainting", 16.0)
+    clip(sheet, decoder, run, "wan_inpainting", 16.0, beside=True)
     sheet.column()
     report(sheet, model, run)
     sheet.say("""

@@ -14,7 +14,7 @@ WIDE, NARROW, TALL = 340, 300, 620
 room for their longest result in both renderers (tests/web/test_templates.py runs them)."""
 REPORT = 400
 """The Report's width: its rows then break once."""
-WITH_EVERY_INPUT = 800
+WITH_EVERY_INPUT = 794
 """Height of the Jano node where quality is custom: the canvas shows all of its inputs above the run."""
 SAMPLING = 510
 """Height of a sampler with its live preview in Nodes 2.0; on the canvas it is less."""
@@ -78,8 +78,8 @@ def text_encoder(sheet: Sheet, file: File, kind: str) -> Node:
     return sheet.add("CLIPLoader", clip_name=file, type=kind)
 
 
-def text(sheet: Sheet, clip: Any, words: str, title: str | None = None) -> Node:
-    return sheet.add("CLIPTextEncode", size=(WIDE, 150), title=title, clip=clip, text=words)
+def text(sheet: Sheet, clip: Any, words: str, title: str | None = None, wide: int = WIDE) -> Node:
+    return sheet.add("CLIPTextEncode", size=(wide, 120), title=title, clip=clip, text=words)
 
 
 def jano(sheet: Sheet, model: Any, title: str | None = None, **settings: Any) -> Node:
@@ -97,9 +97,12 @@ def picture(sheet: Sheet, vae: Any, samples: Any, name: str) -> Node:
     return decoded
 
 
-def clip(sheet: Sheet, vae: Any, samples: Any, name: str, fps: float, **sound: Any) -> Node:
+def clip(sheet: Sheet, vae: Any, samples: Any, name: str, fps: float, beside: bool = False, **sound: Any) -> Node:
+    """A clip, decoded and saved, in one column or in two `beside` each other."""
     decoded = sheet.add("VAEDecode", size=(NARROW, 64), vae=vae, samples=samples)
     video = sheet.add("CreateVideo", size=(NARROW, 110), images=decoded, fps=fps, **sound)
+    if beside:
+        sheet.column()
     sheet.add(
         "SaveVideo", size=(NARROW, SAVED_CLIP), video=video, filename_prefix=f"jano/{name}", format="mp4", codec="h264"
     )

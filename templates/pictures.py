@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from . import files
 from .parts import (
-    WIDE,
     Template,
     jano,
     level_map,
@@ -34,7 +33,7 @@ def empty(sheet: Sheet, side: int = 1024) -> Node:
 
 
 def vae(sheet: Sheet, file: files.File) -> Node:
-    return sheet.add("VAELoader", size=(WIDE, 86), vae_name=file)
+    return sheet.add("VAELoader", vae_name=file)
 
 
 def flux(sheet: Sheet) -> None:
@@ -77,18 +76,17 @@ def flux_with_lora_and_controlnet(sheet: Sheet) -> None:
     unet = sheet.add("UNETLoader", unet_name=files.FLUX)
     lora = sheet.add("LoraLoaderModelOnly", model=unet, lora_name=files.ANY_LORA)
     clip = flux_text(sheet)
-    sheet.column()
     decoder = vae(sheet, files.FLUX_VAE)
     control = sheet.add("ControlNetLoader", control_net_name=files.ANY_CONTROLNET)
     prompt(sheet)
     words = text(sheet, clip, f"{HOUSE}, watercolour")
     guided = sheet.add("FluxGuidance", conditioning=words, guidance=3.5)
-    negative = sheet.add("ConditioningZeroOut", conditioning=words)
     latent = empty(sheet)
     sheet.column()
-    hint = sheet.add("LoadImage", size=(280, 350), image="example.png")
-    edges = sheet.add("Canny", size=(280, 92), image=hint, low_threshold=0.3, high_threshold=0.6)
+    hint = sheet.add("LoadImage", size=(290, 350), image="example.png")
     sheet.column()
+    edges = sheet.add("Canny", image=hint, low_threshold=0.3, high_threshold=0.6)
+    negative = sheet.add("ConditioningZeroOut", conditioning=words)
     where = {"strength": 0.6, "start_percent": 0.0, "end_percent": 0.8}
     both = {"positive": guided, "negative": negative, "control_net": control, "image": edges, "vae": decoder}
     applied = sheet.add("ControlNetApplyAdvanced", **both, **where)

@@ -14,11 +14,29 @@ from typing import Any
 from ..host.workflow import input_specs, is_widget, stored_values
 from .files import File
 
-TITLE, GAP, MARGIN, HEADING = 30, 24, 14, 36
+TITLE, GAP, MARGIN, HEADING = 30, 20, 14, 36
 """Pixels: a node's title bar, between two nodes of a column, inside a group's border, a group's heading."""
-BETWEEN_COLUMNS, BETWEEN_GROUPS = 40, 30
+BETWEEN_COLUMNS, BETWEEN_GROUPS = 28, 24
+WIDTH, HEIGHT = 2456, 1241
+"""What "fit view" shows at a zoom of 0.571 in a window of 1920 x 1080: from there on the canvas draws nodes' text."""
 TOP, SLOT, WIDGET = 24, 20, 24
+ABOVE, ROW = 14, 28
+"""The same in Nodes 2.0, which makes a node larger where it is saved too small, and takes that for an edit."""
+OWN_HEIGHTS = {
+    "CheckpointLoaderSimple": 126,
+    "ControlNetLoader": 86,
+    "DualCLIPLoader": 142,
+    "FluxKontextMultiReferenceLatentMethod": 86,
+    "LTXVAudioVAELoader": 86,
+    "LoraLoaderModelOnly": 114,
+    "T5TokenizerOptions": 114,
+    "VAELoader": 86,
+}
+"""There, of nodes with a line more or less than their widgets; measured in the page of ComfyUI 0.30.0."""
 NOTE = "MarkdownNote"
+NOTE_AREA, NOTE_WIDEST, NOTE_LEAST = 264_000, 1000, 312
+"""Square pixels in which the longest note can be read without scrolling; a line longer than that is hard to follow; the
+least height that Nodes 2.0 gives one."""
 GROUP_COLOUR = "#3f789e"  # of the groups in ComfyUI's own templates
 
 
@@ -66,6 +84,10 @@ class Group:
         width = sum(widest(column) for column in filled) + BETWEEN_COLUMNS * (len(filled) - 1)
         return width + 2 * MARGIN, HEADING + max(map(tall, filled)) + MARGIN
 
+    def flow(self, height: int) -> None:
+        """Break columns that are taller."""
+        self.columns = [part for column in self.columns for part in broken(column, height - HEADING - MARGIN)]
+
     def place(self, x: int, y: int, height: int) -> None:
         self.box = (x, y, self.size()[0], height)
         left = x + MARGIN
@@ -101,7 +123,7 @@ class Sheet:
         widgets a value or a File; the others keep their defaults."""
         info = self._object_info[kind]
         given = {name: Output(value, 0) if isinstance(value, Node) else value for name, value in given.items()}
-        wide, high = size or (340, body(info))
+        wide, high = size or (300, body(kind, info))
         node = Node(len(self.nodes) + 1, kind, info, given, (wide, high), max(high, room), title)
         unknown = given.keys() - {name for name, _ in input_specs(info)}
         if unknown:
@@ -110,29 +132,32 @@ class Sheet:
         self.rows[-1][-1].columns[-1].append(node)
         return node
 
-    def say(self, text: str, size: tuple[int, int] = (420, 500)) -> None:
-        """The note, to which the files are added."""
+    def say(self, text: str) -> None:
+        """The note, to which the files are added; it gets the place that the upper row leaves."""
         text = f"{unwrapped(text)}\n\n**Files**\n{self._file_list()}"
         info = {"output_name": (), "input": {"required": {"text": ["STRING", {}]}}}
-        self.note = Node(len(self.nodes) + 1, NOTE, info, {"text": text}, size, size[1])
+        self.note = Node(len(self.nodes) + 1, NOTE, info, {"text": text}, (0, 0), 0)
 
     def _file_list(self) -> str:
         files = dict.fromkeys(file for node in self.nodes for file in node.files())
         return "\n".join(f"- {file_line(file)}" for file in files)
 
     def lay_out(self) -> None:
-        """Give everything its place."""
-        y = 0
-        for number, row in enumerate(self.rows):
-            x = 0
-            height = max(group.size()[1] for group in row)
-            if number == 0:
-                self.note.pos = (0, TITLE)
-                x, height = self.note.size[0] + BETWEEN_GROUPS, max(height, self.note.size[1] + TITLE)
-            for group in row:
-                group.place(x, y, height)
-                x += group.box[2] + BETWEEN_GROUPS
-            y += height + BETWEEN_GROUPS
+        """Give everything its place: the lower row as tall as it is, the upper one in what that leaves of HEIGHT."""
+        upper, lower = self.rows
+        room = HEIGHT - BETWEEN_GROUPS - height_of(lower)
+        for group in upper:
+            group.flow(room)
+        high = max(height_of(upper), NOTE_LEAST + TITLE)
+        if high > room:
+            raise ValueError(f"{self.title}: the upper row takes {high} pixels, and {room} are left")
+        self._place_note(high - TITLE, WIDTH - width_of(upper) - BETWEEN_GROUPS)
+        place_row(upper, self.note.size[0] + BETWEEN_GROUPS, 0, high)
+        place_row(lower, 0, high + BETWEEN_GROUPS, height_of(lower))
+
+    def _place_note(self, height: int, room: int) -> None:
+        wide = min(NOTE_AREA // height, NOTE_WIDEST, room)
+        self.note.pos, self.note.size = (0, TITLE), (wide, height)
 
     def saved(self) -> dict[str, Any]:
         """As the editor saves it, version 0.4."""
@@ -176,14 +201,16 @@ def file_line(file: File) -> str:
     return f"{name} in models/{file.folder}"
 
 
-def body(info: Mapping[str, Any]) -> int:
-    """A node's height below its title in the classic renderer: slots, then widgets, texts of several lines taller."""
+def body(kind: str, info: Mapping[str, Any]) -> int:
+    """A node's height below its title, as tall as both renderers want it: slots, then widgets, texts of several lines
+    taller."""
     specs = list(input_specs(info))
     linked = sum(not is_widget(spec) for _, spec in specs)
     widgets = [spec[1] if len(spec) > 1 else {} for _, spec in specs if is_widget(spec)]
     texts = sum(bool(options.get("multiline")) for options in widgets)
     seeds = sum(bool(options.get("control_after_generate")) for options in widgets)
-    return TOP + SLOT * max(linked, len(info["output_name"])) + WIDGET * (len(widgets) + seeds - texts) + 110 * texts
+    in_rows, in_lines = SLOT * max(linked, len(info["output_name"])) + 110 * texts, len(widgets) + seeds - texts
+    return max(TOP + in_rows + WIDGET * in_lines, OWN_HEIGHTS.get(kind, ABOVE + in_rows + ROW * in_lines))
 
 
 def slots(node: Node) -> list[tuple[str, Any]]:
@@ -198,6 +225,30 @@ def widest(column: list[Node]) -> int:
 
 def tall(column: list[Node]) -> int:
     return sum(TITLE + node.room for node in column) + GAP * (len(column) - 1)
+
+
+def height_of(row: list[Group]) -> int:
+    return max(group.size()[1] for group in row)
+
+
+def width_of(row: list[Group]) -> int:
+    return sum(group.size()[0] for group in row) + BETWEEN_GROUPS * (len(row) - 1)
+
+
+def place_row(row: list[Group], x: int, y: int, height: int) -> None:
+    for group in row:
+        group.place(x, y, height)
+        x += group.box[2] + BETWEEN_GROUPS
+
+
+def broken(column: list[Node], height: int) -> list[list[Node]]:
+    """A column's nodes in as many columns as it takes for none to be taller; a node that is alone may be."""
+    parts: list[list[Node]] = [[]]
+    for node in column:
+        if parts[-1] and tall([*parts[-1], node]) > height:
+            parts.append([])
+        parts[-1].append(node)
+    return parts
 
 
 def place_column(column: list[Node], x: int, y: int) -> None:

@@ -33,11 +33,10 @@ def stage() -> None:
         sys.exit(f"jano: there is no ComfyUI in {folder}: run `make test`, which installs it, or set COMFYUI_PATH.")
     if importlib.util.find_spec("torch") is None:
         sys.exit(f"jano: {sys.executable} has no torch: run `make test`, which uses the Python that has it.")
+    if "PYTEST_XDIST_WORKER" in os.environ:  # two threads that wait for each other on a busy core cost ten times one
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the servers and commands that tests start, too
     load_comfyui(folder)
-    beside_another = "PYTEST_XDIST_WORKER" in os.environ
-    importlib.import_module("torch").set_num_threads(
-        int(os.environ.get("OMP_NUM_THREADS", "1" if beside_another else "2"))
-    )
+    importlib.import_module("torch").set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
 
 
 def alias_repository() -> None:

@@ -21,10 +21,9 @@ OWN_CHOICE = {"flux_style_lora.safetensors", "flux_canny_controlnet.safetensors"
 BY_REGIONS = "By regions, as published.json"
 LEVELS = {"threshold": ("static", "moderate"), "interval": ("static", "moderate", "active")}
 TITLE = 30
-WINDOW, SHOWN, READ = (1870, 945), 0.75, 0.46
-"""Of a screen of 1920 x 1080, what ComfyUI's page leaves; how much of it "fit view" fills; the least zoom. Results need
-room, and so it lies below the 0.571 from which the classic renderer draws the text of nodes (14 pixels at 8): what Jano
-says is enlarged there (web/zoom.js) and measured in the page (tests/web/test_templates.py)."""
+WINDOW, SHOWN, READ = (1870, 945), 0.75, 0.571
+"""Of a screen of 1920 x 1080, what ComfyUI's page leaves; how much of it "fit view" fills; the zoom from which the
+classic renderer draws text (14 pixels at 8)."""
 Box = tuple[float, float, float, float]
 
 of_every = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)

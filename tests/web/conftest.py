@@ -17,7 +17,8 @@ SIZE = {"width": 1500, "height": 900}
 
 @pytest.fixture(scope="session")
 def web_server(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(host, tmp_path_factory.mktemp("web"), PACKS, options=["--preview-method", "latent2rgb"])
+    options = ["--preview-method", "latent2rgb"]
+    server = Server(host, tmp_path_factory.mktemp("web"), PACKS, options=options, threads=1)  # Chromium has the other
     write_files(server.base)
     with server:
         yield server

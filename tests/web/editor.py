@@ -112,6 +112,19 @@ class Editor:
         self.page.wait_for_function("() => janoSeen.done")
         return self.page.evaluate("janoSeen")
 
+    def settled(self, expression: str) -> Any:
+        """What JavaScript says once it says it for the second time: pictures load and nodes grow after a result."""
+        before = None
+        while before != (now := self.page.evaluate(expression)):
+            before = now
+            self.page.wait_for_timeout(0.4 * SECONDS)
+        return now
+
+    def fit(self) -> None:
+        """Fit view, and wait until the page has come there."""
+        self.page.evaluate("app.extensionManager.command.execute('Comfy.Canvas.FitView')")
+        self.settled("[app.canvas.ds.scale, ...app.canvas.ds.offset]")
+
     def node(self, expression: str, node_id: int | str) -> Any:
         """Evaluate JavaScript on `node`."""
         return self.page.evaluate(f"id => {{ const node = app.graph.getNodeById(id); return {expression}; }}", node_id)

@@ -10,6 +10,7 @@ from comfyui_jano.host.server import Server
 from comfyui_jano.tests.stand_ins import WORKFLOWS, workflow_file
 from comfyui_jano.tests.web.editor import Editor
 
+TITLE = 30  # of a node, in both renderers
 OPENED = ("Flux text to image", "Qwen-Image-Edit in 4 steps", "Wan 2.2 image to video")
 
 
@@ -37,8 +38,7 @@ def test_workflows_come_from_the_template_browser(desk_of: object) -> None:
         found = "wanted => app.graph.nodes.map((node) => node.type).sort().join() === wanted"
         editor.page.wait_for_function(found, arg=",".join(wanted))
         editor.close_dialogs()
-        editor.page.evaluate("app.extensionManager.command.execute('Comfy.Canvas.FitView')")
-        editor.page.wait_for_timeout(1500)
+        editor.fit()
         editor.shot(f"template_{title}")
 
 
@@ -49,14 +49,25 @@ BOXES = """() => app.graph.nodes.map((node) => {
 })"""
 
 
-def test_in_the_editor_no_node_of_a_template_covers_another(desk: Editor) -> None:
-    """As the editor lays them out: it makes nodes larger that are saved too small for what is in them."""
+def test_in_the_editor_no_node_of_a_template_covers_another_or_grows(desk: Editor) -> None:
+    """It makes nodes larger that are saved too small for what is in them, and counts that as an edit of the user's."""
     for path in WORKFLOWS:
-        desk.load(json.loads(path.read_text(encoding="utf-8")))
+        workflow = json.loads(path.read_text(encoding="utf-8"))
+        desk.load(workflow)
         boxes = desk.page.evaluate(BOXES)
         assert len(boxes) > 9
         assert covered(boxes) == [], path.stem
+        assert grown(boxes, workflow) == [], path.stem
         assert desk.page.evaluate("app.graph.nodes.every(({ type }) => type in LiteGraph.registered_node_types)")
+
+
+def grown(boxes: list[list], workflow: dict) -> list[str]:
+    saved = [node["size"] for node in workflow["nodes"]]
+    return [
+        box[0]
+        for box, (width, height) in zip(boxes, saved, strict=True)
+        if box[3] > width + 1 or box[4] > height + TITLE + 1
+    ]
 
 
 def covered(boxes: list[list]) -> list[tuple[str, str]]:

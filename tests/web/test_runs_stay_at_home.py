@@ -22,8 +22,6 @@ def quick_workflow(seed: int, steps: int = 12, side: int = 256) -> tuple[dict, i
     for node in workflow["nodes"]:
         if node["type"] == "KSampler":
             node["widgets_values"][2] = steps
-        if node["type"] == "EmptySD3LatentImage":
-            node["size"][1] = 118  # what Nodes 2.0 would make it, which it counts as an edit
     return workflow, scheduler
 
 

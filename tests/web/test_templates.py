@@ -16,7 +16,12 @@ RUN = (
     "Wan 2.2 image to video",
 )
 GROUPS = "() => app.graph.groups.map((group) => [group.title, ...group.pos, ...group.size])"
-LOAD = 3000  # ms in which pictures of a result load, and nodes grow for them
+# Whether every picture and clip of a result is there: nodes grow for them.
+LOADED = """() => {
+  const nodes = app.graph.nodes.flatMap((node) => node.imgs ?? []);
+  return [...nodes, ...document.images].every((image) => image.complete)
+    && [...document.querySelectorAll('video')].every((clip) => clip.readyState > 0);
+}"""
 LETTERS = 8.0  # pixels on the screen of a window of 1500 x 900, where the host's own are 6 to 8
 # Of everything that Jano says on the page: its text, and the height of its letters as they are seen.
 SEEN = """() => {
@@ -132,12 +137,11 @@ def test_after_a_run_nothing_outgrows_its_place_and_all_can_be_read(
     for title in RUN:
         editor.load(small_workflow(workflow_file(title)))
         editor.run()
-        editor.page.wait_for_timeout(LOAD)
-        boxes, groups = editor.page.evaluate(BOXES), editor.page.evaluate(GROUPS)
+        editor.page.wait_for_function(LOADED)
+        boxes, groups = editor.settled(BOXES), editor.page.evaluate(GROUPS)
         assert covered(boxes) == [], title
         assert outgrown(boxes, groups) == [], title
-        editor.page.evaluate("app.extensionManager.command.execute('Comfy.Canvas.FitView')")
-        editor.page.wait_for_timeout(1500)
+        editor.fit()
         editor.shot(f"run_{title}")
         seen = editor.page.evaluate(SEEN)
         assert len(seen) > 5
@@ -159,7 +163,7 @@ def test_in_every_theme_and_on_every_colour_of_a_node_all_is_seen(
     editor = open_editor(web_server, vue=True)
     editor.load(small_workflow(workflow_file(title)))
     editor.run()
-    editor.page.wait_for_timeout(LOAD)
+    editor.settled(BOXES)
     measured = {}
     for theme in THEMES:
         editor.page.evaluate("theme => app.extensionManager.setting.set('Comfy.ColorPalette', theme)", theme)
