@@ -79,7 +79,7 @@ def text_encoder(sheet: Sheet, file: File, kind: str) -> Node:
 
 
 def text(sheet: Sheet, clip: Any, words: str, title: str | None = None, wide: int = WIDE) -> Node:
-    return sheet.add("CLIPTextEncode", size=(wide, 120), title=title, clip=clip, text=words)
+    return sheet.add("CLIPTextEncode", size=(wide, 126), title=title, clip=clip, text=words)
 
 
 def jano(sheet: Sheet, model: Any, title: str | None = None, **settings: Any) -> Node:
