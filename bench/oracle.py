@@ -4,8 +4,10 @@
 
 The engine is the product's, along the plan that it is given; closeness is to the full run. The best plan of a run is
 annealed on that run, from the control's; the best common one on the mean dB of TRAINED_ON other prompts, from what most
-of their controls computed, and is judged on the first ones. Rows carry the digest of the engine's source, so that after
-a change of it all is measured anew; what was broken off goes on from its last row.
+of their controls computed, and is judged on the first ones. Two more things tell what a plan can be worth at all: the
+best plans from noise that is a little another one, where luck is lost and knowledge of the picture is not; and steps
+that are forecast alone, all others being computed. Rows carry the digest of the engine's source, so that after a change
+of it all is measured anew; what was broken off goes on from its last row.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from random import Random
 
 import torch
@@ -38,6 +41,12 @@ TOGETHER = 2
 KEPT_EVERY = 20
 # The control's own plan, the best of all for many pictures, and for one.
 CONTROL, COMMON, ORACLE = "control", "common", "oracle"
+# The same two, each judged from the noise that is nudged, against the full run from there.
+NUDGED = {CONTROL: "control, nudged", ORACLE: "oracle, nudged"}
+NUDGE = 0.02
+"""Share of the noise (root mean square) that is another seed's: full runs stay the same picture (26.7 dB)."""
+ALL_BUT, EVERY = "all but", 4
+"""Plans that compute every step but one, and how many steps lie between those that are tried."""
 # What a plan is followed with: the control is not asked, and has nothing to solve.
 FORCED = SchedulerConfig(tolerance=1.0)
 # Of the forecasts' errors, which the control counts with as soon as one is made.
@@ -92,6 +101,11 @@ class Bench:
     def plan(self, row: Row) -> Plan:
         return frozenset(self.lines.find(row)["plan"])
 
+    def has(self, row: Row, plan: Plan) -> bool:
+        """Whether this plan was measured, and not one before it."""
+        known = self.lines.find(row)
+        return known is not None and frozenset(known["plan"]) == plan
+
     def add(self, row: Row, plan: Plan, db: float, **more: object) -> None:
         self.lines.add({**row, "plan": sorted(plan), "psnr_db": round(db, 3), **more})
 
@@ -106,6 +120,8 @@ def measure(args: argparse.Namespace) -> None:
         anneal(bench, [common(bench, budget) for budget in budgets])
         for budget in budgets:
             judge_common(bench, budget)
+        judge_nudged(bench, budgets)
+        forecast_alone(bench)
 
 
 def follow_control(bench: Bench, target: float, budget: int) -> None:
@@ -207,3 +223,47 @@ def judge_common(bench: Bench, budget: int) -> None:
     (attempt,) = tried(bench, [begun(bench, search)])
     for (seed, _), db in zip(bench.judged, closenesses(bench, attempt), strict=True):
         bench.add(bench.row(budget, COMMON, seed), plan, db)
+
+
+def judge_nudged(bench: Bench, budgets: Sequence[int]) -> None:
+    """The control's plans and the best ones, from noise that is a little another one."""
+    full = pictures_in_full(bench.loop, bench.judged, NUDGE)
+    for budget, (plan_of, name) in product(budgets, NUDGED.items()):
+        plans = {seed: bench.plan(bench.row(budget, plan_of, seed)) for seed, _ in bench.judged}
+        missing = [one for one in bench.judged if not bench.has(bench.row(budget, name, one[0]), plans[one[0]])]
+        paths = [bench.loop.begin(text, seed, FORCED, ANY_RATE, NUDGE) for seed, text in missing]
+        for (seed, _), path in zip(missing, paths, strict=True):
+            follow(path, plans[seed])
+        for (seed, _), picture in zip(missing, bench.loop.run(paths), strict=True):
+            bench.add(bench.row(budget, name, seed), plans[seed], closeness(full[seed], picture))
+
+
+def forecast_alone(bench: Bench) -> None:
+    """What one step costs that is forecast while every other is computed, unless that is known."""
+    steps = bench.loop.num_steps
+    every = frozenset(range(steps))
+    tried = [step for step in range(max(FIRST_STEPS) + 1, steps - 1) if (steps - 1 - step) % EVERY == 1]
+    rows = [alone(bench, step, seed) for step in tried for seed, _ in bench.judged]
+    if all(bench.lines.find(row) for row in rows):
+        return
+    trail = [bench.loop.begin(text, seed, FORCED, ANY_RATE) for seed, text in bench.judged]
+    for step in range(steps):
+        if step in tried:
+            without(bench, list(map(bench.loop.copied, trail)), step, every - {step})
+        for path in trail:
+            follow(path, every)
+        bench.loop.step(trail, step)
+
+
+def without(bench: Bench, paths: Sequence[Path], step: int, plan: Plan) -> None:
+    """From a step on that is forecast."""
+    for path in paths:
+        follow(path, plan)
+    for later in range(step, bench.loop.num_steps):
+        bench.loop.step(paths, later)
+    for (seed, _), path in zip(bench.judged, paths, strict=True):
+        bench.add(alone(bench, step, seed), plan, closeness(bench.full[seed], bench.loop.picture(path)))
+
+
+def alone(bench: Bench, step: int, seed: int) -> Row:
+    return bench.row(bench.loop.num_steps - 1, f"{ALL_BUT} {step}", seed)

@@ -8,6 +8,7 @@ is tested (tests/host/test_bench_oracle.py). Euler, CFG, pictures alone.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -31,6 +32,8 @@ from .bed import Bed
 # Pictures that are asked for at once: more come out of the processor's cache.
 AT_ONCE = 64
 KEY = "bed"
+# From the seed of a run's noise to that of the noise that nudges it: none of the prompts' own.
+OTHER_SEED = 100_000
 FIRST_STEPS = (0, 1)
 """A line needs two predictions: whatever a plan says, these are computed."""
 
@@ -62,12 +65,23 @@ class Loop:
     def num_steps(self) -> int:
         return self._clock.num_steps
 
-    def begin(self, text: str, seed: int, config: SchedulerConfig | None = None, rate: float | None = None) -> Path:
+    def begin(
+        self,
+        text: str,
+        seed: int,
+        config: SchedulerConfig | None = None,
+        rate: float | None = None,
+        nudge: float = 0.0,
+    ) -> Path:
         """A run before its first step, in full without a `config`; `rate` is the error rate of a run that it goes on
-        from."""
-        x = comfy.sample.prepare_noise(torch.zeros(self._bed.kind.latent), seed) * self.sigmas[0]
+        from, `nudge` the share (root mean square) of its noise that is another seed's."""
+        x = math.sqrt(1.0 - nudge**2) * self._noise(seed) + nudge * self._noise(seed + OTHER_SEED)
+        x = x * self.sigmas[0]
         sides = [self._bed.kind.conditioning(side)[0][0][:, 0] for side in (text, "")]
         return Path(x, torch.cat(sides), config and self._engine(config, rate))
+
+    def _noise(self, seed: int) -> Tensor:
+        return comfy.sample.prepare_noise(torch.zeros(self._bed.kind.latent), seed)
 
     def _engine(self, config: SchedulerConfig, rate: float | None) -> WholeSteps:
         repair = repair_for(config, self._euler, self.sigmas.tolist())
@@ -146,8 +160,8 @@ def closeness(reference: Tensor, picture: Tensor) -> float:
     return psnr(reference, picture).mean().item()
 
 
-def pictures_in_full(loop: Loop, prompts: Iterable[tuple[int, str]]) -> dict[int, Tensor]:
+def pictures_in_full(loop: Loop, prompts: Iterable[tuple[int, str]], nudge: float = 0.0) -> dict[int, Tensor]:
     """The full runs' pictures, by seed."""
     prompts = list(prompts)
-    found = loop.run([loop.begin(text, seed) for seed, text in prompts])
+    found = loop.run([loop.begin(text, seed, nudge=nudge) for seed, text in prompts])
     return {seed: picture for (seed, _), picture in zip(prompts, found, strict=True)}

@@ -69,6 +69,14 @@ def test_without_an_engine_the_loop_is_the_full_run() -> None:
         assert closeness(one.picture(one.sample(one.prompts(1)[0], 0, HOW)), picture) > SAME_DB
 
 
+def test_nudged_noise_is_as_strong_and_a_little_another_one() -> None:
+    one = made()
+    loop = Loop(one, STEPS, CFG)
+    plain, nudged = (loop.begin(one.prompts(1)[0], 0, nudge=nudge).x for nudge in (0.0, 0.1))
+    assert (plain - nudged).std().item() == pytest.approx(0.1 * plain.std().item(), rel=0.2)
+    assert nudged.std().item() == pytest.approx(plain.std().item(), rel=0.05)
+
+
 def searched(folder: Path, monkeypatch: pytest.MonkeyPatch, tries: int) -> dict[tuple, dict]:
     monkeypatch.setattr(bed, "load", lambda *args: made())
     monkeypatch.setattr(oracle, "TRAINED_ON", 2)
@@ -80,7 +88,7 @@ def searched(folder: Path, monkeypatch: pytest.MonkeyPatch, tries: int) -> dict[
 
 def test_what_is_found_is_better_and_worth_what_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = searched(tmp_path, monkeypatch, tries=12)
-    assert len(rows) == 3 * (4 + 2 + 1 + 2)
+    assert len(rows) == 3 * (4 + 2 + 1 + 2 + 2 * 2) + len((2, 6, 10, 14, 18)) * 2
     assert all(len(row["plan"]) == budget for (budget, *_), row in rows.items())
     for budget in (10, 7, 4):
         ours, best = (rows[budget, plan_of, 0]["psnr_db"] for plan_of in (oracle.CONTROL, oracle.ORACLE))
@@ -90,6 +98,10 @@ def test_what_is_found_is_better_and_worth_what_is_said(tmp_path: Path, monkeypa
         full, picture = Loop(one, STEPS, CFG), by_the_loop(one, oracle.FORCED, frozenset(row["plan"]))[1]
         reference = full.run([full.begin(one.prompts(2)[1], 1)])[0]
     assert closeness(reference, picture) == pytest.approx(row["psnr_db"], abs=0.01)
+    for budget, name in ((10, oracle.ORACLE), (4, oracle.CONTROL)):
+        assert rows[budget, oracle.NUDGED[name], 1]["plan"] == rows[budget, name, 1]["plan"]
+    assert rows[STEPS - 1, f"{oracle.ALL_BUT} 6", 0]["plan"] == [step for step in range(STEPS) if step != 6]
+    assert rows[STEPS - 1, f"{oracle.ALL_BUT} 6", 0]["psnr_db"] > rows[4, oracle.CONTROL, 0]["psnr_db"]
 
 
 def test_a_search_goes_on_where_it_was_broken_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
