@@ -96,6 +96,7 @@ def test_one_number_before_and_after_it_was_measured_and_when_the_page_is_loaded
     said(editor, MEASURED)
     again(editor, sampler, 62 + 10 * editor.vue)
     big = said(editor, MEASURED)
+    chart = editor.page.locator(".jano-chart").get_attribute("aria-label")
     editor.look_at(report)
     editor.shot("report_measured")
 
@@ -104,6 +105,8 @@ def test_one_number_before_and_after_it_was_measured_and_when_the_page_is_loaded
     editor.look_at(report)
     assert editor.text(".jano-big") == big
     assert re.search(MEASURED, editor.text(".jano-table"))
+    assert editor.page.locator(".jano-chart").is_visible()
+    assert editor.page.locator(".jano-chart").get_attribute("aria-label") == chart
     editor.shot("report_reloaded")
     editor.page.evaluate("app.extensionManager.setting.set('Jano.keep', false)")
     again(editor, sampler, 63 + 10 * editor.vue)
@@ -118,6 +121,9 @@ def test_a_table_that_lies_in_a_file_may_be_anybodys(desk_of: Callable[[bool], E
     """What does not fit is none; what does is text."""
     page = desk_of(vue=False).page
     good = {"version": 1, "node": 5, "text": "a", "table": [[spoken("x"), "y"]], "measured": None}
+    step = {"kind": "full", "seconds": 0.5, "cost": None, "tolerance": 0.05}
+    charted = {**good, "steps": [step, {**step, "kind": "skipped", "cost": 0.0123}]}
+    long = {**charted, "steps": [step] * 2000}  # the table stays, without its chart
     wrong = {
         "another node": {"node": 6},
         "no text": {"text": 3},
@@ -126,12 +132,19 @@ def test_a_table_that_lies_in_a_file_may_be_anybodys(desk_of: Callable[[bool], E
         "no seconds": {"measured": {"full_seconds": "1", "own_seconds": 1}},
         "too large": {"text": "a" * 40_000},
         "another version": {"version": 2},
+        "steps that are no list": {"steps": {"length": 3}},
+        "no steps": {"steps": [None]},
+        "another kind": {"steps": [{**step, "kind": "fixed inset-0"}]},
+        "seconds below none": {"steps": [{**step, "seconds": -1}]},
+        "no time": {"steps": [{**step, "seconds": None}]},
+        "no cost": {"steps": [{**step, "cost": "1"}]},
+        "no tolerance": {"steps": [{**step, "tolerance": {}}]},
     }
     read = page.evaluate(
         """async (all) => {
             const { ShownTable } = await import('/extensions/jano/shown_table.js');
             return all.map((saved) => ShownTable.from(saved, 5)?.saved() ?? null);
         }""",
-        [good, *({**good, **change} for change in wrong.values()), None, "text", []],
+        [good, charted, long, *({**good, **change} for change in wrong.values()), None, "text", []],
     )
-    assert read == [good, *[None] * (len(wrong) + 3)]
+    assert read == [good, charted, good, *[None] * (len(wrong) + 3)]
