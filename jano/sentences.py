@@ -99,6 +99,7 @@ CATALOGUE = {
     "through {mib:.0f} MiB of keys and values{drifted}",
     "references_drift_too_far": "at this quality references drift too far to be left out of a step of this run",
     "references_drifted": ", which had drifted by {drift} at most",
+    "references_not_compared": ", whose drift was not measured",
     # numbers as people write them
     "times_rounded": "{times}x",
     "seconds": "{seconds} s",

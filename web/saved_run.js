@@ -26,7 +26,7 @@ export function isGrid(value) {
 }
 
 export const isMeasure = (value) => Number.isFinite(value) && value >= 0;
-const MEASURES = { computed: isMap, seconds: isMeasure, error: isMeasure, errors: isMap };
+const MEASURES = { computed: isMap, seconds: isMeasure, share: isShare, error: isMeasure, errors: isMap };
 
 const isStep = (step) =>
   isObject(step) && KINDS.has(step.kind) && Object.entries(MEASURES).every(([name, fits]) => missingOr(fits)(step[name]));
@@ -46,6 +46,8 @@ const RESULT = {
   steps_forecast: (value) => isCount(value, MOST_STEPS),
   risk: missingOr((value) => RISKS.has(value)),
   references_frozen: missingOr((value) => typeof value === "boolean"),
+  references_compared: missingOr((value) => typeof value === "boolean"), // these two: not in runs of before
+  references_drift: missingOr(isMeasure),
   notes: (value) => isList(value, MOST_CHARACTERS, isText),
   advice: missingOr(isText),
   full_seconds: missingOr(isTime),
@@ -97,7 +99,7 @@ export function readSaved(saved) {
 
 /** Without what is not known: a run may have thousands of steps. */
 function readStep({ kind, computed = null, ...measures }) {
-  const known = ["seconds", "error", "errors"].filter((name) => (measures[name] ?? null) !== null);
+  const known = ["seconds", "share", "error", "errors"].filter((name) => (measures[name] ?? null) !== null);
   return { kind, computed, ...Object.fromEntries(known.map((name) => [name, measures[name]])) };
 }
 

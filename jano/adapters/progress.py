@@ -5,8 +5,8 @@ Two events go to the page that queued the prompt (web/jano.js draws them): "jano
 travel as base64 of zlib: a few hundred bytes a step, and what the page has been told already is left out.
 
 A run whose forecasts are measured shows how far they moved the picture: a byte a region (show/error_map.py says what
-it stands for), from each computed step that ends forecast ones. Any other shows its levels, which decided what was
-computed.
+it stands for), from each computed step that ends forecast ones. One by level shows its levels, which decided what was
+computed; one in which only references are left out has no map, since its levels decide nothing.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def step_payload(report: RunReport, grid: TokenGrid, told: Told) -> dict:
     record = report.steps[-1]
     classes = {record.step: record.step_class for record in report.steps}
     measures = {record.step: _measures(record) for record in report.steps}
-    levels = None if report.maps_errors else report.level_map
+    levels = report.level_map if report.maps == "levels" else None
     payload = {
         "step": record.step,
         "num_steps": report.num_steps,
@@ -75,8 +75,8 @@ def step_payload(report: RunReport, grid: TokenGrid, told: Told) -> dict:
         "speedup": report.speedup and round(report.speedup, 3),
         "measures": {str(step): known for step, known in measures.items() if told.measures.get(step) != known},
         "grid": list(grid.tokens),
-        "regions": list(grid.regions) if report.maps_errors else None,
-        "region": list(grid.region) if report.maps_errors else None,
+        "regions": list(grid.regions) if report.maps == "errors" else None,
+        "region": list(grid.region) if report.maps == "errors" else None,
         "levels": None if levels is None or levels is told.levels else packed_bytes(levels.levels),
         "computed": None if record.computed is None else packed_bits(record.computed),
     }
@@ -85,11 +85,13 @@ def step_payload(report: RunReport, grid: TokenGrid, told: Told) -> dict:
 
 
 def _measures(record: StepRecord) -> dict:
-    """What was measured of a step: its seconds, and how far the forecast steps that it ends moved the picture, as a
-    share of the prediction, as a whole and region by region; None where that was not measured."""
+    """What was measured of a step: its seconds, the share of the tokens that was computed where it was a part, and how
+    far the forecast steps that it ends moved the picture, as a share of the prediction, as a whole and region by
+    region; None where that was not measured."""
     error = record.picture_error if record.error_map else None
     return {
         "seconds": round(record.seconds, 4),
+        "share": round(record.computed_share, 4) if 0.0 < record.computed_share < 1.0 else None,
         "error": error and round(error, 5),
         "errors": record.error_map and packed_bytes(record.error_map.codes),
     }

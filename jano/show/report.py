@@ -88,7 +88,8 @@ class RunReport:
     """The account of one sampling run. `fallbacks` holds each reason for native computation once, `notes` what else
     the user should know of a run that is accelerated.
 
-    `maps_errors` tells that the errors of forecasts are measured region by region, and are what there is to see.
+    `maps` is what there is to see over the picture: the "errors" of forecasts, measured region by region; the "levels"
+    that decided what was computed, or that are analysed; or nothing, where neither was part of the run.
     `spread` is the 90th over the 10th percentile of the forecast errors seen over the regions; 0 when not measured.
     `quality`, `sampler`, `cfg` and `latent` (batch, channels, [frames,] rows, columns) are what was asked for; `advice`
     is what would help, in one sentence. `left` is how much of the forecasts' errors the sampler leaves in the picture;
@@ -107,7 +108,7 @@ class RunReport:
     accelerates: bool = True
     fingerprints: frozenset[str] = frozenset()
     spread: float = 0.0
-    maps_errors: bool = False
+    maps: str = "levels"
     references: ReferenceAccount | None = None
     quality: str = ""
     sampler: str = ""
@@ -245,6 +246,8 @@ class RunReport:
             "picture_error": _rounded(self.picture_error, 5),
             "risk": self.risk and str(self.risk),
             "references_frozen": bool(self.references and self.references.frozen),
+            "references_compared": bool(self.references and self.references.drifts),
+            "references_drift": self.references and _rounded(self.references.drift, 5),
             "accelerates": self.accelerates,
             "advice": self.advice,
         }

@@ -83,8 +83,8 @@ def test_a_step_is_told_to_the_page_that_queued_it(server: FakeServer) -> None:
         "computed_fraction": 0.75,
         "speedup": 1.333,
         "measures": {
-            "0": {"seconds": 2.0, "error": None, "errors": None},
-            "1": {"seconds": 1.0, "error": None, "errors": None},
+            "0": {"seconds": 2.0, "share": None, "error": None, "errors": None},
+            "1": {"seconds": 1.0, "share": 0.5, "error": None, "errors": None},
         },
         "grid": [1, 2, 3],
         "regions": None,
@@ -95,7 +95,7 @@ def test_a_step_is_told_to_the_page_that_queued_it(server: FakeServer) -> None:
 def measured() -> RunReport:
     """The same, computed, forecast and computed again: the forecast moved the second region by 4 %."""
     made = report()
-    made.maps_errors = True
+    made.maps = "errors"
     error_map = ErrorMap.of(GRID, torch.tensor([0.0, 0.04, 0.0, 0.0, 0.0, -1.0]))
     made.steps[1] = StepRecord(1, 0.5, StepClass.SKIPPED, 0, 6, 1, 0.5)
     made.steps.append(StepRecord(2, 0.3, StepClass.FULL, 6, 6, 1, 1.0, picture_error=0.02, error_map=error_map))
@@ -112,6 +112,14 @@ def test_errors_are_told_in_place_of_levels_and_once(server: FakeServer) -> None
     assert first["measures"]["2"]["error"] == 0.02
     assert unpacked(first["measures"]["2"]["errors"]) == made.steps[2].error_map.codes.tolist()
     assert second["measures"] == {}
+
+
+def test_where_levels_decide_nothing_none_are_told(server: FakeServer) -> None:
+    made = report()
+    made.maps = ""
+    tell_step("7", made, GRID, Told())
+    data = server.sent[0][1]
+    assert (data["levels"], data["regions"], data["region"]) == (None, None, None)
 
 
 def test_the_end_has_the_errors_of_the_whole_run(server: FakeServer) -> None:

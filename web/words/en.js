@@ -27,6 +27,8 @@ export default {
       "in_part": "{count} in part",
       "without_references": "{count} without references",
       "forecast": "{count} forecast",
+      "drifted": "references drifted by {share} at most",
+      "not_compared": "drift of the references not measured",
       "of_the_compute": "{steps} ({share} of the compute)",
       "risks": {
         "hard_to_see": "hard to see",
@@ -48,8 +50,8 @@ export default {
     "kinds": {
       "full": "computed",
       "store": "store",
-      "moderate": "moderate",
-      "active": "active",
+      "moderate": "computed in moderate and active regions",
+      "active": "computed in active regions only",
       "picture": "without references",
       "skipped": "forecast"
     },
@@ -58,6 +60,7 @@ export default {
     "modes": { "2": "muted", "4": "bypassed" },
     "map": {
       "alt": "Map over the picture",
+      "picture": "Picture of the run",
       "scale": "error in the picture",
       "largest": "at most {share}, {place}",
       "none": "below 1 % everywhere",
@@ -88,12 +91,13 @@ export default {
       "whole": "whole run",
       "short": "step {step}: {kind}",
       "moved": "off by {share} in the picture, measured at step {step}",
+      "tokens": "{share} of the tokens computed",
       "cells": {
         "full": "computed",
         "store": "computed and kept",
         "picture": "without references",
-        "moderate": "moderate and active tokens",
-        "active": "active tokens",
+        "moderate": "computed in moderate and active regions",
+        "active": "computed in active regions only",
         "skipped": "forecast"
       }
     },

@@ -27,6 +27,8 @@ export default {
       "in_part": "{count} ステップを一部計算",
       "without_references": "{count} ステップで参照画像を省略",
       "forecast": "{count} ステップを予測",
+      "drifted": "参照画像のずれは最大 {share}",
+      "not_compared": "参照画像のずれは未計測",
       "of_the_compute": "{steps}（計算量 {share}）",
       "risks": { "hard_to_see": "見分けにくい", "details": "細部が変わる可能性", "composition": "構図が変わる可能性" },
       "estimated": "この実行で計算したステップからの推定",
@@ -44,8 +46,8 @@ export default {
     "kinds": {
       "full": "計算",
       "store": "すべて計算してキャッシュ",
-      "moderate": "中程度と活発のみ",
-      "active": "活発のみ",
+      "moderate": "中程度と活発な領域のみ計算",
+      "active": "活発な領域のみ計算",
       "picture": "参照画像を省略",
       "skipped": "予測"
     },
@@ -54,6 +56,7 @@ export default {
     "modes": { "2": "ミュート中", "4": "バイパス中" },
     "map": {
       "alt": "画像に重ねたマップ",
+      "picture": "この実行の画像",
       "scale": "画像の誤差",
       "largest": "最大 {share}、{place}",
       "none": "どこも 1% 未満",
@@ -74,12 +77,13 @@ export default {
       "whole": "実行全体",
       "short": "ステップ {step}：{kind}",
       "moved": "画像の誤差 {share}、ステップ {step} で計測",
+      "tokens": "トークンの {share} を計算",
       "cells": {
         "full": "計算",
         "store": "計算して保存",
         "picture": "参照画像を省略",
-        "moderate": "中程度と活発のみ",
-        "active": "活発のみ",
+        "moderate": "中程度と活発な領域のみ計算",
+        "active": "活発な領域のみ計算",
         "skipped": "予測"
       }
     },
@@ -184,6 +188,7 @@ export default {
     "references_left_out": "参照画像の {tokens} トークンは {steps} ステップ中 {computed} ステップで計算（{policy}）、残りは {mib:.0f} MiB のキーと値を再利用{drifted}",
     "references_drift_too_far": "この品質では参照画像のずれが大きすぎて、この実行では省けるステップがありません",
     "references_drifted": "、ずれは最大 {drift}",
+    "references_not_compared": "、ずれは未計測",
 
     "times_rounded": "{times} 倍",
     "seconds": "{seconds} 秒",

@@ -27,6 +27,8 @@ export default {
       "in_part": "{count}스텝 일부 연산",
       "without_references": "{count}스텝 참조 이미지 생략",
       "forecast": "{count}스텝 예측",
+      "drifted": "참조 이미지가 최대 {share} 어긋남",
+      "not_compared": "참조 이미지의 어긋남은 측정하지 않음",
       "of_the_compute": "{steps} (연산량 {share})",
       "risks": { "hard_to_see": "알아보기 어려움", "details": "세부가 달라질 수 있음", "composition": "구도가 바뀔 수 있음" },
       "estimated": "이 실행에서 연산한 스텝으로 추정",
@@ -44,8 +46,8 @@ export default {
     "kinds": {
       "full": "연산",
       "store": "전체 연산 후 캐시",
-      "moderate": "중간·활성만",
-      "active": "활성만",
+      "moderate": "중간·활성 영역만 연산",
+      "active": "활성 영역만 연산",
       "picture": "참조 이미지 생략",
       "skipped": "예측"
     },
@@ -54,6 +56,7 @@ export default {
     "modes": { "2": "음소거", "4": "바이패스" },
     "map": {
       "alt": "이미지에 겹친 맵",
+      "picture": "이 실행의 이미지",
       "scale": "이미지의 오차",
       "largest": "최대 {share}, {place}",
       "none": "모든 곳이 1% 미만",
@@ -84,12 +87,13 @@ export default {
       "whole": "전체 실행",
       "short": "스텝 {step}: {kind}",
       "moved": "이미지의 오차 {share}, 스텝 {step}에서 측정",
+      "tokens": "토큰의 {share} 연산",
       "cells": {
         "full": "연산",
         "store": "연산 후 보관",
         "picture": "참조 이미지 생략",
-        "moderate": "중간·활성 토큰",
-        "active": "활성 토큰",
+        "moderate": "중간·활성 영역만 연산",
+        "active": "활성 영역만 연산",
         "skipped": "예측"
       }
     },
@@ -194,6 +198,7 @@ export default {
     "references_left_out": "참조 토큰 {tokens}개를 {steps}스텝 중 {computed}스텝에서 연산({policy}), 나머지는 {mib:.0f}MiB의 키와 값을 재사용{drifted}",
     "references_drift_too_far": "이 품질에서는 참조 이미지가 너무 많이 어긋나 이 실행에서 생략할 스텝이 없습니다",
     "references_drifted": ", 최대 {drift} 어긋남",
+    "references_not_compared": ", 어긋남은 측정하지 않음",
 
     "times_rounded": "{times}배",
     "seconds": "{seconds}초",

@@ -27,6 +27,8 @@ export default {
       "in_part": "部分計算 {count} 步",
       "without_references": "不含參考圖 {count} 步",
       "forecast": "預測 {count} 步",
+      "drifted": "參考圖最大漂移 {share}",
+      "not_compared": "參考圖的漂移未測量",
       "of_the_compute": "{steps}（運算量的 {share}）",
       "risks": { "hard_to_see": "難以察覺", "details": "細節可能變化", "composition": "構圖可能改變" },
       "with_basis": "{told}（{basis}）",
@@ -44,8 +46,8 @@ export default {
     "kinds": {
       "full": "已計算",
       "store": "完整計算並快取",
-      "moderate": "中等與活躍",
-      "active": "僅活躍",
+      "moderate": "只計算中等與活躍區域",
+      "active": "只計算活躍區域",
       "picture": "不含參考圖",
       "skipped": "預測"
     },
@@ -54,6 +56,7 @@ export default {
     "modes": { "2": "靜音", "4": "略過" },
     "map": {
       "alt": "疊加在畫面上的圖",
+      "picture": "這次執行的畫面",
       "scale": "畫面誤差",
       "largest": "最大 {share}，位於{place}",
       "none": "各處均低於 1%",
@@ -74,12 +77,13 @@ export default {
       "whole": "整次執行",
       "short": "第 {step} 步：{kind}",
       "moved": "對畫面的誤差為 {share}，在第 {step} 步測得",
+      "tokens": "計算了 {share} 的 token",
       "cells": {
         "full": "已計算",
         "store": "已計算並快取",
         "picture": "不含參考圖",
-        "moderate": "中等與活躍",
-        "active": "僅活躍",
+        "moderate": "只計算中等與活躍區域",
+        "active": "只計算活躍區域",
         "skipped": "預測"
       }
     },
@@ -184,6 +188,7 @@ export default {
     "references_left_out": "{tokens} 個參考圖 token 在 {steps} 步中計算了 {computed} 步（{policy}），其餘步使用 {mib:.0f} MiB 的鍵值快取{drifted}",
     "references_drift_too_far": "在此品質下，參考圖漂移太大，這次執行沒有一步可以省去它",
     "references_drifted": "，最大漂移 {drift}",
+    "references_not_compared": "，漂移未測量",
 
     "times_rounded": "{times} 倍",
     "seconds": "{seconds} 秒",

@@ -27,6 +27,8 @@ export default {
       "in_part": "部分计算 {count} 步",
       "without_references": "不含参考图 {count} 步",
       "forecast": "预测 {count} 步",
+      "drifted": "参考图最大漂移 {share}",
+      "not_compared": "参考图的漂移未测量",
       "of_the_compute": "{steps}（计算量的 {share}）",
       "risks": { "hard_to_see": "难以察觉", "details": "细节可能变化", "composition": "构图可能改变" },
       "estimated": "根据本次运行的完整步估算",
@@ -44,8 +46,8 @@ export default {
     "kinds": {
       "full": "已计算",
       "store": "完整计算并缓存",
-      "moderate": "中等与活跃",
-      "active": "仅活跃",
+      "moderate": "只计算中等与活跃区域",
+      "active": "只计算活跃区域",
       "picture": "不含参考图",
       "skipped": "预测"
     },
@@ -54,6 +56,7 @@ export default {
     "modes": { "2": "静音", "4": "绕过" },
     "map": {
       "alt": "叠加在画面上的图",
+      "picture": "本次运行的画面",
       "scale": "画面误差",
       "largest": "最大 {share}，位于{place}",
       "none": "各处均低于 1%",
@@ -74,12 +77,13 @@ export default {
       "whole": "整次运行",
       "short": "第 {step} 步：{kind}",
       "moved": "对画面的误差为 {share}，在第 {step} 步测得",
+      "tokens": "计算了 {share} 的 token",
       "cells": {
         "full": "已计算",
         "store": "已计算并缓存",
         "picture": "不含参考图",
-        "moderate": "中等与活跃",
-        "active": "仅活跃",
+        "moderate": "只计算中等与活跃区域",
+        "active": "只计算活跃区域",
         "skipped": "预测"
       }
     },
@@ -184,6 +188,7 @@ export default {
     "references_left_out": "{tokens} 个参考图 token 在 {steps} 步中计算了 {computed} 步（{policy}），其余步使用 {mib:.0f} MiB 的键值缓存{drifted}",
     "references_drift_too_far": "在此质量下，参考图漂移太大，本次运行没有一步可以省去它",
     "references_drifted": "，最大漂移 {drift}",
+    "references_not_compared": "，漂移未测量",
 
     "times_rounded": "{times} 倍",
     "seconds": "{seconds} 秒",

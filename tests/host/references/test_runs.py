@@ -91,6 +91,7 @@ def test_what_it_says_is_what_was_computed(flux: ModelPatcher) -> None:
     assert "reference tokens computed in 1 of 4 steps (once)" in report.summary()
     assert "reference tokens computed in 1 of 4 steps (once)" in report.markdown()
     assert report.as_dict()["references"]["frozen_steps"] == [1, 2, 3]
+    assert report.maps == ""  # no level decided any of it
 
 
 @pytest.mark.parametrize("several", [1, 3])

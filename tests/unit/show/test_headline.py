@@ -126,7 +126,7 @@ def any_report(random: Random) -> RunReport:
             made.forecast_error, made.picture_error = (random.choice([0.0, 0.0001, 0.02, 0.3, 2.0]) for _ in range(2))
         steps.append(made)
     some = [["of this"], [], ["of this", "of that"]]
-    frozen = ReferenceAccount("auto", 4, {0}, {1}, [0.03])
+    frozen = ReferenceAccount("auto", 4, {0}, {1}, random.choice([[], [0.03]]))
     return RunReport(
         "Flux",
         count + random.choice([0, 0, 5]),  # stopped

@@ -159,6 +159,8 @@ def test_the_dictionary_is_json_and_complete() -> None:
         "picture_error": None,
         "risk": None,
         "references_frozen": False,
+        "references_compared": False,
+        "references_drift": None,
         "accelerates": True,
         "advice": "",
     }
