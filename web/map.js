@@ -114,7 +114,7 @@ export class RunMap {
     return LEVELS.map((name) => {
       const part = share[name];
       const said = this.words.levels[name];
-      return part === undefined ? said : this.words.share(said, part);
+      return part === undefined ? said : this.words.share(said, this.percent(part));
     });
   }
 }

@@ -75,7 +75,9 @@ def drift(report: RunReport) -> str:
     if report.references is None or not report.references.frozen:
         return ""
     known = report.references.drift
-    return "drift of the references not measured" if known is None else f"references drifted by {percent(known)} at most"
+    return (
+        "drift of the references not measured" if known is None else f"references drifted by {percent(known)} at most"
+    )
 
 
 def sentence(text: str) -> str:

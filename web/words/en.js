@@ -50,8 +50,8 @@ export default {
     "kinds": {
       "full": "computed",
       "store": "store",
-      "moderate": "computed in moderate and active regions",
-      "active": "computed in active regions only",
+      "moderate": "in moderate and active regions",
+      "active": "in active regions only",
       "picture": "without references",
       "skipped": "forecast"
     },
@@ -76,7 +76,7 @@ export default {
         "8": "bottom right"
       },
       "levels": { "static": "static", "moderate": "moderate", "active": "active" },
-      "share": "{name} {share:.0%}",
+      "share": "{name} {share}",
       "left_out": "dark: not computed at this step"
     },
     "clip": {
@@ -96,8 +96,8 @@ export default {
         "full": "computed",
         "store": "computed and kept",
         "picture": "without references",
-        "moderate": "computed in moderate and active regions",
-        "active": "computed in active regions only",
+        "moderate": "in moderate and active regions",
+        "active": "in active regions only",
         "skipped": "forecast"
       }
     },

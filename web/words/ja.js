@@ -62,7 +62,7 @@ export default {
       "none": "どこも 1% 未満",
       "places": { "0": "左上", "1": "上", "2": "右上", "3": "左", "4": "中央", "5": "右", "6": "左下", "7": "下", "8": "右下" },
       "levels": { "static": "静止", "moderate": "中程度", "active": "活発" },
-      "share": "{name} {share:.0%}",
+      "share": "{name} {share}",
       "left_out": "暗い部分：このステップでは計算していません"
     },
     "clip": {
@@ -266,7 +266,7 @@ export default {
     "row_lpips": "LPIPS（AlexNet）",
     "decibels": "{value:.2f} dB",
     "four_digits": "{value:.4f}",
-    "of_the_range": "値の範囲の {share:.1%}",
+    "of_full_range": "値の範囲の {share}",
     "equal_pictures": "無限大：画像は完全に同じです",
     "over_frames": "{frames} 枚の平均 {mean}{equal}、最低は {worst}（{frame} 枚目）",
     "equal_frames": "（ほか {count} フレームは完全に一致）",
@@ -282,7 +282,6 @@ export default {
     "heading_computed": "計算量",
     "tenths_of_seconds": "{seconds:.1f} 秒",
     "times": "{times:.2f} 倍",
-    "share": "{share:.0%}",
     "tenths_of_decibels": "{value:.1f} dB",
     "equal": "一致",
     "no_picture": "画像なし：{reason}",

@@ -72,7 +72,7 @@ export default {
         "8": "오른쪽 아래"
       },
       "levels": { "static": "정적", "moderate": "중간", "active": "활성" },
-      "share": "{name} {share:.0%}",
+      "share": "{name} {share}",
       "left_out": "어두운 부분: 이 스텝에서 연산하지 않음"
     },
     "clip": {
@@ -276,7 +276,7 @@ export default {
     "row_lpips": "LPIPS (AlexNet)",
     "decibels": "{value:.2f}dB",
     "four_digits": "{value:.4f}",
-    "of_the_range": "값 범위의 {share:.1%}",
+    "of_full_range": "값 범위의 {share}",
     "equal_pictures": "무한대: 두 이미지가 같습니다",
     "over_frames": "이미지 {frames}장 평균 {mean}{equal}, 최저 {worst} ({frame}번째 이미지)",
     "equal_frames": " (다른 {count}프레임은 같음)",
@@ -292,7 +292,6 @@ export default {
     "heading_computed": "연산량",
     "tenths_of_seconds": "{seconds:.1f}초",
     "times": "{times:.2f}배",
-    "share": "{share:.0%}",
     "tenths_of_decibels": "{value:.1f}dB",
     "equal": "같음",
     "no_picture": "이미지 없음: {reason}",

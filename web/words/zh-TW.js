@@ -62,7 +62,7 @@ export default {
       "none": "各處均低於 1%",
       "places": { "0": "左上", "1": "上方", "2": "右上", "3": "左側", "4": "中間", "5": "右側", "6": "左下", "7": "下方", "8": "右下" },
       "levels": { "static": "靜止", "moderate": "中等", "active": "活躍" },
-      "share": "{name} {share:.0%}",
+      "share": "{name} {share}",
       "left_out": "變暗：此步未計算"
     },
     "clip": {
@@ -266,7 +266,7 @@ export default {
     "row_lpips": "LPIPS（AlexNet）",
     "decibels": "{value:.2f} dB",
     "four_digits": "{value:.4f}",
-    "of_the_range": "數值範圍的 {share:.1%}",
+    "of_full_range": "數值範圍的 {share}",
     "equal_pictures": "無窮大：兩張圖完全相同",
     "over_frames": "{frames} 張平均 {mean}{equal}，最差 {worst}（第 {frame} 張）",
     "equal_frames": "（另有 {count} 張完全相同）",
@@ -282,7 +282,6 @@ export default {
     "heading_computed": "運算量",
     "tenths_of_seconds": "{seconds:.1f} 秒",
     "times": "{times:.2f} 倍",
-    "share": "{share:.0%}",
     "tenths_of_decibels": "{value:.1f} dB",
     "equal": "相同",
     "no_picture": "沒有畫面：{reason}",

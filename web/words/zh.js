@@ -62,7 +62,7 @@ export default {
       "none": "各处均低于 1%",
       "places": { "0": "左上", "1": "上方", "2": "右上", "3": "左侧", "4": "中间", "5": "右侧", "6": "左下", "7": "下方", "8": "右下" },
       "levels": { "static": "静止", "moderate": "中等", "active": "活跃" },
-      "share": "{name} {share:.0%}",
+      "share": "{name} {share}",
       "left_out": "变暗：此步未计算"
     },
     "clip": {
@@ -266,7 +266,7 @@ export default {
     "row_lpips": "LPIPS（AlexNet）",
     "decibels": "{value:.2f} dB",
     "four_digits": "{value:.4f}",
-    "of_the_range": "取值范围的 {share:.1%}",
+    "of_full_range": "取值范围的 {share}",
     "equal_pictures": "无穷大：两幅图完全相同",
     "over_frames": "{frames} 张平均 {mean}{equal}，最差 {worst}（第 {frame} 张）",
     "equal_frames": "（另有 {count} 张完全相同）",
@@ -282,7 +282,6 @@ export default {
     "heading_computed": "计算量",
     "tenths_of_seconds": "{seconds:.1f} 秒",
     "times": "{times:.2f} 倍",
-    "share": "{share:.0%}",
     "tenths_of_decibels": "{value:.1f} dB",
     "equal": "相同",
     "no_picture": "没有画面：{reason}",
