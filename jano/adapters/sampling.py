@@ -26,6 +26,7 @@ from .active import ActiveRun, active_of
 from .inputs import told_number
 from .latents import grid_of, parts_of
 from .masks import painted_cells
+from .model_name import model_named
 from .noise import noise_of
 from .progress import tell_end, tell_step
 from .references.calls import WRAPPERS as OF_REFERENCES
@@ -164,7 +165,7 @@ def _report_for(
 ) -> RunReport:
     """An empty report, which knows what was asked for."""
     asked = {"quality": quality_of(settings.scheduler), "sampler": shown_name(sampler), "cfg": told_strength(guider)}
-    model = type(guider.model_patcher.model.diffusion_model).__name__
+    model = model_named(guider.model_patcher)
     return RunReport(model, max(0, num_steps), latent=shape, accelerates=settings.scheduler is not None, **asked)
 
 

@@ -28,6 +28,7 @@ from ..show.quality import compare
 from ..show.sweep import FULL, Sweep, SweepRow
 from .inputs import model_of, samples_of, told_number, wire_of
 from .latents import batch_of
+from .model_name import model_named
 from .patch import schedule, without_jano
 from .sampler_name import shown_name
 from .settings import KEY, report_of, settings_of
@@ -196,7 +197,7 @@ def _facts(sampling: Sampling, model: ModelPatcher, full: Tensor) -> dict[str, o
     frames = count // batch
     device = comfy.model_management.get_torch_device_name(model.load_device)
     return {
-        "model": type(model.model).__name__,
+        "model": model_named(model),
         "size": f"{width} x {height}" + (f" x {frames}" if frames > 1 else ""),
         "batch": batch,
         "steps": len(sampling.sigmas) - 1,

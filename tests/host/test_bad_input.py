@@ -91,7 +91,8 @@ SWAPPED_SENTENCE = "Jano: static_threshold 0.9 must not be above moderate_thresh
         (SWAPPED, SWAPPED_SENTENCE),
         (
             {"active_interval": 3},
-            "Jano: intervals must not shrink from active_interval over moderate_interval to static_interval, but they are (3, 2, 2).",
+            "Jano: intervals must not shrink from active_interval over moderate_interval to "
+            "static_interval, but they are (3, 2, 2).",
         ),
         ({"target_speedup": 0.5}, "Jano: target_speedup is 0 (off) or between 1 and 4, not 0.5."),
         ({"target_speedup": 5}, "Jano: target_speedup is 0 (off) or between 1 and 4, not 5.0."),

@@ -222,7 +222,8 @@ def test_an_all_active_map_leaves_nothing_out(flux: ModelPatcher) -> None:
         ),
         (
             {"static_interval": 2, "moderate_interval": 3},
-            r"Jano: intervals must not shrink from active_interval over moderate_interval to static_interval, but they are \(1, 3, 2\).",
+            r"Jano: intervals must not shrink from active_interval over moderate_interval to "
+            r"static_interval, but they are \(1, 3, 2\).",
         ),
         ({"active_interval": 0}, "Jano: active_interval counts steps, 1 or more, not 0."),
         ({"cooldown": 1.0}, "Jano: cooldown is a share of the steps, 0 to below 1, not 1.0."),
