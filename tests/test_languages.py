@@ -16,6 +16,7 @@ from string import Formatter
 
 import pytest
 from comfyui_jano.jano.sentences import CATALOGUE
+from comfyui_jano.jano.show.chart import OF_ERRORS
 
 ROOT = Path(__file__).resolve().parents[1]
 LANGUAGES = ("zh", "zh-TW", "ja", "ko")
@@ -33,7 +34,7 @@ NAMES = {"row_psnr", "row_ssim", "row_lpips", "mebibytes", "run", "run_with_reas
 # Errors, which the host shows as they are; and what is drawn into pictures, whose font has only our letters.
 IN_ENGLISH = ("config.py", "presets.py", "inputs.py", "convergence_map.py", "flash_vaed_compare.py", "sentences.py")
 IN_ENGLISH += ("chart.py", "render.py", "types.py")  # drawn; tooltips
-BRANDS = {"First Block Cache"}
+BRANDS = {"First Block Cache", "Stable Video Diffusion"}
 MOST_WORDS = 2  # of a text that is no sentence
 
 
@@ -299,3 +300,16 @@ def test_a_target_is_said_to_count_steps_and_not_seconds(language: str) -> None:
     (item,) = re.findall(r"^- \*\*target_speedup\*\*.*(?:\n  .*)*", help_page, re.MULTILINE)
     for text in (tooltip, item):
         assert [word for word in COUNTED[language] if word not in text] == []
+
+
+OF_WHAT = ("of the compute", "of the picture's strength", "of the tokens")
+
+
+def test_a_share_says_of_what_it_is() -> None:
+    """Three percentages stood beside one verdict, of the compute, of a step and of a region."""
+    view = ENGLISH["view"]
+    told = [view["computed"], view["headline"]["of_the_compute"], CATALOGUE["of_the_compute"], view["map"]["largest"]]
+    told += [view["map"]["none"], view["strip"]["moved"], view["strip"]["tokens"], view["chart"]["cost"]]
+    told += [view["chart"]["cost_was"], OF_ERRORS]
+    assert [text for text in told if not any(words in text for words in OF_WHAT)] == []
+    assert view["chart"]["cost"] == OF_ERRORS  # the page draws the same chart

@@ -51,7 +51,7 @@ def test_the_life_of_a_map(desk: Editor, web_server: Server) -> None:
     assert title_colours(desk, scheduler)["saved"] == flux_colour(scheduler)
     whole = settled_pixels(desk)
     told = desk.page.locator(".jano-map").get_attribute("aria-label")
-    assert re.search(r"whole run\. at most \d+ %, (top|bottom|left|right|in the middle)", told)
+    assert re.search(r"whole run\. at most \d+ % of the picture's strength, (top|bottom|left|right|in the middle)", told)
     assert re.search(STEPS_TOLD, desk.text(".jano-said"))
     assert len(set(whole)) > 10  # colours over a picture
     size = desk.node("[...node.size]", scheduler)
@@ -64,7 +64,7 @@ def test_the_life_of_a_map(desk: Editor, web_server: Server) -> None:
     desk.shot("scrubbed")
     strip = desk.page.locator(".jano-strip")
     assert re.fullmatch(
-        rf"step {left_out + 1}: forecast · off by [\d.]+ % in the picture, measured at step \d+ · [\d.]+ s",
+        rf"step {left_out + 1}: forecast · off by [\d.]+ % of the picture's strength, measured at step \d+ · [\d.]+ s",
         strip.get_attribute("aria-valuetext"),
     )
     desk.page.keyboard.press("ArrowLeft")

@@ -62,8 +62,8 @@ export default {
       "alt": "Map over the picture",
       "picture": "Picture of the run",
       "scale": "error in the picture",
-      "largest": "at most {share}, {place}",
-      "none": "below 1 % everywhere",
+      "largest": "at most {share} of the picture's strength, {place}",
+      "none": "below 1 % of the picture's strength everywhere",
       "places": {
         "0": "top left",
         "1": "top",
@@ -90,7 +90,7 @@ export default {
       "steps": "Steps of the run: choose one to see what it did",
       "whole": "whole run",
       "short": "step {step}: {kind}",
-      "moved": "off by {share} in the picture, measured at step {step}",
+      "moved": "off by {share} of the picture's strength, measured at step {step}",
       "tokens": "{share} of the tokens computed",
       "cells": {
         "full": "computed",
@@ -104,9 +104,9 @@ export default {
     "chart": {
       "alt": "Steps of the run as a chart",
       "seconds": "seconds per step",
-      "cost": "cost of the forecasts to the picture, before repair",
+      "cost": "error of the forecasts before repair, of the picture's strength",
       "tolerance": "tolerance",
-      "cost_was": "its forecasts cost {share}"
+      "cost_was": "its forecasts were off by {share} of the picture's strength"
     },
     "compare": {
       "reference": "reference",

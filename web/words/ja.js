@@ -58,8 +58,8 @@ export default {
       "alt": "画像に重ねたマップ",
       "picture": "この実行の画像",
       "scale": "画像の誤差",
-      "largest": "最大 {share}、{place}",
-      "none": "どこも 1% 未満",
+      "largest": "最大で画像の強さの {share}、{place}",
+      "none": "どこも画像の強さの 1% 未満",
       "places": { "0": "左上", "1": "上", "2": "右上", "3": "左", "4": "中央", "5": "右", "6": "左下", "7": "下", "8": "右下" },
       "levels": { "static": "静止", "moderate": "中程度", "active": "活発" },
       "share": "{name} {share}",
@@ -76,7 +76,7 @@ export default {
       "steps": "各ステップ：選ぶと、その内容を確認できます",
       "whole": "実行全体",
       "short": "ステップ {step}：{kind}",
-      "moved": "画像の誤差 {share}、ステップ {step} で計測",
+      "moved": "画像の強さの {share} のずれ、ステップ {step} で計測",
       "tokens": "トークンの {share} を計算",
       "cells": {
         "full": "計算",
@@ -90,9 +90,9 @@ export default {
     "chart": {
       "alt": "この実行のステップのグラフ",
       "seconds": "ステップごとの秒数",
-      "cost": "予測が画像に与えた誤差（補正前）",
+      "cost": "予測の誤差（画像の強さに対する割合、補正前）",
       "tolerance": "許容値",
-      "cost_was": "予測による誤差 {share}"
+      "cost_was": "予測による誤差は画像の強さの {share}"
     },
     "compare": {
       "reference": "基準",

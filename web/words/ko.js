@@ -58,8 +58,8 @@ export default {
       "alt": "이미지에 겹친 맵",
       "picture": "이 실행의 이미지",
       "scale": "이미지의 오차",
-      "largest": "최대 {share}, {place}",
-      "none": "모든 곳이 1% 미만",
+      "largest": "최대 이미지 세기의 {share}, {place}",
+      "none": "모든 곳이 이미지 세기의 1% 미만",
       "places": {
         "0": "왼쪽 위",
         "1": "위",
@@ -86,7 +86,7 @@ export default {
       "steps": "실행의 각 스텝: 하나를 고르면 내용이 보입니다",
       "whole": "전체 실행",
       "short": "스텝 {step}: {kind}",
-      "moved": "이미지의 오차 {share}, 스텝 {step}에서 측정",
+      "moved": "이미지 세기의 {share} 어긋남, 스텝 {step}에서 측정",
       "tokens": "토큰의 {share} 연산",
       "cells": {
         "full": "연산",
@@ -100,9 +100,9 @@ export default {
     "chart": {
       "alt": "이 실행의 스텝 차트",
       "seconds": "스텝별 시간",
-      "cost": "예측이 그림에 준 오차 (보정 전)",
+      "cost": "예측의 오차 (이미지 세기 대비, 보정 전)",
       "tolerance": "허용치",
-      "cost_was": "예측으로 생긴 오차 {share}"
+      "cost_was": "예측으로 생긴 오차: 이미지 세기의 {share}"
     },
     "compare": {
       "reference": "기준",

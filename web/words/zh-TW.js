@@ -58,8 +58,8 @@ export default {
       "alt": "疊加在畫面上的圖",
       "picture": "這次執行的畫面",
       "scale": "畫面誤差",
-      "largest": "最大 {share}，位於{place}",
-      "none": "各處均低於 1%",
+      "largest": "最大為畫面強度的 {share}，位於{place}",
+      "none": "各處均低於畫面強度的 1%",
       "places": { "0": "左上", "1": "上方", "2": "右上", "3": "左側", "4": "中間", "5": "右側", "6": "左下", "7": "下方", "8": "右下" },
       "levels": { "static": "靜止", "moderate": "中等", "active": "活躍" },
       "share": "{name} {share}",
@@ -76,7 +76,7 @@ export default {
       "steps": "這次執行的各步：選一步查看其情況",
       "whole": "整次執行",
       "short": "第 {step} 步：{kind}",
-      "moved": "對畫面的誤差為 {share}，在第 {step} 步測得",
+      "moved": "偏差為畫面強度的 {share}，在第 {step} 步測得",
       "tokens": "計算了 {share} 的 token",
       "cells": {
         "full": "已計算",
@@ -90,9 +90,9 @@ export default {
     "chart": {
       "alt": "這次執行各步的圖表",
       "seconds": "每步耗時",
-      "cost": "預測對畫面的影響（修正前）",
+      "cost": "預測的誤差（占畫面強度，修正前）",
       "tolerance": "容許誤差",
-      "cost_was": "此前的預測影響了 {share}"
+      "cost_was": "此前的預測偏差為畫面強度的 {share}"
     },
     "compare": {
       "reference": "參考",

@@ -58,8 +58,8 @@ export default {
       "alt": "叠加在画面上的图",
       "picture": "本次运行的画面",
       "scale": "画面误差",
-      "largest": "最大 {share}，位于{place}",
-      "none": "各处均低于 1%",
+      "largest": "最大为画面强度的 {share}，位于{place}",
+      "none": "各处均低于画面强度的 1%",
       "places": { "0": "左上", "1": "上方", "2": "右上", "3": "左侧", "4": "中间", "5": "右侧", "6": "左下", "7": "下方", "8": "右下" },
       "levels": { "static": "静止", "moderate": "中等", "active": "活跃" },
       "share": "{name} {share}",
@@ -76,7 +76,7 @@ export default {
       "steps": "本次运行的各步：选一步查看其情况",
       "whole": "整次运行",
       "short": "第 {step} 步：{kind}",
-      "moved": "对画面的误差为 {share}，在第 {step} 步测得",
+      "moved": "偏差为画面强度的 {share}，在第 {step} 步测得",
       "tokens": "计算了 {share} 的 token",
       "cells": {
         "full": "已计算",
@@ -90,9 +90,9 @@ export default {
     "chart": {
       "alt": "本次运行各步的图表",
       "seconds": "每步用时",
-      "cost": "预测对画面的影响（修正前）",
+      "cost": "预测的误差（占画面强度，修正前）",
       "tolerance": "容差",
-      "cost_was": "此前的预测影响了 {share}"
+      "cost_was": "此前的预测偏差为画面强度的 {share}"
     },
     "compare": {
       "reference": "参考",
