@@ -11,6 +11,7 @@ from comfy_api.latest import io, ui
 
 from ..jano.adapters.inputs import samples_of, switch_of, text_of
 from ..jano.adapters.latents import size_told
+from ..jano.adapters.progress import whole_run
 from ..jano.adapters.settings import report_of
 from ..jano.sentences import say
 from ..jano.show.chart import step_chart, step_figures
@@ -69,6 +70,7 @@ class JanoReport(io.ComfyNode):
             **ui.PreviewText(table.markdown()).as_dict(),
             "jano": [account],
             "jano_run": [report.run],
+            "jano_shown": [whole_run(report)],  # for the node that shows the run, if it heard nothing of it
             "jano_steps": step_figures(report),  # the page draws its own chart, in its theme
             "jano_table": table.spoken(),
         }

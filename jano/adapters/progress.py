@@ -49,9 +49,30 @@ def tell_step(node_id: str | None, report: RunReport, grid: TokenGrid, told: Tol
 def tell_end(node_id: str | None, report: RunReport) -> None:
     """Show on a node what the whole run did, or why it ran natively, and which node sampled. Never raises."""
     context = executing_context()
-    more = {"sampler": None if context is None else context.node_id, "errors": _errors(report)}
-    more |= {"spoken": report.spoken(), "run": report.run}
-    _send(node_id, END_EVENT, lambda page: {**report.verdict_as_dict(), **more})
+    sampler = None if context is None else context.node_id
+    _send(node_id, END_EVENT, lambda page: {**_end_payload(report), "sampler": sampler})
+
+
+def whole_run(report: RunReport) -> dict | None:
+    """All that the events tell of a run, for a page that did not hear them: where the host has kept what a sampler
+    made, only its Report speaks. None where no node shows the run."""
+    if report.node_id is None:
+        return None
+    shown = report.error_map or report.level_map
+    step = _all_steps(report, shown.grid) if shown is not None and report.steps else None
+    return {"node": str(report.node_id), "step": step, "end": _end_payload(report)}
+
+
+def _all_steps(report: RunReport, grid: TokenGrid) -> dict:
+    """What the last step's event tells to a page that knows none of the others, with what each of them computed."""
+    payload = step_payload(report, grid, Told())
+    for record in report.steps:
+        payload["measures"][str(record.step)]["computed"] = _computed(record)
+    return payload
+
+
+def _end_payload(report: RunReport) -> dict:
+    return {**report.verdict_as_dict(), "errors": _errors(report), "spoken": report.spoken(), "run": report.run}
 
 
 def step_payload(report: RunReport, grid: TokenGrid, told: Told) -> dict:
@@ -78,10 +99,14 @@ def step_payload(report: RunReport, grid: TokenGrid, told: Told) -> dict:
         "regions": list(grid.regions) if report.maps == "errors" else None,
         "region": list(grid.region) if report.maps == "errors" else None,
         "levels": None if levels is None or levels is told.levels else packed_bytes(levels.levels),
-        "computed": None if record.computed is None else packed_bits(record.computed),
+        "computed": _computed(record),
     }
     told.classes, told.measures, told.levels = classes, measures, levels
     return payload
+
+
+def _computed(record: StepRecord) -> str | None:
+    return None if record.computed is None else packed_bits(record.computed)
 
 
 def _measures(record: StepRecord) -> dict:

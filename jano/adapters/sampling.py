@@ -166,7 +166,8 @@ def _report_for(
     """An empty report, which knows what was asked for."""
     asked = {"quality": quality_of(settings.scheduler), "sampler": shown_name(sampler), "cfg": told_strength(guider)}
     model = model_named(guider.model_patcher)
-    return RunReport(model, max(0, num_steps), latent=shape, accelerates=settings.scheduler is not None, **asked)
+    asked |= {"accelerates": settings.scheduler is not None, "node_id": settings.node_id}
+    return RunReport(model, max(0, num_steps), latent=shape, **asked)
 
 
 def _forecasting(make: partial[Run], too_few: str, report: RunReport) -> Run:

@@ -94,7 +94,7 @@ class RunReport:
     `quality`, `sampler`, `cfg` and `latent` (batch, channels, [frames,] rows, columns) are what was asked for; `advice`
     is what would help, in one sentence. `left` is how much of the forecasts' errors the sampler leaves in the picture;
     `would_freeze` that references were computed at every step because the user chose so. `run` is an id, by which the
-    page knows two accounts of one run.
+    page knows two accounts of one run, and `node_id` that of the node which shows it.
     """
 
     model: str
@@ -117,6 +117,7 @@ class RunReport:
     advice: str = ""
     left: float = 1.0
     would_freeze: bool = False
+    node_id: str | None = None
     run: str = field(default_factory=lambda: uuid4().hex, compare=False)
 
     @classmethod

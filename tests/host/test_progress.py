@@ -12,7 +12,7 @@ import numpy
 import pytest
 import torch
 from comfy.model_patcher import ModelPatcher
-from comfyui_jano.jano.adapters.progress import Told, packed_bits, packed_bytes, tell_end, tell_step
+from comfyui_jano.jano.adapters.progress import Told, packed_bits, packed_bytes, tell_end, tell_step, whole_run
 from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.jano.levels.grid import TokenGrid
 from comfyui_jano.jano.levels.map import LevelMap
@@ -128,6 +128,22 @@ def test_the_end_has_the_errors_of_the_whole_run(server: FakeServer) -> None:
     errors = [data["errors"] for _, data, _ in server.sent]
     assert unpacked(errors[0]) == measured().steps[2].error_map.codes.tolist()
     assert errors[1] is None
+
+
+def test_who_heard_nothing_is_told_the_whole_run(server: FakeServer) -> None:
+    made = report()
+    assert whole_run(made) is None  # no node shows it
+    made.node_id = "1:7"
+    told = whole_run(made)
+    tell_end("1:7", made)
+    end = server.sent[0][1]
+    assert told["node"] == end["node"]
+    assert told["end"] == {name: value for name, value in end.items() if name not in ("node", "prompt_id", "sampler")}
+    assert [one["computed"] is None for one in told["step"]["measures"].values()] == [True, False]
+    assert told["step"]["levels"] is not None
+    made.level_map = None  # without a map only what is said of it
+    assert whole_run(made)["step"] is None
+    assert server.sent[1:] == []
 
 
 def test_what_a_page_was_told_is_told_again_to_another(server: FakeServer) -> None:

@@ -51,7 +51,9 @@ def test_the_life_of_a_map(desk: Editor, web_server: Server) -> None:
     assert title_colours(desk, scheduler)["saved"] == flux_colour(scheduler)
     whole = settled_pixels(desk)
     told = desk.page.locator(".jano-map").get_attribute("aria-label")
-    assert re.search(r"whole run\. at most \d+ % of the picture's strength, (top|bottom|left|right|in the middle)", told)
+    assert re.search(
+        r"whole run\. at most \d+ % of the picture's strength, (top|bottom|left|right|in the middle)", told
+    )
     assert re.search(STEPS_TOLD, desk.text(".jano-said"))
     assert len(set(whole)) > 10  # colours over a picture
     size = desk.node("[...node.size]", scheduler)

@@ -117,6 +117,36 @@ def test_one_number_before_and_after_it_was_measured_and_when_the_page_is_loaded
     assert editor.text(".jano-table") == WAITING
 
 
+@pytest.mark.parametrize("vue", [False, True], ids=["canvas", "vue"])
+def test_what_the_host_has_kept_is_told_by_the_node_as_by_its_report(
+    desk_of: Callable[[bool], Editor], vue: bool
+) -> None:
+    """A workflow without its runs is run again, with nothing changed: no sampler is asked, only the Report spoke."""
+    editor = desk_of(vue)
+    workflow, scheduler, _ = quick(90 + vue)
+    report = next(node["id"] for node in workflow["nodes"] if node["type"] == "JanoReport")
+    editor.load(workflow)
+    editor.run()
+    editor.wait_for_node("node.properties.jano_run", scheduler)
+    editor.page.wait_for_timeout(500)
+    first = told_by(editor, scheduler)
+    editor.load(workflow)  # as it was: in a tab of its own, where nothing has run
+    editor.wait_for_node("node && !node.properties.jano_run", scheduler)
+    editor.look_at(scheduler)
+    editor.run()
+    editor.wait_for_node("node.properties.jano_table", report)
+    editor.wait_for_node("node.properties.jano_run", scheduler)
+    assert told_by(editor, scheduler) == first
+    assert editor.node("node.properties.jano_run.steps.length", scheduler) == 20
+    editor.shot("kept_by_the_host")
+
+
+def told_by(editor: Editor, node: int) -> dict:
+    """What is kept of a node's run, but for its picture, which the host shows no more."""
+    kept = editor.node("node.properties.jano_run", node)
+    return {name: value for name, value in kept.items() if name not in ("picture", "node")}
+
+
 def test_a_table_that_lies_in_a_file_may_be_anybodys(desk_of: Callable[[bool], Editor]) -> None:
     """What does not fit is none; what does is text."""
     page = desk_of(vue=False).page
