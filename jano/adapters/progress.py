@@ -24,6 +24,7 @@ from torch import Tensor
 from ..levels.grid import TokenGrid
 from ..levels.map import LevelMap
 from ..show.report import RunReport, StepClass, StepRecord
+from ..show.told import spoken_of, verdict_of
 from .shown_on import executing_context
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ def _all_steps(report: RunReport, grid: TokenGrid) -> dict:
 
 
 def _end_payload(report: RunReport) -> dict:
-    return {**report.verdict_as_dict(), "errors": _errors(report), "spoken": report.spoken(), "run": report.run}
+    return {**verdict_of(report), "errors": _errors(report), "spoken": spoken_of(report), "run": report.run}
 
 
 def step_payload(report: RunReport, grid: TokenGrid, told: Told) -> dict:

@@ -21,6 +21,7 @@ from ..refusal import Unaccelerated
 from ..run import Run
 from ..sentences import say
 from ..show.advice import advice_for
+from ..show.headline import summary
 from ..show.report import RunReport
 from .active import ActiveRun, active_of
 from .inputs import told_number
@@ -201,7 +202,7 @@ def publish(active: ActiveRun, history: RunHistory | None, samples: Tensor, part
     report = active.report
     report.advice = advice_for(report)
     if report.verdict != "native":  # reasons for native runs were logged when they came up
-        log.info(report.summary())
+        log.info(summary(report))
     tell_end(active.settings.node_id, report)
     if history is not None:
         report.fingerprints = frozenset(map(fingerprint, (samples, *parts.split(samples))))

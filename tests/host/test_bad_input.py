@@ -22,6 +22,8 @@ from comfy_extras.nodes_primitive import Float
 from comfyui_jano.jano.adapters.patch import analyze
 from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.jano.config import SCORES, AnalyzerConfig
+from comfyui_jano.jano.show.headline import summary, table
+from comfyui_jano.jano.show.told import account_of
 from comfyui_jano.nodes.compare import JanoCompare
 from comfyui_jano.nodes.convergence_map import JanoConvergenceMap
 from comfyui_jano.nodes.model_loader import JanoModelLoader
@@ -370,9 +372,9 @@ def test_predictions_that_are_no_numbers_run_to_the_end(
         assert torch.equal(made.isfinite(), sample(broken).isfinite())
         assert report.verdict == "native"
         assert BROKEN in report.notes
-        assert BROKEN in report.summary()
-    assert "NaN" not in str(report.as_dict())
-    assert report.markdown()
+        assert BROKEN in summary(report)
+    assert "NaN" not in str(account_of(report))
+    assert table(report).markdown()
 
 
 def test_of_a_run_of_no_numbers_nothing_else_is_the_reason(flux: ModelPatcher) -> None:

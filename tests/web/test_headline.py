@@ -11,6 +11,7 @@ from comfyui_jano.host.server import Server
 from comfyui_jano.jano.show import headline
 from comfyui_jano.jano.show.numbers import duration, percent, times
 from comfyui_jano.jano.show.report import RunReport
+from comfyui_jano.jano.show.told import verdict_of
 from comfyui_jano.tests.stand_ins import small_workflow, workflow_file
 from comfyui_jano.tests.unit.show.test_headline import any_report
 from comfyui_jano.tests.web.editor import Editor
@@ -47,9 +48,9 @@ def test_the_page_says_what_the_log_says(desk_of: object) -> None:
     page = desk_of(vue=False).page
     random = Random(3)
     reports = [any_report(random) for _ in range(300)]
-    told = page.evaluate(TELL, [json.loads(json.dumps(report.verdict_as_dict())) for report in reports])
+    told = page.evaluate(TELL, [json.loads(json.dumps(verdict_of(report))) for report in reports])
     for report, said in zip(reports, told, strict=True):
-        assert said == expected(report), report.summary()
+        assert said == expected(report), headline.summary(report)
     values = [0.0, 0.0003, 0.004, 0.0125, 0.25, 0.385, 0.996, 1.0, 2.25, 9.94, 9.96, 41.5, 119.6, 200.4, 3599.9, 7501.0]
     assert page.evaluate(NUMBERS, values) == [[times(value), duration(value), percent(value)] for value in values]
 

@@ -11,6 +11,7 @@ import pytest
 from comfyui_jano.host.server import Server
 from comfyui_jano.jano.sentences import spoken
 from comfyui_jano.jano.show.headline import table
+from comfyui_jano.jano.show.told import verdict_of
 from comfyui_jano.tests.unit.show.test_headline import any_report
 from comfyui_jano.tests.web.editor import Editor
 from comfyui_jano.tests.web.test_headline import again, quick
@@ -39,7 +40,7 @@ def test_a_report_that_is_measured_says_what_the_node_says(desk_of: Callable[[bo
     runs = []
     for report in (any_report(random) for _ in range(300)):
         seconds = {"full_seconds": random.choice([0.5, 8.0, 300.0]), "own_seconds": random.choice([0.4, 7.9, 90.0])}
-        runs.append({"event": report.verdict_as_dict(), "rows": table(report).spoken(), "seconds": seconds})
+        runs.append({"event": verdict_of(report), "rows": table(report).spoken(), "seconds": seconds})
     told = page.evaluate(BOTH, json.loads(json.dumps(runs)))
     measured = 0
     for run, (node, rows) in zip(runs, told, strict=True):
