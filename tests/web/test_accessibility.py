@@ -73,7 +73,9 @@ def test_a_clip_is_played_and_stepped_by_keys(desk_of: Callable[[bool], Editor])
     frames = editor.page.get_by_role("slider", name="Latent frames of the clip")
     frames.press("End")
     assert frames.get_attribute("aria-valuetext") == "latent frame 3 of 3"
-    assert "latent frame 3 of 3" in editor.page.locator(".jano-map").get_attribute("aria-label")
+    editor.page.wait_for_function(  # the map is drawn when its parts are unpacked
+        "() => document.querySelector('.jano-map').getAttribute('aria-label').includes('latent frame 3 of 3')"
+    )
 
 
 def test_pictures_are_compared_by_keys(desk: Editor) -> None:
