@@ -177,7 +177,7 @@ def title(told: Row) -> str:
 def line(row: Row) -> list[str]:
     """A line of the table."""
     peak = row["peak_bytes"]
-    shown = [row["quality"], f"{row['computed']:.0%}", f"{row['seconds']:.2f}"]
+    shown = [row["quality"], f"{100 * row['computed']:.0f} %", f"{row['seconds']:.2f}"]
     forms = {"faster": "{:.2f}x", "psnr_db": "{:.2f}", "worst_frame_db": "{:.2f}", "ssim": "{:.4f}", "lpips": "{:.4f}"}
     shown += ["" if row.get(name) is None else form.format(row[name]) for name, form in forms.items()]
     told = [row.get("no_picture", ""), *row.get("native_because", ()), *row.get("notes", ())]

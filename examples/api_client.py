@@ -61,4 +61,4 @@ for name, settings in RUNS.items():
     report = run(settings)
     reason = "; ".join(report["fallbacks"])
     share = report["computed_token_fraction"]
-    print(f"{name:<10}{report['seconds']:>9.2f}{share:>10.0%}  {report['verdict']}{reason and f': {reason}'}")
+    print(f"{name:<10}{report['seconds']:>9.2f}{100 * share:>8.0f} %  {report['verdict']}{reason and f': {reason}'}")

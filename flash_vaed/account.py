@@ -80,7 +80,7 @@ def markdown(report: dict) -> str:
             f"{cost['gflop_per_frame']:.1f} G, {cost['times_fewer_flops']:.1f} times fewer",
         ),
         ("Channels", f"{width['fine']} and {width['finest']} at 4 and 8 times the latent's size"),
-        ("Least of their variance kept", f"{min(report['explained'].values()):.1%}"),
+        ("Least of their variance kept", f"{100 * min(report['explained'].values()):.1f} %"),
         ("Windows", f"{' x '.join(map(str, window))} latents (time, height, width){motion}"),
         ("Trained", f"{sum(report['steps'])} steps ({', '.join(map(str, report['steps']))})"),
     ]

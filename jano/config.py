@@ -143,7 +143,8 @@ class SchedulerConfig(Settings):
         (
             ("active_interval", "moderate_interval", "static_interval"),
             lambda active, moderate, static: active <= moderate <= static,
-            "intervals must not shrink from active over moderate to static, but they are ({}, {}, {}).",
+            "intervals must not shrink from active_interval over moderate_interval to static_interval, but they are "
+            "({}, {}, {}).",
         ),
         _part_of_the_steps("cooldown"),
         (("forecast",), FORECASTS.__contains__, f"forecast must be one of {', '.join(FORECASTS)}."),

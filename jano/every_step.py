@@ -18,7 +18,7 @@ class EveryStep:
 
     NEEDS_MAP = False
     MAY_LOOK = False
-    MAPS_ERRORS = False
+    MAPS = ""
     shift = None
     error_rate = None
     computed = True

@@ -72,7 +72,7 @@ class Run:
         report.num_steps, report.num_tokens = self.clock.num_steps, grid.num_tokens
         report.accelerates = scheduler is not None
         report.left = sampler.left
-        report.maps_errors = self.engine is not None and self.engine.MAPS_ERRORS
+        report.maps = "levels" if self.engine is None else self.engine.MAPS
 
     def _engine(
         self, scheduler: SchedulerConfig | None, error_rate: float | None, painted: Tensor | None

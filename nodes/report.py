@@ -11,10 +11,13 @@ from comfy_api.latest import io, ui
 
 from ..jano.adapters.inputs import samples_of, switch_of, text_of
 from ..jano.adapters.latents import size_told
+from ..jano.adapters.progress import whole_run
 from ..jano.adapters.settings import report_of
 from ..jano.sentences import say
 from ..jano.show.chart import step_chart, step_figures
+from ..jano.show.headline import table as table_of
 from ..jano.show.run_files import complaint_of, row_of, save_run
+from ..jano.show.told import account_of, verdict_of
 from .types import CATEGORY, NAME_ALIASES
 
 
@@ -60,15 +63,16 @@ class JanoReport(io.ComfyNode):
         cls, model: io.Model.Type, latent: io.Latent.Type, save: bool = False, filename_prefix: str = "run"
     ) -> io.NodeOutput:
         report = report_of(model, samples_of(latent))
-        cls._note_for_saved_pictures(report.verdict_as_dict())
-        markdown, account, chart = report.markdown(), report.as_dict(), step_chart(report)
-        table = report.table()
+        cls._note_for_saved_pictures(verdict_of(report))
+        table, account, chart = table_of(report), account_of(report), step_chart(report)
+        markdown = table.markdown()
         if switch_of(save, "save") and report.num_steps:  # of no run there is nothing to keep
             table += _saved(account, model, latent, text_of(filename_prefix, "filename_prefix"))
         shown = {
             **ui.PreviewText(table.markdown()).as_dict(),
             "jano": [account],
             "jano_run": [report.run],
+            "jano_shown": [whole_run(report)],  # for the node that shows the run, if it heard nothing of it
             "jano_steps": step_figures(report),  # the page draws its own chart, in its theme
             "jano_table": table.spoken(),
         }

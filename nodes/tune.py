@@ -122,8 +122,8 @@ class JanoScheduler(io.ComfyNode):
                     "quality",
                     options=list(QUALITIES),
                     default="balanced",
-                    tooltip=f"{EXPECTATION} target: as many times less as target_speedup says. custom: the settings "
-                    "below.",
+                    tooltip=f"{EXPECTATION} target: as few of the steps as target_speedup asks for. custom: the "
+                    "settings below.",
                 ),
                 *_threshold_inputs(),
                 *_interval_inputs(),
@@ -143,8 +143,9 @@ class JanoScheduler(io.ComfyNode):
                     max=MOST_SPEEDUP,
                     step=0.05,
                     advanced=True,
-                    tooltip="target and custom: compute this many times less, wherever that costs the picture least (2 "
-                    "= half of the steps). With custom, 0 goes by the thresholds and intervals above instead.",
+                    tooltip="target and custom: counts steps. 2 computes half of them, 4 a quarter, wherever that "
+                    "costs the picture least; in seconds a little less is saved. With custom, 0 goes by the thresholds "
+                    "and intervals above instead.",
                 ),
                 LevelMapType.Input(
                     "level_map",

@@ -66,7 +66,8 @@ The same seed three times: in full, with Jano, and with fewer steps. Set the thi
 takes as long as Jano's; the one with the higher PSNR wins.
 
 - Quality *target* with **target_speedup** 2 computes half of the steps, those where that costs the picture
-  least. With *custom* you may set the rest as well (see *By regions, as published*).
+  least; the seconds saved are a little less than half. With *custom* you may set the rest as well (see *By
+  regions, as published*).
 - Higher is more alike: at 35 dB and more differences are hard to see.
 """)
 

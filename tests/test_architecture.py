@@ -120,6 +120,24 @@ def test_the_engines_never_meet(path: Path) -> None:
         assert {engine for engine, _ in named} <= own
 
 
+def modules_of(path: Path) -> set[Path]:
+    """The pack's own modules that one imports: for types alone too, since what a type is taken from, it is about."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
+            found |= {base.with_suffix(".py"), *((base / alias.name).with_suffix(".py") for alias in node.names)}
+    return {module for module in found if module.is_file()}
+
+
+def test_no_two_modules_import_each_other() -> None:
+    """Imports under TYPE_CHECKING count: at runtime they would be a circle, and to a reader they are one."""
+    known = {path: modules_of(path) for path in RUNTIME}
+    assert ROOT / "jano/show/report.py" in known[ROOT / "jano/show/advice.py"]
+    pairs = {(name_of(one), name_of(other)) for one in known for other in known[one] if one in known.get(other, ())}
+    assert pairs == set()
+
+
 @pytest.mark.parametrize("path", RUNTIME, ids=name_of)
 def test_nothing_dangerous_or_chatty_is_called(path: Path) -> None:
     calls = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))

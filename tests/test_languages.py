@@ -16,6 +16,7 @@ from string import Formatter
 
 import pytest
 from comfyui_jano.jano.sentences import CATALOGUE
+from comfyui_jano.jano.show.chart import OF_ERRORS
 
 ROOT = Path(__file__).resolve().parents[1]
 LANGUAGES = ("zh", "zh-TW", "ja", "ko")
@@ -28,12 +29,12 @@ SCRIPTS = {
 }
 SPEAKING = sorted(file for room in ("jano", "nodes") for file in (ROOT / room).rglob("*.py"))
 PAGES = sorted((ROOT / "web" / "docs").glob("*.md"))
-FORMATS = re.compile(r"(\.\d[f%]|g|)")  # that words.js knows; between the parts of a list stands anything
+FORMATS = re.compile(r"(\.\df|g|)")  # that words.js knows; between the parts of a list stands anything
 NAMES = {"row_psnr", "row_ssim", "row_lpips", "mebibytes", "run", "run_with_reason"}  # the same everywhere
 # Errors, which the host shows as they are; and what is drawn into pictures, whose font has only our letters.
 IN_ENGLISH = ("config.py", "presets.py", "inputs.py", "convergence_map.py", "flash_vaed_compare.py", "sentences.py")
-IN_ENGLISH += ("chart.py", "types.py")  # drawn; tooltips
-BRANDS = {"First Block Cache"}
+IN_ENGLISH += ("chart.py", "render.py", "types.py")  # drawn; tooltips
+BRANDS = {"First Block Cache", "Stable Video Diffusion"}
 MOST_WORDS = 2  # of a text that is no sentence
 
 
@@ -244,3 +245,71 @@ def emphasised(text: str) -> set[str]:
     kinds = {"headings": r"^## ", "rows": r"^\| ", "items": r"^- "}
     counts = {f"{len(re.findall(kind, text, re.MULTILINE))} {name}" for name, kind in kinds.items()}
     return counts | set(re.findall(r"\*\*([a-z_]+)\*\*", text)) | set(re.findall(r"https?://[\w./-]+", text))
+
+
+# --- numbers are written in one way
+
+
+def texts_in(language: str) -> Iterator[tuple[str, str]]:
+    """All that is read in a language, with where it stands; English is also what goes with the pack."""
+    yield from leaves(words_of(language), language)
+    for file in sorted((ROOT / "locales" / language).glob("*.json")):
+        yield from leaves(json.loads(file.read_text(encoding="utf-8")), file.name)
+    for page in sorted((ROOT / "web" / "docs").glob(f"*/{language}.md")):
+        yield page.parent.name, page.read_text(encoding="utf-8")
+    if language == "en":
+        yield from CATALOGUE.items()
+        files = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/*.md", "templates/*.py", "nodes/*.py")
+        for file in (file for pattern in files for file in sorted(ROOT.glob(pattern))):
+            yield file.name, file.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("language", ["en", *LANGUAGES])
+def test_a_percentage_is_written_in_one_way(language: str) -> None:
+    """In English with a space, in the others without one; as jano/show/numbers.py and web/numbers.js do."""
+    is_spaced = words_of(language)["view"]["numbers"]["per_cent"] == "{share} %"
+    assert is_spaced == (language == "en")
+    other = r"[\d}]%" if is_spaced else r"[\d}] %"
+    assert [(at, found) for at, text in texts_in(language) for found in re.findall(rf".*{other}.*", text)] == []
+
+
+@pytest.mark.parametrize(
+    "path", [*SPEAKING, *(ROOT / "flash_vaed").glob("*.py"), ROOT / "bench" / "mine.py"], ids=lambda path: path.name
+)
+def test_no_percentage_is_made_by_a_format(path: Path) -> None:
+    """ "{share:.0%}" has no space, and says 0% of what is little, and 100% of nearly all."""
+    formats = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FormattedValue))
+    specs = (ast.unparse(node.format_spec) for node in formats if node.format_spec is not None)
+    assert [spec for spec in specs if "%" in spec] == []
+
+
+# Of each language: steps and seconds, or time.
+COUNTED = {
+    "en": ("half of them", "seconds"),
+    "zh": ("一半的步", "秒"),
+    "zh-TW": ("一半的步", "秒"),
+    "ja": ("ステップ", "秒"),
+    "ko": ("스텝", "시간"),
+}
+
+
+@pytest.mark.parametrize("language", COUNTED)
+def test_a_target_is_said_to_count_steps_and_not_seconds(language: str) -> None:
+    tooltip = nodes_in(language)["JanoScheduler"]["inputs"]["target_speedup"]["tooltip"]
+    help_page = (ROOT / "web" / "docs" / "JanoScheduler" / f"{language}.md").read_text(encoding="utf-8")
+    (item,) = re.findall(r"^- \*\*target_speedup\*\*.*(?:\n  .*)*", help_page, re.MULTILINE)
+    for text in (tooltip, item):
+        assert [word for word in COUNTED[language] if word not in text] == []
+
+
+OF_WHAT = ("of the compute", "of the picture's strength", "of the tokens")
+
+
+def test_a_share_says_of_what_it_is() -> None:
+    """Three percentages stood beside one verdict, of the compute, of a step and of a region."""
+    view = ENGLISH["view"]
+    told = [view["computed"], view["headline"]["of_the_compute"], CATALOGUE["of_the_compute"], view["map"]["largest"]]
+    told += [view["map"]["none"], view["strip"]["moved"], view["strip"]["tokens"], view["chart"]["cost"]]
+    told += [view["chart"]["cost_was"], OF_ERRORS]
+    assert [text for text in told if not any(words in text for words in OF_WHAT)] == []
+    assert view["chart"]["cost"] == OF_ERRORS  # the page draws the same chart

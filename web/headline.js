@@ -33,7 +33,8 @@ export function told(words, data) {
     const big = capital(verdict === "analysed" ? headline.analysed : headline.native);
     return { big, line: sentence(words, reasons || notes), more: [] };
   }
-  const line = [steps(words, data), headline.risks[result.risk]].filter(Boolean).join(headline.between);
+  const facts = [steps(words, data), headline.risks[result.risk], drift(words, result)];
+  const line = facts.filter(Boolean).join(headline.between);
   const big = capital(result.speedup ? best(words, result) : headline.accelerated);
   return { big, line: sentence(words, line), more: remarks(words, result, reasons, notes, words.speak(said.advice)) };
 }
@@ -53,6 +54,14 @@ function steps(words, { result, computed_fraction }) {
   if (forecast) said.push(headline.forecast(forecast));
   const list = said.join(headline.between_steps);
   return part ? headline.of_the_compute(list, percent(words, computed_fraction)) : list;
+}
+
+/** How far the references that were left out had drifted: what is known where no error of the picture is. */
+function drift(words, { references_frozen, references_compared, references_drift }) {
+  const { headline } = words;
+  if (!references_frozen) return "";
+  if (references_compared) return headline.drifted(percent(words, references_drift));
+  return references_compared === false ? headline.not_compared : ""; // of a run of before it is not known
 }
 
 /** Of how many seconds a measured factor is made. */

@@ -196,6 +196,7 @@ function onExecuted({ prompt_id, node, display_node, output }) {
   if (workflow === undefined || !output?.text?.length) return;
   const [path, text] = [display_node ?? node, [output.text].flat().join("")];
   const { a_images: a, b_images: b, frames, worst, jano_table: table, jano_run: run, jano_steps: steps } = output;
+  catchUp(workflow, prompt_id, output.jano_shown?.[0]);
   const pictures = a?.length ? { a, b, frames, worst: worst[0] } : null;
   const shown = new ShownTable(String(path).split(":").at(-1), text, table, { run: run?.[0], pictures, steps });
   const records = [...memoryOf(workflow).values()].filter((record) => record instanceof RunRecord);
@@ -205,6 +206,16 @@ function onExecuted({ prompt_id, node, display_node, output }) {
   if (sweep?.comfyClass === "JanoSweep") dropPreviews(sweep);
   memoryOf(workflow).set(path, shown);
   keepTable(workflow, path, shown);
+}
+
+/** The host has kept what a sampler made, and asks it no more: what its Report tells, a node that waits for it shows too. */
+function catchUp(workflow, prompt, known) {
+  const node = isOnCanvas(workflow) && known ? nodeOf(known.node) : null;
+  if (!RUNS.has(node?.comfyClass) || memoryOf(workflow).has(known.node) || views.get(node)?.record) return;
+  const record = recordOf(workflow, { prompt_id: prompt, node: known.node });
+  if (known.step) record.add(known.step);
+  record.end(known.end);
+  keep(workflow, known.node, record);
 }
 
 function memoryOf(workflow) {

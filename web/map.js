@@ -39,16 +39,18 @@ export class RunMap {
     const turn = ++this.drawing;
     const [errors, levels, bits, picture] = await Promise.all([
       isOn && record.mapsErrors ? record.errors(step) : null,
-      isOn && !record.mapsErrors ? record.levels() : null,
-      isOn && !record.mapsErrors && step !== null ? record.computed(step) : null,
+      isOn && record.mapsLevels ? record.levels() : null,
+      isOn && record.mapsLevels && step !== null ? record.computed(step) : null,
       backdrop(record, step),
     ]);
     if (turn === this.drawing) {
       const context = this.clear(record.data.grid);
       paintPicture(context, picture, errors);
       if (errors) paintHeat(context, errors, frame, record.data);
-      else if (isOn && !record.mapsErrors) paintLevels(context, record.data.grid, frame, levels, bits, Boolean(picture));
-      this.tell(title, this.found(record, errors, frame, isOn), record.mapsErrors);
+      else if (isOn && record.mapsLevels) paintLevels(context, record.data.grid, frame, levels, bits, Boolean(picture));
+      const isMapped = record.mapsErrors || record.mapsLevels;
+      this.canvas.hidden = !isMapped && !picture;
+      this.tell(title, this.found(record, errors, frame, isOn), isMapped, record.mapsErrors);
     }
     picture?.close?.();
   }
@@ -65,25 +67,26 @@ export class RunMap {
   found(record, errors, frame, isOn) {
     const { words } = this;
     if (!isOn) return "";
-    if (!record.mapsErrors) return this.shares(record).join(", ");
+    if (record.mapsLevels) return this.shares(record).join(", ");
     if (!errors) return "";
     const { share, place } = largest(errors, frame, record.data);
     return isShown(share) ? words.largest(this.percent(share), words.places[place]) : words.none;
   }
 
   /** Levels are in the legend already: only those who do not see it are told of them here. */
-  tell(title, found, isCaptioned) {
+  tell(title, found, isMapped, isCaptioned) {
     this.caption.textContent = [title, isCaptioned && found].filter(Boolean).join(" · ");
     this.caption.hidden = !this.caption.textContent;
-    this.canvas.setAttribute("aria-label", [this.words.alt, title, found].filter(Boolean).join(". "));
+    this.canvas.setAttribute("aria-label", [isMapped ? this.words.alt : this.words.picture, title, found].filter(Boolean).join(". "));
   }
 
   showLegend(record, step, isOn) {
     this.legend.replaceChildren();
     const isScaled = !record.ended || record.data.steps.some(({ kind }) => kind === "skipped");
-    this.legend.hidden = !isOn || (record.mapsErrors && !isScaled); // where nothing was forecast, nothing is off
+    const isMapped = record.mapsErrors ? isScaled : record.mapsLevels;
+    this.legend.hidden = !isOn || !isMapped; // where nothing was forecast, nothing is off
     if (record.mapsErrors) this.showScale();
-    else this.showLevels(record, step);
+    else if (isMapped) this.showLevels(record, step);
   }
 
   showScale() {
@@ -111,7 +114,7 @@ export class RunMap {
     return LEVELS.map((name) => {
       const part = share[name];
       const said = this.words.levels[name];
-      return part === undefined ? said : this.words.share(said, part);
+      return part === undefined ? said : this.words.share(said, this.percent(part));
     });
   }
 }

@@ -1,5 +1,5 @@
-// What the server refuses of this pack's nodes before anything runs. The host says of such an input that it was rejected,
-// and no more: here the sentence is told that the node gave with it.
+// What the server refuses of this pack's nodes before anything runs. The host says of such an input that it was
+// rejected, and no more: here the sentence is told that the node gave with it, and only inputs that it names are marked.
 
 import { app } from "../../scripts/app.js";
 import { nodeOf } from "./workflows.js";
@@ -11,10 +11,21 @@ const told = []; // messages that stand until the next prompt is queued
 export function tellRejected(errors) {
   const { toast } = app.extensionManager ?? {};
   for (const message of told.splice(0)) toast?.remove?.(message);
+  markNamed(errors);
   for (const [summary, detail] of complaintsIn(errors)) {
     const message = { severity: "error", summary, detail };
     told.push(message);
     toast?.add(message);
+  }
+}
+
+/** The host refuses every input that was asked about, and its page marks them all: leave those that are wrong. */
+function markNamed(errors) {
+  for (const refused of Object.values(errors ?? {}).filter(({ class_type: kind }) => OURS.test(kind))) {
+    const wordsOf = (details) => sentenceIn(details).toLowerCase().split(/\W+/);
+    const isNamed = ({ details, extra_info: info }) => wordsOf(details).includes(info?.input_name);
+    const told = new Set(refused.errors?.filter(isNamed).map(({ details }) => sentenceIn(details)));
+    refused.errors = refused.errors?.filter((error) => isNamed(error) || !told.has(sentenceIn(error.details)));
   }
 }
 

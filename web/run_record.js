@@ -46,7 +46,7 @@ export class RunRecord {
     return this.data.summary != null;
   }
 
-  /** Whether the errors of forecasts are what there is to see, region by region; else it is the levels. */
+  /** Whether the errors of forecasts are what there is to see, region by region. */
   get mapsErrors() {
     return Boolean(this.data.regions);
   }
@@ -64,6 +64,11 @@ export class RunRecord {
     const { speedup, full_seconds, own_seconds } = this.data.result ?? {};
     const factor = full_seconds ? full_seconds / own_seconds : speedup;
     return Boolean(factor) && factor <= 1 - NOTICEABLE;
+  }
+
+  /** Whether levels are what there is to see: not where they decided nothing, as in runs that older versions kept. */
+  get mapsLevels() {
+    return Boolean(this.data.levels) && !this.mapsErrors && !this.data.result?.references_frozen;
   }
 
   /** Whether an event belongs to another run than the one kept here; only steps count their evaluations. */

@@ -143,9 +143,10 @@ export class RunView {
   tellStep(step) {
     const { words, record } = this;
     const { strip } = words;
-    const { seconds } = record.data.steps[step];
+    const { seconds, share } = record.data.steps[step];
     const at = record.measuredAt(step);
     const parts = [strip.short(step + 1, strip.cells[record.kind(step)])];
+    if (Number.isFinite(share)) parts.push(strip.tokens(percent(words, share)));
     if (at !== null) parts.push(strip.moved(percent(words, record.data.steps[at].error ?? 0), at + 1));
     if (Number.isFinite(seconds)) parts.push(words.numbers.seconds(seconds.toFixed(2)));
     return parts.join(" · ");

@@ -8,16 +8,16 @@ export const MOST_CHARACTERS = 150_000; // a saved workflow travels inside of ev
 const MOST_STEPS = 10_000; // the most that the host's samplers take
 const MOST_TOKENS = 2 ** 20; // 16 frames of 256 x 256; Wan's 81 frames at 720p have 75 600
 const MOST_REGIONS = 2 ** 16; // those have 19 320
-const KINDS = new Set(["full", "store", "moderate", "active", "picture", "skipped"]);
+export const KINDS = new Set(["full", "store", "moderate", "active", "picture", "skipped"]);
 const LEVELS = ["static", "moderate", "active"];
 
 const isText = (value) => typeof value === "string";
 const isShare = (value) => Number.isFinite(value) && value >= 0 && value <= 1;
 const isCount = (value, most) => Number.isInteger(value) && value >= 0 && value <= most;
-const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
-const isList = (value, most, fits) => Array.isArray(value) && value.length <= most && [...value].every(fits);
+export const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+export const isList = (value, most, fits) => Array.isArray(value) && value.length <= most && [...value].every(fits);
 const isMap = (value) => isText(value) && value.length <= MOST_CHARACTERS && isPacked(value);
-const missingOr = (fits) => (value) => value === undefined || value === null || fits(value);
+export const missingOr = (fits) => (value) => value === undefined || value === null || fits(value);
 
 /** A map of [frames, rows, columns] tokens that can be drawn. */
 export function isGrid(value) {
@@ -25,8 +25,8 @@ export function isGrid(value) {
   return value[0] * value[1] * value[2] <= MOST_TOKENS;
 }
 
-const isMeasure = (value) => Number.isFinite(value) && value >= 0;
-const MEASURES = { computed: isMap, seconds: isMeasure, error: isMeasure, errors: isMap };
+export const isMeasure = (value) => Number.isFinite(value) && value >= 0;
+const MEASURES = { computed: isMap, seconds: isMeasure, share: isShare, error: isMeasure, errors: isMap };
 
 const isStep = (step) =>
   isObject(step) && KINDS.has(step.kind) && Object.entries(MEASURES).every(([name, fits]) => missingOr(fits)(step[name]));
@@ -46,6 +46,8 @@ const RESULT = {
   steps_forecast: (value) => isCount(value, MOST_STEPS),
   risk: missingOr((value) => RISKS.has(value)),
   references_frozen: missingOr((value) => typeof value === "boolean"),
+  references_compared: missingOr((value) => typeof value === "boolean"), // these two: not in runs of before
+  references_drift: missingOr(isMeasure),
   notes: (value) => isList(value, MOST_CHARACTERS, isText),
   advice: missingOr(isText),
   full_seconds: missingOr(isTime),
@@ -97,7 +99,7 @@ export function readSaved(saved) {
 
 /** Without what is not known: a run may have thousands of steps. */
 function readStep({ kind, computed = null, ...measures }) {
-  const known = ["seconds", "error", "errors"].filter((name) => (measures[name] ?? null) !== null);
+  const known = ["seconds", "share", "error", "errors"].filter((name) => (measures[name] ?? null) !== null);
   return { kind, computed, ...Object.fromEntries(known.map((name) => [name, measures[name]])) };
 }
 

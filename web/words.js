@@ -9,7 +9,7 @@ import zhTW from "./words/zh-TW.js";
 
 const LANGUAGES = { en, ja, ko, zh, "zh-TW": zhTW };
 const PLACE = /\{(\w+)(?::([^}]*))?\}/g; // as in Python: {name} or {name:format}
-const DIGITS = /^\.(\d)(f|%)$/;
+const DIGITS = /^\.(\d)f$/;
 
 /**
  * The words for a locale. Those with places are functions of what belongs there, in the order in which English names
@@ -58,7 +58,7 @@ function fill(word, values, locale) {
 function formatted(value, format = "", locale) {
   if (Array.isArray(value)) return value.join(format);
   if (typeof value !== "number") return String(value);
-  const [, digits, kind] = DIGITS.exec(format) ?? [];
+  const digits = DIGITS.exec(format)?.[1];
   const places = digits === undefined ? {} : { minimumFractionDigits: digits, maximumFractionDigits: digits };
-  return new Intl.NumberFormat(locale, { style: kind === "%" ? "percent" : "decimal", ...places }).format(value);
+  return new Intl.NumberFormat(locale, places).format(value);
 }

@@ -5,10 +5,14 @@ ComfyUI checks links by their type and widgets by their range, but passes any li
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from numbers import Integral, Real
+
 import torch
 from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
+from ..config import shown
 from ..levels.map import LevelMap
 
 
@@ -61,6 +65,45 @@ def wire_of(value: object, name: str, source: str, *able: str) -> object:
     return value
 
 
+def conditioning_of(value: object, name: str) -> list:
+    """A CONDITIONING: pairs of a tensor and a dict, one or more; ValueError for anything else."""
+    if not isinstance(value, list) or not value or not all(map(_is_prompt, value)):
+        given = "an empty list" if value == [] else None
+        raise _refused(name, "a node's CONDITIONING output", value, given)
+    return value
+
+
+def _is_prompt(part: object) -> bool:
+    is_pair = isinstance(part, list | tuple) and len(part) == 2
+    return is_pair and isinstance(part[0], Tensor) and isinstance(part[1], dict)
+
+
+def sigmas_of(value: object) -> Tensor:
+    """A row of noise levels, 0 or more each; ValueError for anything else."""
+    if not isinstance(value, Tensor) or value.ndim != 1:
+        given = f"a tensor of the shape {tuple(value.shape)}" if isinstance(value, Tensor) else None
+        raise _refused("sigmas", "a node's SIGMAS output", value, given)
+    if not bool(value.isfinite().all()) or bool((value < 0).any()):
+        raise ValueError("Jano: sigmas must be finite numbers, 0 or more.")
+    return value
+
+
+def number_of(value: object, name: str, least: float, most: float, whole: bool = False) -> float:
+    """A number within these bounds; ValueError for anything else."""
+    is_number = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
+    if not is_number or not least <= value <= most:
+        kind = "a whole number" if whole else "a number"
+        raise ValueError(f"Jano: {name} must be {kind} from {least} to {most}, not {shown(value)}.")
+    return value
+
+
+def choice_of(value: object, name: str, known: Collection[str]) -> str:
+    """One of these names; ValueError for anything else."""
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"Jano: {name} {shown(value)} is unknown; choose one of {', '.join(known)}.")
+    return value
+
+
 def told_number(wired: object, name: str) -> float | None:
     """What an object of another pack's calls by this name, where that is a single number: some keep a list there."""
     told = getattr(wired, name, None)
@@ -81,6 +124,6 @@ def switch_of(value: object, name: str) -> bool:
     return bool(value)
 
 
-def _refused(name: str, source: str, value: object) -> ValueError:
-    given = "nothing" if value is None else f"a {type(value).__name__}"
+def _refused(name: str, source: str, value: object, given: str | None = None) -> ValueError:
+    given = given or ("nothing" if value is None else f"a {type(value).__name__}")
     return ValueError(f"Jano: {name} must be connected to {source}, but it is {given}.")

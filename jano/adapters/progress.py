@@ -5,8 +5,8 @@ Two events go to the page that queued the prompt (web/jano.js draws them): "jano
 travel as base64 of zlib: a few hundred bytes a step, and what the page has been told already is left out.
 
 A run whose forecasts are measured shows how far they moved the picture: a byte a region (show/error_map.py says what
-it stands for), from each computed step that ends forecast ones. Any other shows its levels, which decided what was
-computed.
+it stands for), from each computed step that ends forecast ones. One by level shows its levels, which decided what was
+computed; one in which only references are left out has no map, since its levels decide nothing.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from torch import Tensor
 from ..levels.grid import TokenGrid
 from ..levels.map import LevelMap
 from ..show.report import RunReport, StepClass, StepRecord
+from ..show.told import spoken_of, verdict_of
 from .shown_on import executing_context
 
 log = logging.getLogger(__name__)
@@ -49,9 +50,30 @@ def tell_step(node_id: str | None, report: RunReport, grid: TokenGrid, told: Tol
 def tell_end(node_id: str | None, report: RunReport) -> None:
     """Show on a node what the whole run did, or why it ran natively, and which node sampled. Never raises."""
     context = executing_context()
-    more = {"sampler": None if context is None else context.node_id, "errors": _errors(report)}
-    more |= {"spoken": report.spoken(), "run": report.run}
-    _send(node_id, END_EVENT, lambda page: {**report.verdict_as_dict(), **more})
+    sampler = None if context is None else context.node_id
+    _send(node_id, END_EVENT, lambda page: {**_end_payload(report), "sampler": sampler})
+
+
+def whole_run(report: RunReport) -> dict | None:
+    """All that the events tell of a run, for a page that did not hear them: where the host has kept what a sampler
+    made, only its Report speaks. None where no node shows the run."""
+    if report.node_id is None:
+        return None
+    shown = report.error_map or report.level_map
+    step = _all_steps(report, shown.grid) if shown is not None and report.steps else None
+    return {"node": str(report.node_id), "step": step, "end": _end_payload(report)}
+
+
+def _all_steps(report: RunReport, grid: TokenGrid) -> dict:
+    """What the last step's event tells to a page that knows none of the others, with what each of them computed."""
+    payload = step_payload(report, grid, Told())
+    for record in report.steps:
+        payload["measures"][str(record.step)]["computed"] = _computed(record)
+    return payload
+
+
+def _end_payload(report: RunReport) -> dict:
+    return {**verdict_of(report), "errors": _errors(report), "spoken": spoken_of(report), "run": report.run}
 
 
 def step_payload(report: RunReport, grid: TokenGrid, told: Told) -> dict:
@@ -64,7 +86,7 @@ def step_payload(report: RunReport, grid: TokenGrid, told: Told) -> dict:
     record = report.steps[-1]
     classes = {record.step: record.step_class for record in report.steps}
     measures = {record.step: _measures(record) for record in report.steps}
-    levels = None if report.maps_errors else report.level_map
+    levels = report.level_map if report.maps == "levels" else None
     payload = {
         "step": record.step,
         "num_steps": report.num_steps,
@@ -75,21 +97,27 @@ def step_payload(report: RunReport, grid: TokenGrid, told: Told) -> dict:
         "speedup": report.speedup and round(report.speedup, 3),
         "measures": {str(step): known for step, known in measures.items() if told.measures.get(step) != known},
         "grid": list(grid.tokens),
-        "regions": list(grid.regions) if report.maps_errors else None,
-        "region": list(grid.region) if report.maps_errors else None,
+        "regions": list(grid.regions) if report.maps == "errors" else None,
+        "region": list(grid.region) if report.maps == "errors" else None,
         "levels": None if levels is None or levels is told.levels else packed_bytes(levels.levels),
-        "computed": None if record.computed is None else packed_bits(record.computed),
+        "computed": _computed(record),
     }
     told.classes, told.measures, told.levels = classes, measures, levels
     return payload
 
 
+def _computed(record: StepRecord) -> str | None:
+    return None if record.computed is None else packed_bits(record.computed)
+
+
 def _measures(record: StepRecord) -> dict:
-    """What was measured of a step: its seconds, and how far the forecast steps that it ends moved the picture, as a
-    share of the prediction, as a whole and region by region; None where that was not measured."""
+    """What was measured of a step: its seconds, the share of the tokens that was computed where it was a part, and how
+    far the forecast steps that it ends moved the picture, as a share of the prediction, as a whole and region by
+    region; None where that was not measured."""
     error = record.picture_error if record.error_map else None
     return {
         "seconds": round(record.seconds, 4),
+        "share": round(record.computed_share, 4) if 0.0 < record.computed_share < 1.0 else None,
         "error": error and round(error, 5),
         "errors": record.error_map and packed_bytes(record.error_map.codes),
     }

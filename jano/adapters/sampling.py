@@ -21,11 +21,13 @@ from ..refusal import Unaccelerated
 from ..run import Run
 from ..sentences import say
 from ..show.advice import advice_for
+from ..show.headline import summary
 from ..show.report import RunReport
 from .active import ActiveRun, active_of
 from .inputs import told_number
 from .latents import grid_of, parts_of
 from .masks import painted_cells
+from .model_name import model_named
 from .noise import noise_of
 from .progress import tell_end, tell_step
 from .references.calls import WRAPPERS as OF_REFERENCES
@@ -164,8 +166,9 @@ def _report_for(
 ) -> RunReport:
     """An empty report, which knows what was asked for."""
     asked = {"quality": quality_of(settings.scheduler), "sampler": shown_name(sampler), "cfg": told_strength(guider)}
-    model = type(guider.model_patcher.model.diffusion_model).__name__
-    return RunReport(model, max(0, num_steps), latent=shape, accelerates=settings.scheduler is not None, **asked)
+    model = model_named(guider.model_patcher)
+    asked |= {"accelerates": settings.scheduler is not None, "node_id": settings.node_id}
+    return RunReport(model, max(0, num_steps), latent=shape, **asked)
 
 
 def _forecasting(make: partial[Run], too_few: str, report: RunReport) -> Run:
@@ -199,7 +202,7 @@ def publish(active: ActiveRun, history: RunHistory | None, samples: Tensor, part
     report = active.report
     report.advice = advice_for(report)
     if report.verdict != "native":  # reasons for native runs were logged when they came up
-        log.info(report.summary())
+        log.info(summary(report))
     tell_end(active.settings.node_id, report)
     if history is not None:
         report.fingerprints = frozenset(map(fingerprint, (samples, *parts.split(samples))))

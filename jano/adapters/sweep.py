@@ -26,8 +26,18 @@ from ..presets import schedule_of
 from ..sentences import say
 from ..show.quality import compare
 from ..show.sweep import FULL, Sweep, SweepRow
-from .inputs import model_of, samples_of, told_number, wire_of
+from .inputs import (
+    choice_of,
+    conditioning_of,
+    model_of,
+    number_of,
+    samples_of,
+    sigmas_of,
+    told_number,
+    wire_of,
+)
 from .latents import batch_of
+from .model_name import model_named
 from .patch import schedule, without_jano
 from .sampler_name import shown_name
 from .settings import KEY, report_of, settings_of
@@ -35,6 +45,8 @@ from .settings import KEY, report_of, settings_of
 STACKED = say("stacked")
 NO_MEMORY = say("out_of_memory")
 NOT_FINITE = say("not_finite_picture")
+MOST_SEED, MOST_STEPS, MOST_CFG = 2**64 - 1, 10_000, 100  # as the node's widgets
+MOST_LETTERS = 120  # of another's error, in a sentence of ours
 SAMPLERS, SCHEDULERS = tuple(comfy.samplers.KSampler.SAMPLERS), tuple(comfy.samplers.KSampler.SCHEDULERS)
 
 
@@ -69,11 +81,15 @@ class Sampling:
 
 def guided(model: object, positive: object, negative: object, cfg: float) -> object:
     """The guider of a KSampler; without a negative prompt that of a graph with the host's BasicGuider."""
-    if not isinstance(positive, list):
+    if positive is None:
         raise ValueError("Jano Sweep: connect model and positive, as to a KSampler, or a guider in their place.")
+    conditioning_of(positive, "positive")
     if negative is None:
         return nodes_custom_sampler.BasicGuider.execute(model_of(model), positive).args[0]
-    return nodes_custom_sampler.CFGGuider.execute(model_of(model), positive, negative, cfg).args[0]
+    number_of(cfg, "cfg", 0, MOST_CFG)
+    return nodes_custom_sampler.CFGGuider.execute(
+        model_of(model), positive, conditioning_of(negative, "negative"), cfg
+    ).args[0]
 
 
 def sampling_of(
@@ -90,18 +106,23 @@ def sampling_of(
 ) -> Sampling:
     """What is connected, and for what is not the widgets of a KSampler in its place."""
     samples_of(latent)
-    wire_of(guider, "guider", "a guider node's GUIDER output", "model_patcher", "sample")
+    wire_of(guider, "guider", "a guider node's GUIDER output", "model_patcher", "model_options", "sample")
+    model_of(guider.model_patcher)
     if noise is None:
+        number_of(seed, "seed", 0, MOST_SEED, whole=True)
         noise = nodes_custom_sampler.RandomNoise.execute(seed).args[0]
     if sampler is None:
+        choice_of(sampler_name, "sampler_name", comfy.samplers.KSampler.SAMPLERS)
         sampler = comfy.samplers.sampler_object(sampler_name)
     if sigmas is None:
+        number_of(steps, "steps", 1, MOST_STEPS, whole=True)
+        number_of(denoise, "denoise", 0, 1)
+        choice_of(scheduler, "scheduler", comfy.samplers.KSampler.SCHEDULERS)
         model = guider.model_patcher
         sigmas = comfy.samplers.KSampler(model, steps, model.load_device, sampler_name, scheduler, denoise).sigmas.cpu()
     wire_of(noise, "noise", "a node's NOISE output", "generate_noise", "seed")
     wire_of(sampler, "sampler", "a node's SAMPLER output", "sample")
-    wire_of(sigmas, "sigmas", "a node's SIGMAS output", "shape", "clone")
-    return Sampling(noise, guider, sampler, sigmas, latent)
+    return Sampling(noise, guider, sampler, sigmas_of(sigmas), latent)
 
 
 def sweep(sampling: Sampling, vae: object, qualities: Iterable[str], **facts: object) -> tuple[Sweep, list]:
@@ -168,7 +189,14 @@ def _free_memory() -> None:
 
 
 def _decoded(vae: object, latent: dict) -> Tensor:
-    return nodes.VAEDecode().decode(vae, latent)[0][..., :3].cpu()
+    """The pictures; ValueError with a sentence where the VAE is another model's."""
+    try:
+        return nodes.VAEDecode().decode(vae, latent)[0][..., :3].cpu()
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        if _is_out_of_memory(error):
+            raise
+        told = str(error).partition("\n")[0].rstrip(".")[:MOST_LETTERS]
+        raise ValueError(f"Jano Sweep: the VAE cannot decode what this model makes ({told}).") from error
 
 
 def _required(full: Tensor) -> Tensor:
@@ -196,7 +224,7 @@ def _facts(sampling: Sampling, model: ModelPatcher, full: Tensor) -> dict[str, o
     frames = count // batch
     device = comfy.model_management.get_torch_device_name(model.load_device)
     return {
-        "model": type(model.model).__name__,
+        "model": model_named(model),
         "size": f"{width} x {height}" + (f" x {frames}" if frames > 1 else ""),
         "batch": batch,
         "steps": len(sampling.sigmas) - 1,

@@ -40,7 +40,7 @@ class ByLevel:
 
     NEEDS_MAP = True
     MAY_LOOK = False
-    MAPS_ERRORS = False
+    MAPS = "levels"
 
     def __init__(
         self,

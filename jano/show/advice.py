@@ -5,13 +5,9 @@ That *fast* would do where *balanced* is hard to see is not among it: it did in 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..sentences import say
+from .report import RunReport
 from .risk import Risk
-
-if TYPE_CHECKING:
-    from .report import RunReport
 
 QUALITIES = ("fidelity", "balanced", "fast", "draft", "target")
 CLOSE_ENOUGH = 0.02

@@ -16,6 +16,7 @@ LINE: RGB = (0.30, 0.30, 0.33)
 ERROR: RGB = (0.98, 0.55, 0.24)
 TOLERANCE: RGB = (0.62, 0.71, 0.85)
 NAMES = {StepClass.FULL: "computed", StepClass.SKIPPED: "forecast"}
+OF_ERRORS = "error of the forecasts before repair, of the picture's strength"
 LOWEST_ERROR = 1e-3
 """Where the scale of errors begins; it is logarithmic."""
 PANEL = tuple[int, int]  # top and bottom
@@ -89,7 +90,7 @@ def _draw_errors(
         place = max(0.0, torch.tensor(share / LOWEST_ERROR).log().item() / scale)
         return bottom - place * (bottom - top)
 
-    _write(draw, (LEFT, top - 14), "cost of the forecasts to the picture, before repair", "lm", ERROR)
+    _write(draw, (LEFT, top - 14), OF_ERRORS, "lm", ERROR)
     _write(draw, (width - RIGHT, top - 14), "tolerance", "rm", TOLERANCE)
     for share in (0.001, 0.01, 0.1, 1.0):
         if share <= most:

@@ -6,15 +6,12 @@ The page says the same of the same numbers (web/headline.js; a test holds the tw
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from ..sentences import say
 from .numbers import duration, percent, times
+from .report import RunReport
 from .risk import Risk
 from .table import Table
-
-if TYPE_CHECKING:
-    from .report import RunReport
 
 NOTICEABLE = 0.05
 """How far a speed-up is from 1 that is told as one: timings of equal runs differ by as much."""

@@ -12,6 +12,7 @@ from torch.nn.functional import conv2d
 
 from ..sentences import Sentence, say
 from .lpips import SMALLEST, Weights, lpips
+from .numbers import percent
 from .table import Table
 
 WINDOW = 11
@@ -88,7 +89,7 @@ class Comparison:
             (say("row_verdict"), self.told()),
             (say("row_psnr"), self._spread(self.psnr, _decibels)),
             (say("row_ssim"), ssim),
-            (say("row_largest"), say("of_the_range", share=float(self.largest.max()))),
+            (say("row_largest"), say("of_full_range", share=percent(float(self.largest.max())))),
             (say("row_lpips"), lpips),
         )
         return Table("Jano compare", rows)

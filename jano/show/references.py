@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from ..sentences import say
 from .numbers import percent
 
+UNSEEN = say("references_not_compared")
+
 
 @dataclass
 class ReferenceAccount:
@@ -39,7 +41,7 @@ class ReferenceAccount:
             steps=steps,
             policy=self.policy,
             mib=self.bytes_peak / 2**20,
-            drifted="" if self.drift is None else say("references_drifted", drift=percent(self.drift)),
+            drifted=UNSEEN if self.drift is None else say("references_drifted", drift=percent(self.drift)),
         )
 
     def as_dict(self) -> dict:

@@ -12,6 +12,7 @@ from torch.nn.functional import interpolate
 
 from ..levels.map import Level, LevelMap
 from .error_map import ErrorMap, shares_of
+from .numbers import percent
 from .report import StepClass
 
 RGB = tuple[float, float, float]
@@ -47,6 +48,10 @@ HEAT: tuple[tuple[float, str, RGB], ...] = (
     (2 / 3, "", (1.0, 1.0, 0.0)),
     (1.0, " or more", (1.0, 1.0, 1.0)),
 )
+# What the legends are of.
+OF_LEVELS = "levels, and their parts of the picture"
+OF_ERRORS = "how far forecasts moved the picture before repair, of its strength"
+OF_DIFFERENCES = "difference, of the range from black to white"
 PAPER: RGB = (0.11, 0.11, 0.13)
 INK: RGB = (0.93, 0.93, 0.93)
 
@@ -118,8 +123,8 @@ def difference_map(reference: Tensor, image: Tensor, full_scale: float = 0.25) -
     1) and more; a legend below."""
     difference = (reference[..., :3].cpu() - image[..., :3].cpu()).abs().mean(-1, keepdim=True)
     heat = (difference / full_scale * 3 - torch.tensor([0.0, 1.0, 2.0])).clamp(0, 1)  # black, red, yellow, white
-    entries = [(f"{part * full_scale:.0%}{more}", colour) for part, more, colour in HEAT]
-    return torch.cat((heat, legend(entries, heat.shape[2]).expand(heat.shape[0], -1, -1, -1)), dim=1)
+    entries = [(f"{percent(part * full_scale)}{more}", colour) for part, more, colour in HEAT]
+    return torch.cat((heat, legend(entries, heat.shape[2], OF_DIFFERENCES).expand(heat.shape[0], -1, -1, -1)), dim=1)
 
 
 def _numbered(frame: Tensor, number: int) -> Tensor:
@@ -181,8 +186,8 @@ def _error_legend(width: int) -> Tensor:
     entries = []
     for share in ERROR_MARKS:
         colour = _heat_of(torch.tensor([share]))[0][0].tolist()
-        entries.append((f"{share:.0%}{' or more' if share == ERROR_MARKS[-1] else ''}", tuple(colour)))
-    return legend(entries, width)
+        entries.append((f"{percent(share)}{' or more' if share == ERROR_MARKS[-1] else ''}", tuple(colour)))
+    return legend(entries, width, OF_ERRORS)
 
 
 def notice(sentence: str, image: Tensor | None = None) -> Tensor:
@@ -208,22 +213,38 @@ def _spread_frames(pictures: Tensor, frames: int) -> Tensor:
 
 def _level_legend(level_map: LevelMap, width: int) -> Tensor:
     share = level_map.share()
-    entries = [(f"{level.name.lower()} {share[level]:.0%}", LEVEL_COLOURS[level]) for level in Level]
-    return legend(entries, width)
+    entries = [(f"{level.name.lower()} {percent(share[level])}", LEVEL_COLOURS[level]) for level in Level]
+    return legend(entries, width, OF_LEVELS)
 
 
-def legend(entries: list[tuple[str, RGB]], width: int) -> Tensor:
-    """(1, height, width, 3) strip of coloured boxes with their names, in as many lines as they need."""
+def legend(entries: list[tuple[str, RGB]], width: int, heading: str = "") -> Tensor:
+    """(1, height, width, 3) strip of coloured boxes with their names, in as many lines as they need; above them what
+    they are of."""
     line = max(20, width // 12)  # letters that are read where a node shows it half as large
     font = ImageFont.load_default(size=line * 0.6)
     places = _placed([font.getlength(text) + line * 1.25 for text, _ in entries], width)
-    strip = Image.new("RGB", (width, line * (places[-1][1] + 1)), as_bytes(PAPER))
+    above = _wrapped(heading, font, width - line * 0.5)
+    strip = Image.new("RGB", (width, line * (len(above) + places[-1][1] + 1)), as_bytes(PAPER))
     draw = ImageDraw.Draw(strip)
+    for row, words in enumerate(above):
+        draw.text((line * 0.25, line * (row + 0.5)), words, fill=as_bytes(INK), font=font, anchor="lm")
     for (text, colour), (x, row) in zip(entries, places, strict=True):
-        left, top, box = x + line * 0.25, line * (row + 0.25), line * 0.5
+        left, top, box = x + line * 0.25, line * (len(above) + row + 0.25), line * 0.5
         draw.rectangle((left, top, left + box, top + box), fill=as_bytes(colour))
         draw.text((left + box * 1.5, top + box / 2), text, fill=as_bytes(INK), font=font, anchor="lm")
     return to_tensor(strip)
+
+
+def _wrapped(text: str, font: ImageFont.FreeTypeFont, width: float) -> list[str]:
+    """The lines of a text, none of them wider than this as long as its words are not."""
+    lines = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and font.getlength(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
 
 
 def _placed(lengths: list[float], width: int) -> list[tuple[float, int]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import pairwise
@@ -13,12 +12,9 @@ from uuid import uuid4
 from torch import Tensor
 
 from ..levels.map import LevelMap
-from ..sentences import spoken
-from . import headline
 from .error_map import ErrorMap
 from .references import ReferenceAccount
 from .risk import Risk, left_of, picture_error, risk_of
-from .table import Table
 
 
 class StepClass(str, Enum):
@@ -78,8 +74,8 @@ class StepRecord:
             "computed": round(self.computed_share, 4),
             "evaluations": self.evaluations,
             "seconds": round(self.seconds, 4),
-            "forecast_error": _rounded(self.forecast_error, 5),
-            "picture_error": _rounded(self.picture_error, 5),
+            "forecast_error": rounded(self.forecast_error, 5),
+            "picture_error": rounded(self.picture_error, 5),
         }
 
 
@@ -88,12 +84,13 @@ class RunReport:
     """The account of one sampling run. `fallbacks` holds each reason for native computation once, `notes` what else
     the user should know of a run that is accelerated.
 
-    `maps_errors` tells that the errors of forecasts are measured region by region, and are what there is to see.
+    `maps` is what there is to see over the picture: the "errors" of forecasts, measured region by region; the "levels"
+    that decided what was computed, or that are analysed; or nothing, where neither was part of the run.
     `spread` is the 90th over the 10th percentile of the forecast errors seen over the regions; 0 when not measured.
     `quality`, `sampler`, `cfg` and `latent` (batch, channels, [frames,] rows, columns) are what was asked for; `advice`
     is what would help, in one sentence. `left` is how much of the forecasts' errors the sampler leaves in the picture;
     `would_freeze` that references were computed at every step because the user chose so. `run` is an id, by which the
-    page knows two accounts of one run.
+    page knows two accounts of one run, and `node_id` that of the node which shows it.
     """
 
     model: str
@@ -107,7 +104,7 @@ class RunReport:
     accelerates: bool = True
     fingerprints: frozenset[str] = frozenset()
     spread: float = 0.0
-    maps_errors: bool = False
+    maps: str = "levels"
     references: ReferenceAccount | None = None
     quality: str = ""
     sampler: str = ""
@@ -116,6 +113,7 @@ class RunReport:
     advice: str = ""
     left: float = 1.0
     would_freeze: bool = False
+    node_id: str | None = None
     run: str = field(default_factory=lambda: uuid4().hex, compare=False)
 
     @classmethod
@@ -215,79 +213,7 @@ class RunReport:
             return "accelerated"
         return "analysed" if self.level_map is not None and not self.accelerates else "native"
 
-    def verdict_as_dict(self) -> dict:
-        """The verdict with its main numbers: what goes into saved pictures and to the user's node."""
-        return {
-            "verdict": self.verdict,
-            "quality": self.quality,
-            "summary": self.summary(),
-            "steps": self.num_steps,
-            "computed_token_fraction": round(self.computed_token_fraction, 4),
-            "level_share": self.level_share,
-            "fallbacks": list(self.fallbacks),
-            "notes": list(self.notes),
-            **self._told(),
-        }
 
-    def _told(self) -> dict:
-        """The numbers of the headline, and its words; a factor of what was left out alone, else it is chance."""
-        basis = headline.basis(self)
-        return {
-            "headline": headline.with_basis(self),
-            "seconds": round(self.seconds, 3),
-            "speedup": _rounded(self.speedup if basis else None, 3),
-            "seconds_saved": _rounded(self.seconds_saved if basis else None, 3),
-            "basis": basis,
-            "steps_computed": self.steps_computed,
-            "steps_in_part": self.steps_in_part,
-            "steps_forecast": self.steps_forecast,
-            "largest_forecast_error": _rounded(self.largest_forecast_error, 5),
-            "picture_error": _rounded(self.picture_error, 5),
-            "risk": self.risk and str(self.risk),
-            "references_frozen": bool(self.references and self.references.frozen),
-            "accelerates": self.accelerates,
-            "advice": self.advice,
-        }
-
-    def as_dict(self) -> dict:
-        return {
-            "model": self.model,
-            "quality": self.quality,
-            "sampler": self.sampler,
-            "cfg": self.cfg,
-            "latent": list(self.latent),
-            "verdict": self.verdict,
-            "steps": self.num_steps,
-            "tokens": self.num_tokens,
-            "level_share": self.level_share,
-            "computed_token_fraction": round(self.computed_token_fraction, 4),
-            "step_classes": dict(Counter(str(record.step_class) for record in self.steps)),
-            "cache_bytes_peak": self.cache_bytes_peak,
-            "forecast_error_spread": round(self.spread, 2),
-            "references": self.references and self.references.as_dict(),
-            "fallbacks": list(self.fallbacks),
-            "notes": list(self.notes),
-            **self._told(),
-            "timeline": [record.as_dict() for record in self.steps],
-        }
-
-    def summary(self) -> str:
-        """One line for the log."""
-        return headline.summary(self)
-
-    def spoken(self) -> dict:
-        """What the user reads of the run, as the page tells it in another language."""
-        told = {"summary": self.summary(), "fallbacks": self.fallbacks, "notes": self.notes, "advice": self.advice}
-        return {name: spoken(of) for name, of in told.items()}
-
-    def markdown(self) -> str:
-        """The run as a short markdown table."""
-        return self.table().markdown()
-
-    def table(self) -> Table:
-        return headline.table(self)
-
-
-def _rounded(value: float | None, digits: int) -> float | None:
+def rounded(value: float | None, digits: int) -> float | None:
     """None also for what is no finite number, which JSON cannot say."""
     return None if value is None or not isfinite(value) else round(value, digits)

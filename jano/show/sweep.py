@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, field
 
 from ..sentences import say, spoken
+from .numbers import percent
 from .quality import Comparison
 
 FULL = "full"
@@ -88,7 +89,7 @@ class Sweep:
             row.name,
             say("tenths_of_seconds", seconds=row.seconds),
             _factor(row.factor(self.full_seconds)),
-            say("share", share=row.computed),
+            percent(row.computed),
             _decibels(row.closeness),
             _similarity(row.closeness),
             row.told(),

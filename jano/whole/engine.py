@@ -53,7 +53,7 @@ class WholeSteps:
 
     NEEDS_MAP = False
     MAY_LOOK = True
-    MAPS_ERRORS = True
+    MAPS = "errors"
 
     def __init__(
         self,

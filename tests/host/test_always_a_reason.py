@@ -10,6 +10,8 @@ import pytest
 import torch
 from comfyui_jano.bench.patches.host_model import patcher
 from comfyui_jano.jano.adapters.settings import report_of
+from comfyui_jano.jano.show.headline import summary, table
+from comfyui_jano.jano.show.told import account_of, spoken_of
 from comfyui_jano.tests.host import tiny
 from comfyui_jano.tests.host.tiny import ODD, sample, with_scheduler
 
@@ -54,8 +56,8 @@ def test_whatever_was_chosen(name: str, caplog: pytest.LogCaptureFixture) -> Non
         for reason in report.fallbacks:
             assert len(reason.split()) > 3
             assert caplog.text.count(f"computing in full because {reason}.") == 1
-            assert reason in dict(report.table().rows)["Because"]
-            assert reason in report.summary()
-            assert reason in json.dumps(report.spoken()["fallbacks"], ensure_ascii=False)
-            assert reason in report.as_dict()["fallbacks"]
+            assert reason in dict(table(report).rows)["Because"]
+            assert reason in summary(report)
+            assert reason in json.dumps(spoken_of(report)["fallbacks"], ensure_ascii=False)
+            assert reason in account_of(report)["fallbacks"]
     assert native

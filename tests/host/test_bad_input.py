@@ -22,6 +22,8 @@ from comfy_extras.nodes_primitive import Float
 from comfyui_jano.jano.adapters.patch import analyze
 from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.jano.config import SCORES, AnalyzerConfig
+from comfyui_jano.jano.show.headline import summary, table
+from comfyui_jano.jano.show.told import account_of
 from comfyui_jano.nodes.compare import JanoCompare
 from comfyui_jano.nodes.convergence_map import JanoConvergenceMap
 from comfyui_jano.nodes.model_loader import JanoModelLoader
@@ -91,7 +93,8 @@ SWAPPED_SENTENCE = "Jano: static_threshold 0.9 must not be above moderate_thresh
         (SWAPPED, SWAPPED_SENTENCE),
         (
             {"active_interval": 3},
-            "Jano: intervals must not shrink from active over moderate to static, but they are (3, 2, 2).",
+            "Jano: intervals must not shrink from active_interval over moderate_interval to "
+            "static_interval, but they are (3, 2, 2).",
         ),
         ({"target_speedup": 0.5}, "Jano: target_speedup is 0 (off) or between 1 and 4, not 0.5."),
         ({"target_speedup": 5}, "Jano: target_speedup is 0 (off) or between 1 and 4, not 5.0."),
@@ -369,9 +372,9 @@ def test_predictions_that_are_no_numbers_run_to_the_end(
         assert torch.equal(made.isfinite(), sample(broken).isfinite())
         assert report.verdict == "native"
         assert BROKEN in report.notes
-        assert BROKEN in report.summary()
-    assert "NaN" not in str(report.as_dict())
-    assert report.markdown()
+        assert BROKEN in summary(report)
+    assert "NaN" not in str(account_of(report))
+    assert table(report).markdown()
 
 
 def test_of_a_run_of_no_numbers_nothing_else_is_the_reason(flux: ModelPatcher) -> None:

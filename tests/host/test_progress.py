@@ -12,7 +12,7 @@ import numpy
 import pytest
 import torch
 from comfy.model_patcher import ModelPatcher
-from comfyui_jano.jano.adapters.progress import Told, packed_bits, packed_bytes, tell_end, tell_step
+from comfyui_jano.jano.adapters.progress import Told, packed_bits, packed_bytes, tell_end, tell_step, whole_run
 from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.jano.levels.grid import TokenGrid
 from comfyui_jano.jano.levels.map import LevelMap
@@ -83,8 +83,8 @@ def test_a_step_is_told_to_the_page_that_queued_it(server: FakeServer) -> None:
         "computed_fraction": 0.75,
         "speedup": 1.333,
         "measures": {
-            "0": {"seconds": 2.0, "error": None, "errors": None},
-            "1": {"seconds": 1.0, "error": None, "errors": None},
+            "0": {"seconds": 2.0, "share": None, "error": None, "errors": None},
+            "1": {"seconds": 1.0, "share": 0.5, "error": None, "errors": None},
         },
         "grid": [1, 2, 3],
         "regions": None,
@@ -95,7 +95,7 @@ def test_a_step_is_told_to_the_page_that_queued_it(server: FakeServer) -> None:
 def measured() -> RunReport:
     """The same, computed, forecast and computed again: the forecast moved the second region by 4 %."""
     made = report()
-    made.maps_errors = True
+    made.maps = "errors"
     error_map = ErrorMap.of(GRID, torch.tensor([0.0, 0.04, 0.0, 0.0, 0.0, -1.0]))
     made.steps[1] = StepRecord(1, 0.5, StepClass.SKIPPED, 0, 6, 1, 0.5)
     made.steps.append(StepRecord(2, 0.3, StepClass.FULL, 6, 6, 1, 1.0, picture_error=0.02, error_map=error_map))
@@ -114,12 +114,36 @@ def test_errors_are_told_in_place_of_levels_and_once(server: FakeServer) -> None
     assert second["measures"] == {}
 
 
+def test_where_levels_decide_nothing_none_are_told(server: FakeServer) -> None:
+    made = report()
+    made.maps = ""
+    tell_step("7", made, GRID, Told())
+    data = server.sent[0][1]
+    assert (data["levels"], data["regions"], data["region"]) == (None, None, None)
+
+
 def test_the_end_has_the_errors_of_the_whole_run(server: FakeServer) -> None:
     tell_end("7", measured())
     tell_end("7", report())
     errors = [data["errors"] for _, data, _ in server.sent]
     assert unpacked(errors[0]) == measured().steps[2].error_map.codes.tolist()
     assert errors[1] is None
+
+
+def test_who_heard_nothing_is_told_the_whole_run(server: FakeServer) -> None:
+    made = report()
+    assert whole_run(made) is None  # no node shows it
+    made.node_id = "1:7"
+    told = whole_run(made)
+    tell_end("1:7", made)
+    end = server.sent[0][1]
+    assert told["node"] == end["node"]
+    assert told["end"] == {name: value for name, value in end.items() if name not in ("node", "prompt_id", "sampler")}
+    assert [one["computed"] is None for one in told["step"]["measures"].values()] == [True, False]
+    assert told["step"]["levels"] is not None
+    made.level_map = None  # without a map only what is said of it
+    assert whole_run(made)["step"] is None
+    assert server.sent[1:] == []
 
 
 def test_what_a_page_was_told_is_told_again_to_another(server: FakeServer) -> None:

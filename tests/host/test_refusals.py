@@ -15,6 +15,7 @@ from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.jano.by_level.engine import NOTHING_FROZEN
 from comfyui_jano.jano.config import AnalyzerConfig
 from comfyui_jano.jano.levels.map import Level
+from comfyui_jano.jano.show.headline import summary
 from comfyui_jano.jano.show.report import RunReport
 from comfyui_jano.jano.whole.engine import NOTHING_ASKED, NOTHING_SAVED
 from comfyui_jano.tests.host import tiny
@@ -42,7 +43,7 @@ def native_report(model: ModelPatcher, accelerated: ModelPatcher, caplog, **run:
     (reason,) = report.fallbacks
     assert report.verdict == "native"
     assert caplog.text.count(f"computing in full because {reason}") == 1
-    assert reason in report.summary()
+    assert reason in summary(report)
     return report
 
 
@@ -222,7 +223,8 @@ def test_an_all_active_map_leaves_nothing_out(flux: ModelPatcher) -> None:
         ),
         (
             {"static_interval": 2, "moderate_interval": 3},
-            r"Jano: intervals must not shrink from active over moderate to static, but they are \(1, 3, 2\).",
+            r"Jano: intervals must not shrink from active_interval over moderate_interval to "
+            r"static_interval, but they are \(1, 3, 2\).",
         ),
         ({"active_interval": 0}, "Jano: active_interval counts steps, 1 or more, not 0."),
         ({"cooldown": 1.0}, "Jano: cooldown is a share of the steps, 0 to below 1, not 1.0."),

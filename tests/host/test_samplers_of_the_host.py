@@ -12,6 +12,7 @@ from comfy.model_patcher import ModelPatcher
 from comfyui_jano.jano.adapters.samplers import adds_noise
 from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.jano.run import WENT_BACK
+from comfyui_jano.jano.show.headline import summary
 from comfyui_jano.jano.show.report import RunReport
 from comfyui_jano.jano.whole.engine import LITTLE_SAVED_OF_NOISE, NOTHING_SAVED, NOTHING_SAVED_OF_NOISE
 from comfyui_jano.tests.host.test_trained_flux import distance, said
@@ -134,7 +135,7 @@ def test_a_run_that_noise_leaves_little_of_says_so_too(trained: ModelPatcher) ->
     report = said_of(trained, "dpmpp_2m_sde", "balanced")
     assert 0.75 <= report.computed_token_fraction < 1.0
     assert (report.verdict, report.fallbacks, report.notes) == ("accelerated", [], [LITTLE_SAVED_OF_NOISE])
-    assert "try euler or uni_pc" in report.summary()
+    assert "try euler or uni_pc" in summary(report)
 
 
 @pytest.mark.parametrize(

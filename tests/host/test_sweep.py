@@ -19,6 +19,7 @@ from comfyui_jano.jano.adapters.settings import settings_of
 from comfyui_jano.jano.presets import schedule_of
 from comfyui_jano.nodes.sweep import JanoSweep
 from comfyui_jano.tests.host import tiny
+from comfyui_jano.tests.host.test_bad_input import ONE_SENTENCE
 from comfyui_jano.tests.host.test_nodes import prepared, run
 from comfyui_jano.tests.host.tiny import sample, with_scheduler
 from torch import Tensor
@@ -247,6 +248,54 @@ def test_every_kind_of_sampler_is_warmed_up(flux: ModelPatcher, vae: object, sam
 def test_what_cannot_be_swept_is_one_sentence(flux: ModelPatcher, vae: object, inputs: dict, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         swept(flux, vae, **inputs)
+
+
+NAN = float("nan")
+PROMPT = (torch.zeros(1, 8, 32), {})
+ROW = torch.linspace(1.0, 0.0, 5)
+REFUSED = {
+    "steps": (0, -1, 2.5, NAN, "20", None, True, 10**9, [20]),
+    "seed": (-1, 1.5, "7", None, 2**64),
+    "denoise": (-0.1, 1.1, NAN, "1", None),
+    "cfg": (-1.0, NAN, float("inf"), "1", None),
+    "sampler_name": ("", "oiler", None, 3, []),
+    "scheduler": ("", "simpel", None, 3, []),
+    "positive": ([], [[None, {}]], [[]], [PROMPT[0]], [[*PROMPT, 3]], 7, "a cat", {}, [None], [[PROMPT[0], None]]),
+    "negative": ([], [[None, {}]], 7, "", [None]),
+    "model": (3, "flux", {}, []),
+    "guider": (3, [], object()),
+    "noise": (3, [], object(), torch.zeros(3)),
+    "sampler": (3, [], object()),
+    "sigmas": (ROW[:0], ROW[:1], ROW.view(1, -1), torch.tensor(1.0), ROW * NAN, -ROW, ROW / 0, [1.0], "simple", 3),
+    "latent_image": (3, [], {}, {"samples": None}, {"samples": torch.zeros(0, 16, 6, 5)}, torch.zeros(1, 16, 6, 5)),
+    "vae": (None, 3, [], {}, object()),
+    "qualities": ("", 3, None, [], "fast,,best"),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        pytest.param(name, value, id=f"{name} {index}")
+        for name, values in REFUSED.items()
+        for index, value in enumerate(values)
+    ],
+)
+def test_whatever_comes_over_the_api_is_refused_in_one_sentence(
+    flux: ModelPatcher, vae: object, name: str, value: object
+) -> None:
+    with pytest.raises(ValueError, match=ONE_SENTENCE) as refused:
+        swept(flux, vae, **{"negative": tiny.conditioning(2), name: value})
+    assert name.split("_")[0] in str(refused.value) or name == "sigmas"
+
+
+def test_another_models_vae_is_told_in_one_sentence(flux: ModelPatcher) -> None:
+    class Other:
+        def decode(self, samples: Tensor) -> Tensor:
+            return torch.nn.functional.conv2d(samples, torch.zeros(3, 4, 1, 1)).movedim(1, -1)
+
+    with pytest.raises(ValueError, match="^Jano Sweep: the VAE cannot decode what this model makes [^\n]+[.]$"):
+        swept(flux, Other(), qualities="draft")
 
 
 def test_words_that_are_no_quality_are_refused_before_queueing() -> None:

@@ -58,6 +58,6 @@ def test_a_call_before_any_evaluation_belongs_to_the_first_step() -> None:
 def test_a_drift_that_is_not_finite_says_nothing_and_ends_no_run(drift: float) -> None:
     report = RunReport("Flux", 2, references=ReferenceAccount("auto", 64, {0}, {1}))
     Account(report, GRID).drifted(drift)
-    assert report.references.told().endswith("keys and values")
+    assert report.references.told().endswith("whose drift was not measured")
     Account(report, GRID).drifted(0.02)
     assert report.references.told().endswith("drifted by 2 % at most")

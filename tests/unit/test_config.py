@@ -33,11 +33,13 @@ def test_analyzer_settings_are_refused_in_a_sentence(config: dict, sentence: str
         ({"active_interval": 0}, "active_interval counts steps, 1 or more, not 0."),
         (
             {"static_interval": 2, "moderate_interval": 3},
-            r"intervals must not shrink from active over moderate to static, but they are \(1, 3, 2\).",
+            r"intervals must not shrink from active_interval over moderate_interval to "
+            r"static_interval, but they are \(1, 3, 2\).",
         ),
         (
             {"active_interval": 3},
-            r"intervals must not shrink from active over moderate to static, but they are \(3, 2, 2\).",
+            r"intervals must not shrink from active_interval over moderate_interval to "
+            r"static_interval, but they are \(3, 2, 2\).",
         ),
         ({"cooldown": 1.0}, "cooldown is a share of the steps, 0 to below 1, not 1.0."),
         ({"forecast": "cubic"}, "forecast must be one of linear, hold."),

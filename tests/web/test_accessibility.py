@@ -29,7 +29,8 @@ def test_a_run_is_read_aloud_and_worked_by_keys(desk: Editor) -> None:
     desk.page.wait_for_timeout(1000)
     read = read_aloud(desk, ".jano-run")
     assert re.search(rf"- status: \"?({RESULT})\. {STEPS}", read), read
-    assert re.search(r'img "Map over the picture\. whole run\. (at most [\d.]+ %, |below 1 % everywhere)', read), read
+    at_most = r"(at most [\d.]+ % of the picture's strength, |below 1 % of the picture's strength everywhere)"
+    assert re.search(rf'img "Map over the picture\. whole run\. {at_most}', read), read
     assert 'slider "Steps of the run: choose one to see what it did"' in read
     said = desk.page.locator(".jano-said")
     assert said.evaluate("element => element.role ?? element.getAttribute('role')") == "status"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import re
 
+import pytest
 from comfyui_jano.host.location import ROOT
 from comfyui_jano.host.server import Server
 from comfyui_jano.tests.stand_ins import small_workflow
 from comfyui_jano.tests.web.editor import Editor
+from comfyui_jano.tests.web.test_live_map import flux_workflow
 
 SWEEP = ROOT / "example_workflows" / "Every quality of one seed.json"
 FIRST_SEED = 900  # of this file: what the server has kept from another run is not sampled again
@@ -113,6 +116,33 @@ def test_wrong_qualities_are_told_in_a_sentence(desk: Editor) -> None:
     desk.node("node.widgets[0].value = 'draft'", sweep)
     desk.run()
     toast.wait_for(state="detached")
+    assert all(said.startswith("PromptExecutionError") for said in desk.complaints)  # the host's own word for it
+    desk.complaints.clear()
+
+
+@pytest.mark.parametrize(
+    ("values", "marked"),
+    [
+        (["custom", 0.95, 0.5, 2, 2, 1, 0.03, 0], ["static_threshold", "moderate_threshold"]),
+        (["custom", 0.4, 0.9, 2, 2, 3, 0.03, 0], ["static_interval", "moderate_interval", "active_interval"]),
+        (["custom", 0.4, 0.9, 2, 2, 1, 0.03, 0.5], ["target_speedup"]),
+        (["target", 0.4, 0.9, 2, 2, 1, 0.03, 0], ["quality", "target_speedup"]),
+    ],
+)
+def test_only_what_is_wrong_is_marked(desk: Editor, values: list, marked: list[str]) -> None:
+    """The host marks every input that the node was asked about: seven of them."""
+    workflow, scheduler = flux_workflow(128, seed=FIRST_SEED + 90)
+    next(node for node in workflow["nodes"] if node["id"] == scheduler)["widgets_values"][:8] = values
+    desk.load(workflow)
+    desk.look_at(scheduler)
+    desk.page.get_by_test_id("queue-button").first.click()
+    desk.page.locator(".p-toast-message", has_text=re.compile("must not|or between|asks for")).first.wait_for()
+    desk.page.wait_for_timeout(500)
+    inputs = desk.node("node.inputs.filter(({ hasErrors }) => hasErrors).map(({ name }) => name)", scheduler)
+    assert sorted(inputs) == sorted(marked)
+    desk.shot(f"rejected_{marked[-1]}")
+    desk.page.evaluate("async () => (await import('/extensions/jano/rejected.js')).tellRejected({})")
+    desk.page.keyboard.press("Escape")
     assert all(said.startswith("PromptExecutionError") for said in desk.complaints)  # the host's own word for it
     desk.complaints.clear()
 

@@ -11,9 +11,12 @@ from comfyui_jano.host.server import Server
 from comfyui_jano.jano.show import headline
 from comfyui_jano.jano.show.numbers import duration, percent, times
 from comfyui_jano.jano.show.report import RunReport
+from comfyui_jano.jano.show.told import verdict_of
+from comfyui_jano.tests.stand_ins import small_workflow, workflow_file
 from comfyui_jano.tests.unit.show.test_headline import any_report
 from comfyui_jano.tests.web.editor import Editor
 from comfyui_jano.tests.web.test_live_map import STEPS_TOLD, flux_workflow
+from comfyui_jano.tests.web.test_shared_workflow import packed
 
 FIRST_SEED = 900  # of this file: what the server has kept from another run is not sampled again
 TELL = """async (events) => {
@@ -45,9 +48,9 @@ def test_the_page_says_what_the_log_says(desk_of: object) -> None:
     page = desk_of(vue=False).page
     random = Random(3)
     reports = [any_report(random) for _ in range(300)]
-    told = page.evaluate(TELL, [json.loads(json.dumps(report.verdict_as_dict())) for report in reports])
+    told = page.evaluate(TELL, [json.loads(json.dumps(verdict_of(report))) for report in reports])
     for report, said in zip(reports, told, strict=True):
-        assert said == expected(report), report.summary()
+        assert said == expected(report), headline.summary(report)
     values = [0.0, 0.0003, 0.004, 0.0125, 0.25, 0.385, 0.996, 1.0, 2.25, 9.94, 9.96, 41.5, 119.6, 200.4, 3599.9, 7501.0]
     assert page.evaluate(NUMBERS, values) == [[times(value), duration(value), percent(value)] for value in values]
 
@@ -57,7 +60,7 @@ def expected(report: RunReport) -> dict:
     if report.verdict != "accelerated":
         reason = headline.reason(report)
         return {"big": big, "line": reason and sentence(reason), "more": []}
-    facts = "; ".join(filter(None, (headline.steps(report), headline.risk(report))))
+    facts = "; ".join(filter(None, (headline.steps(report), headline.risk(report), drift(report))))
     remarks = {
         "Partly not accelerated, because": headline.reason(report),
         "Note": "; ".join(report.notes),
@@ -66,6 +69,16 @@ def expected(report: RunReport) -> dict:
     more = [sentence(headline.ESTIMATED)] if report.speedup else []
     more += [f"{name}: {value}." for name, value in remarks.items() if value]
     return {"big": big, "line": sentence(facts), "more": more}
+
+
+def drift(report: RunReport) -> str:
+    """What is known of a run without its references, in place of an error of the picture."""
+    if report.references is None or not report.references.frozen:
+        return ""
+    known = report.references.drift
+    return (
+        "drift of the references not measured" if known is None else f"references drifted by {percent(known)} at most"
+    )
 
 
 def sentence(text: str) -> str:
@@ -121,6 +134,42 @@ def test_a_run_is_measured_against_one_in_full(desk_of: object, vue: bool) -> No
     editor.node("node.widgets[2].value = 21", sampler)  # another number of steps is another run
     again(editor, sampler, 3 + 10 * vue)
     assert "stimated" in editor.text(".jano-more")
+
+
+@pytest.mark.parametrize("vue", [False, True], ids=["canvas", "vue"])
+def test_a_run_without_its_references_tells_of_them_and_draws_no_map(desk_of: object, vue: bool) -> None:
+    """Its levels decide nothing: they lay over the picture as if they had, beside no word on what it may have cost."""
+    editor = desk_of(vue)
+    workflow = small_workflow(workflow_file("Flux Kontext edit"))
+    scheduler = next(node["id"] for node in workflow["nodes"] if node["type"] == "JanoModelLoader")
+    sampler = next(node for node in workflow["nodes"] if node["type"] == "KSampler")
+    sampler["widgets_values"][:3] = [FIRST_SEED + 50 + vue, "fixed", 4]
+    editor.load(workflow)
+    editor.look_at(scheduler)
+    editor.run()
+    editor.wait_for_node("node.properties.jano_run", scheduler)
+    line = editor.text(".jano-line")
+    assert re.fullmatch(
+        r"\d of 4 steps computed in full, \d without references \(\d+ % of the compute\); "
+        r"references drifted by \d+ % at most\.",
+        line,
+    )
+    saved = editor.node("node.properties.jano_run", scheduler)
+    assert saved["levels"] is None
+    assert not editor.page.locator(".jano-scale").is_visible()
+    assert re.search(r"\d without references", editor.text(".jano-kinds"))
+    alt = editor.page.locator(".jano-map").get_attribute("aria-label")
+    assert alt == "Picture of the run. whole run"
+    editor.shot("headline_references")
+    told = editor.page.evaluate(LEVELS, saved | {"levels": packed(bytes([1, 2, 3, 1]))})
+    assert told == [False, True]  # that of a run which an older version kept
+
+
+LEVELS = """async (saved) => {
+  const { RunRecord } = await import('/extensions/jano/run_record.js');
+  const result = { ...saved.result, references_frozen: false };
+  return [saved, { ...saved, result }].map((one) => RunRecord.from(one, one.node).mapsLevels);
+}"""
 
 
 def test_a_run_that_is_not_accelerated_is_said_once(open_editor: object, web_server: Server) -> None:

@@ -17,6 +17,7 @@ LANGUAGES = ("zh", "zh-TW", "ja", "ko")
 # Every word and sentence of a language, filled with numbers, lists or text as it may come.
 SPEAK = """async (locale) => {
   const { wordsFor } = await import('/extensions/jano/words.js');
+  const { percent } = await import('/extensions/jano/numbers.js');
   const { default: { view, sentences } } = await import(`/extensions/jano/words/${locale}.js`);
   const words = wordsFor(locale);
   const place = /\\{(\\w+)(?::([^}]*))?\\}/g;
@@ -28,7 +29,7 @@ SPEAK = """async (locale) => {
   });
   const of_another_version = words.speak({ text: 'ENGLISH', key: 'constructor', values: {} });
   return { told, of_another_version, lacking: words.speak({ text: 'ENGLISH', key: 'too_few_steps', values: {} }),
-           share: words.map.share('x', 0.256) };
+           share: words.map.share('x', percent(words, 0.256)) };
 }"""
 
 

@@ -51,7 +51,9 @@ def test_the_life_of_a_map(desk: Editor, web_server: Server) -> None:
     assert title_colours(desk, scheduler)["saved"] == flux_colour(scheduler)
     whole = settled_pixels(desk)
     told = desk.page.locator(".jano-map").get_attribute("aria-label")
-    assert re.search(r"whole run\. at most \d+ %, (top|bottom|left|right|in the middle)", told)
+    assert re.search(
+        r"whole run\. at most \d+ % of the picture's strength, (top|bottom|left|right|in the middle)", told
+    )
     assert re.search(STEPS_TOLD, desk.text(".jano-said"))
     assert len(set(whole)) > 10  # colours over a picture
     size = desk.node("[...node.size]", scheduler)
@@ -64,7 +66,7 @@ def test_the_life_of_a_map(desk: Editor, web_server: Server) -> None:
     desk.shot("scrubbed")
     strip = desk.page.locator(".jano-strip")
     assert re.fullmatch(
-        rf"step {left_out + 1}: forecast · off by [\d.]+ % in the picture, measured at step \d+ · [\d.]+ s",
+        rf"step {left_out + 1}: forecast · off by [\d.]+ % of the picture's strength, measured at step \d+ · [\d.]+ s",
         strip.get_attribute("aria-valuetext"),
     )
     desk.page.keyboard.press("ArrowLeft")
@@ -163,6 +165,32 @@ def test_a_run_that_stays_native_says_why(desk_of: object) -> None:
     assert editor.text(".jano-line").startswith("4 steps are too few to gain by with euler ")
     assert not editor.page.locator(".jano-map").is_visible()
     assert title_colours(editor, scheduler)["shown"] == "native"
+
+
+def test_a_step_by_level_says_which_regions_and_how_many_of_the_tokens(desk_of: object) -> None:
+    """ "10 active tokens" was read as a number of tokens, or as a kind of them: it was ten steps."""
+    editor, run = desk_of(vue=True), ".jano-run:has(.jano-strip > .jano-active)"
+    workflow = small_workflow(workflow_file("By regions, as published"))
+    scheduler = next(node["id"] for node in workflow["nodes"] if node["type"] == "JanoScheduler")
+    editor.load(workflow)
+    editor.look_at(scheduler)
+    editor.run()
+    editor.wait_for_node("node.properties.jano_run", scheduler)
+    kinds = editor.text(f"{run} .jano-kinds")
+    assert re.search(r"\d+ in active regions only", kinds)
+    assert "tokens" not in kinds
+    cell = editor.page.locator(f"{run} .jano-strip > .jano-active").first
+    told = r"step \d+: in active regions only · \d+ % of the tokens computed · [\d.]+ s"
+    assert re.fullmatch(told, cell.get_attribute("title"))
+    assert "of the tokens" not in editor.page.locator(f"{run} .jano-strip > .jano-store").first.get_attribute("title")
+    cell.dispatch_event("pointerdown")
+    editor.page.wait_for_timeout(300)
+    editor.shot("by_level_step")
+    share = re.search(r"(\d+) % of the tokens", cell.get_attribute("title"))[1]
+    saved = editor.node("node.properties.jano_run", scheduler)
+    active = next(step for step in saved["steps"] if step["kind"] == "active")
+    assert float(share) == pytest.approx(100 * active["share"], abs=0.51)
+    assert active["share"] == pytest.approx(saved["level_share"]["active"], abs=0.001)
 
 
 def test_a_run_that_is_stopped_says_how_far_it_came(desk_of: object, web_server: Server) -> None:

@@ -27,6 +27,8 @@ export default {
       "in_part": "{count} in part",
       "without_references": "{count} without references",
       "forecast": "{count} forecast",
+      "drifted": "references drifted by {share} at most",
+      "not_compared": "drift of the references not measured",
       "of_the_compute": "{steps} ({share} of the compute)",
       "risks": {
         "hard_to_see": "hard to see",
@@ -48,8 +50,8 @@ export default {
     "kinds": {
       "full": "computed",
       "store": "store",
-      "moderate": "moderate",
-      "active": "active",
+      "moderate": "in moderate and active regions",
+      "active": "in active regions only",
       "picture": "without references",
       "skipped": "forecast"
     },
@@ -58,9 +60,10 @@ export default {
     "modes": { "2": "muted", "4": "bypassed" },
     "map": {
       "alt": "Map over the picture",
+      "picture": "Picture of the run",
       "scale": "error in the picture",
-      "largest": "at most {share}, {place}",
-      "none": "below 1 % everywhere",
+      "largest": "at most {share} of the picture's strength, {place}",
+      "none": "below 1 % of the picture's strength everywhere",
       "places": {
         "0": "top left",
         "1": "top",
@@ -73,7 +76,7 @@ export default {
         "8": "bottom right"
       },
       "levels": { "static": "static", "moderate": "moderate", "active": "active" },
-      "share": "{name} {share:.0%}",
+      "share": "{name} {share}",
       "left_out": "dark: not computed at this step"
     },
     "clip": {
@@ -87,22 +90,23 @@ export default {
       "steps": "Steps of the run: choose one to see what it did",
       "whole": "whole run",
       "short": "step {step}: {kind}",
-      "moved": "off by {share} in the picture, measured at step {step}",
+      "moved": "off by {share} of the picture's strength, measured at step {step}",
+      "tokens": "{share} of the tokens computed",
       "cells": {
         "full": "computed",
         "store": "computed and kept",
         "picture": "without references",
-        "moderate": "moderate and active tokens",
-        "active": "active tokens",
+        "moderate": "in moderate and active regions",
+        "active": "in active regions only",
         "skipped": "forecast"
       }
     },
     "chart": {
       "alt": "Steps of the run as a chart",
       "seconds": "seconds per step",
-      "cost": "cost of the forecasts to the picture, before repair",
+      "cost": "error of the forecasts before repair, of the picture's strength",
       "tolerance": "tolerance",
-      "cost_was": "its forecasts cost {share}"
+      "cost_was": "its forecasts were off by {share} of the picture's strength"
     },
     "compare": {
       "reference": "reference",

@@ -27,6 +27,8 @@ export default {
       "in_part": "{count} ステップを一部計算",
       "without_references": "{count} ステップで参照画像を省略",
       "forecast": "{count} ステップを予測",
+      "drifted": "参照画像のずれは最大 {share}",
+      "not_compared": "参照画像のずれは未計測",
       "of_the_compute": "{steps}（計算量 {share}）",
       "risks": { "hard_to_see": "見分けにくい", "details": "細部が変わる可能性", "composition": "構図が変わる可能性" },
       "estimated": "この実行で計算したステップからの推定",
@@ -44,8 +46,8 @@ export default {
     "kinds": {
       "full": "計算",
       "store": "すべて計算してキャッシュ",
-      "moderate": "中程度と活発のみ",
-      "active": "活発のみ",
+      "moderate": "中程度と活発な領域のみ計算",
+      "active": "活発な領域のみ計算",
       "picture": "参照画像を省略",
       "skipped": "予測"
     },
@@ -54,12 +56,13 @@ export default {
     "modes": { "2": "ミュート中", "4": "バイパス中" },
     "map": {
       "alt": "画像に重ねたマップ",
+      "picture": "この実行の画像",
       "scale": "画像の誤差",
-      "largest": "最大 {share}、{place}",
-      "none": "どこも 1% 未満",
+      "largest": "最大で画像の強さの {share}、{place}",
+      "none": "どこも画像の強さの 1% 未満",
       "places": { "0": "左上", "1": "上", "2": "右上", "3": "左", "4": "中央", "5": "右", "6": "左下", "7": "下", "8": "右下" },
       "levels": { "static": "静止", "moderate": "中程度", "active": "活発" },
-      "share": "{name} {share:.0%}",
+      "share": "{name} {share}",
       "left_out": "暗い部分：このステップでは計算していません"
     },
     "clip": {
@@ -73,22 +76,23 @@ export default {
       "steps": "各ステップ：選ぶと、その内容を確認できます",
       "whole": "実行全体",
       "short": "ステップ {step}：{kind}",
-      "moved": "画像の誤差 {share}、ステップ {step} で計測",
+      "moved": "画像の強さの {share} のずれ、ステップ {step} で計測",
+      "tokens": "トークンの {share} を計算",
       "cells": {
         "full": "計算",
         "store": "計算して保存",
         "picture": "参照画像を省略",
-        "moderate": "中程度と活発のみ",
-        "active": "活発のみ",
+        "moderate": "中程度と活発な領域のみ計算",
+        "active": "活発な領域のみ計算",
         "skipped": "予測"
       }
     },
     "chart": {
       "alt": "この実行のステップのグラフ",
       "seconds": "ステップごとの秒数",
-      "cost": "予測が画像に与えた誤差（補正前）",
+      "cost": "予測の誤差（画像の強さに対する割合、補正前）",
       "tolerance": "許容値",
-      "cost_was": "予測による誤差 {share}"
+      "cost_was": "予測による誤差は画像の強さの {share}"
     },
     "compare": {
       "reference": "基準",
@@ -184,6 +188,7 @@ export default {
     "references_left_out": "参照画像の {tokens} トークンは {steps} ステップ中 {computed} ステップで計算（{policy}）、残りは {mib:.0f} MiB のキーと値を再利用{drifted}",
     "references_drift_too_far": "この品質では参照画像のずれが大きすぎて、この実行では省けるステップがありません",
     "references_drifted": "、ずれは最大 {drift}",
+    "references_not_compared": "、ずれは未計測",
 
     "times_rounded": "{times} 倍",
     "seconds": "{seconds} 秒",
@@ -261,7 +266,7 @@ export default {
     "row_lpips": "LPIPS（AlexNet）",
     "decibels": "{value:.2f} dB",
     "four_digits": "{value:.4f}",
-    "of_the_range": "値の範囲の {share:.1%}",
+    "of_full_range": "値の範囲の {share}",
     "equal_pictures": "無限大：画像は完全に同じです",
     "over_frames": "{frames} 枚の平均 {mean}{equal}、最低は {worst}（{frame} 枚目）",
     "equal_frames": "（ほか {count} フレームは完全に一致）",
@@ -277,7 +282,6 @@ export default {
     "heading_computed": "計算量",
     "tenths_of_seconds": "{seconds:.1f} 秒",
     "times": "{times:.2f} 倍",
-    "share": "{share:.0%}",
     "tenths_of_decibels": "{value:.1f} dB",
     "equal": "一致",
     "no_picture": "画像なし：{reason}",

@@ -27,6 +27,8 @@ export default {
       "in_part": "{count}스텝 일부 연산",
       "without_references": "{count}스텝 참조 이미지 생략",
       "forecast": "{count}스텝 예측",
+      "drifted": "참조 이미지가 최대 {share} 어긋남",
+      "not_compared": "참조 이미지의 어긋남은 측정하지 않음",
       "of_the_compute": "{steps} (연산량 {share})",
       "risks": { "hard_to_see": "알아보기 어려움", "details": "세부가 달라질 수 있음", "composition": "구도가 바뀔 수 있음" },
       "estimated": "이 실행에서 연산한 스텝으로 추정",
@@ -44,8 +46,8 @@ export default {
     "kinds": {
       "full": "연산",
       "store": "전체 연산 후 캐시",
-      "moderate": "중간·활성만",
-      "active": "활성만",
+      "moderate": "중간·활성 영역만 연산",
+      "active": "활성 영역만 연산",
       "picture": "참조 이미지 생략",
       "skipped": "예측"
     },
@@ -54,9 +56,10 @@ export default {
     "modes": { "2": "음소거", "4": "바이패스" },
     "map": {
       "alt": "이미지에 겹친 맵",
+      "picture": "이 실행의 이미지",
       "scale": "이미지의 오차",
-      "largest": "최대 {share}, {place}",
-      "none": "모든 곳이 1% 미만",
+      "largest": "최대 이미지 세기의 {share}, {place}",
+      "none": "모든 곳이 이미지 세기의 1% 미만",
       "places": {
         "0": "왼쪽 위",
         "1": "위",
@@ -69,7 +72,7 @@ export default {
         "8": "오른쪽 아래"
       },
       "levels": { "static": "정적", "moderate": "중간", "active": "활성" },
-      "share": "{name} {share:.0%}",
+      "share": "{name} {share}",
       "left_out": "어두운 부분: 이 스텝에서 연산하지 않음"
     },
     "clip": {
@@ -83,22 +86,23 @@ export default {
       "steps": "실행의 각 스텝: 하나를 고르면 내용이 보입니다",
       "whole": "전체 실행",
       "short": "스텝 {step}: {kind}",
-      "moved": "이미지의 오차 {share}, 스텝 {step}에서 측정",
+      "moved": "이미지 세기의 {share} 어긋남, 스텝 {step}에서 측정",
+      "tokens": "토큰의 {share} 연산",
       "cells": {
         "full": "연산",
         "store": "연산 후 보관",
         "picture": "참조 이미지 생략",
-        "moderate": "중간·활성 토큰",
-        "active": "활성 토큰",
+        "moderate": "중간·활성 영역만 연산",
+        "active": "활성 영역만 연산",
         "skipped": "예측"
       }
     },
     "chart": {
       "alt": "이 실행의 스텝 차트",
       "seconds": "스텝별 시간",
-      "cost": "예측이 그림에 준 오차 (보정 전)",
+      "cost": "예측의 오차 (이미지 세기 대비, 보정 전)",
       "tolerance": "허용치",
-      "cost_was": "예측으로 생긴 오차 {share}"
+      "cost_was": "예측으로 생긴 오차: 이미지 세기의 {share}"
     },
     "compare": {
       "reference": "기준",
@@ -194,6 +198,7 @@ export default {
     "references_left_out": "참조 토큰 {tokens}개를 {steps}스텝 중 {computed}스텝에서 연산({policy}), 나머지는 {mib:.0f}MiB의 키와 값을 재사용{drifted}",
     "references_drift_too_far": "이 품질에서는 참조 이미지가 너무 많이 어긋나 이 실행에서 생략할 스텝이 없습니다",
     "references_drifted": ", 최대 {drift} 어긋남",
+    "references_not_compared": ", 어긋남은 측정하지 않음",
 
     "times_rounded": "{times}배",
     "seconds": "{seconds}초",
@@ -271,7 +276,7 @@ export default {
     "row_lpips": "LPIPS (AlexNet)",
     "decibels": "{value:.2f}dB",
     "four_digits": "{value:.4f}",
-    "of_the_range": "값 범위의 {share:.1%}",
+    "of_full_range": "값 범위의 {share}",
     "equal_pictures": "무한대: 두 이미지가 같습니다",
     "over_frames": "이미지 {frames}장 평균 {mean}{equal}, 최저 {worst} ({frame}번째 이미지)",
     "equal_frames": " (다른 {count}프레임은 같음)",
@@ -287,7 +292,6 @@ export default {
     "heading_computed": "연산량",
     "tenths_of_seconds": "{seconds:.1f}초",
     "times": "{times:.2f}배",
-    "share": "{share:.0%}",
     "tenths_of_decibels": "{value:.1f}dB",
     "equal": "같음",
     "no_picture": "이미지 없음: {reason}",

@@ -27,6 +27,8 @@ export default {
       "in_part": "部分計算 {count} 步",
       "without_references": "不含參考圖 {count} 步",
       "forecast": "預測 {count} 步",
+      "drifted": "參考圖最大漂移 {share}",
+      "not_compared": "參考圖的漂移未測量",
       "of_the_compute": "{steps}（運算量的 {share}）",
       "risks": { "hard_to_see": "難以察覺", "details": "細節可能變化", "composition": "構圖可能改變" },
       "with_basis": "{told}（{basis}）",
@@ -44,8 +46,8 @@ export default {
     "kinds": {
       "full": "已計算",
       "store": "完整計算並快取",
-      "moderate": "中等與活躍",
-      "active": "僅活躍",
+      "moderate": "只計算中等與活躍區域",
+      "active": "只計算活躍區域",
       "picture": "不含參考圖",
       "skipped": "預測"
     },
@@ -54,12 +56,13 @@ export default {
     "modes": { "2": "靜音", "4": "略過" },
     "map": {
       "alt": "疊加在畫面上的圖",
+      "picture": "這次執行的畫面",
       "scale": "畫面誤差",
-      "largest": "最大 {share}，位於{place}",
-      "none": "各處均低於 1%",
+      "largest": "最大為畫面強度的 {share}，位於{place}",
+      "none": "各處均低於畫面強度的 1%",
       "places": { "0": "左上", "1": "上方", "2": "右上", "3": "左側", "4": "中間", "5": "右側", "6": "左下", "7": "下方", "8": "右下" },
       "levels": { "static": "靜止", "moderate": "中等", "active": "活躍" },
-      "share": "{name} {share:.0%}",
+      "share": "{name} {share}",
       "left_out": "變暗：此步未計算"
     },
     "clip": {
@@ -73,22 +76,23 @@ export default {
       "steps": "這次執行的各步：選一步查看其情況",
       "whole": "整次執行",
       "short": "第 {step} 步：{kind}",
-      "moved": "對畫面的誤差為 {share}，在第 {step} 步測得",
+      "moved": "偏差為畫面強度的 {share}，在第 {step} 步測得",
+      "tokens": "計算了 {share} 的 token",
       "cells": {
         "full": "已計算",
         "store": "已計算並快取",
         "picture": "不含參考圖",
-        "moderate": "中等與活躍",
-        "active": "僅活躍",
+        "moderate": "只計算中等與活躍區域",
+        "active": "只計算活躍區域",
         "skipped": "預測"
       }
     },
     "chart": {
       "alt": "這次執行各步的圖表",
       "seconds": "每步耗時",
-      "cost": "預測對畫面的影響（修正前）",
+      "cost": "預測的誤差（占畫面強度，修正前）",
       "tolerance": "容許誤差",
-      "cost_was": "此前的預測影響了 {share}"
+      "cost_was": "此前的預測偏差為畫面強度的 {share}"
     },
     "compare": {
       "reference": "參考",
@@ -184,6 +188,7 @@ export default {
     "references_left_out": "{tokens} 個參考圖 token 在 {steps} 步中計算了 {computed} 步（{policy}），其餘步使用 {mib:.0f} MiB 的鍵值快取{drifted}",
     "references_drift_too_far": "在此品質下，參考圖漂移太大，這次執行沒有一步可以省去它",
     "references_drifted": "，最大漂移 {drift}",
+    "references_not_compared": "，漂移未測量",
 
     "times_rounded": "{times} 倍",
     "seconds": "{seconds} 秒",
@@ -261,7 +266,7 @@ export default {
     "row_lpips": "LPIPS（AlexNet）",
     "decibels": "{value:.2f} dB",
     "four_digits": "{value:.4f}",
-    "of_the_range": "數值範圍的 {share:.1%}",
+    "of_full_range": "數值範圍的 {share}",
     "equal_pictures": "無窮大：兩張圖完全相同",
     "over_frames": "{frames} 張平均 {mean}{equal}，最差 {worst}（第 {frame} 張）",
     "equal_frames": "（另有 {count} 張完全相同）",
@@ -277,7 +282,6 @@ export default {
     "heading_computed": "運算量",
     "tenths_of_seconds": "{seconds:.1f} 秒",
     "times": "{times:.2f} 倍",
-    "share": "{share:.0%}",
     "tenths_of_decibels": "{value:.1f} dB",
     "equal": "相同",
     "no_picture": "沒有畫面：{reason}",

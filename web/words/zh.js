@@ -27,6 +27,8 @@ export default {
       "in_part": "部分计算 {count} 步",
       "without_references": "不含参考图 {count} 步",
       "forecast": "预测 {count} 步",
+      "drifted": "参考图最大漂移 {share}",
+      "not_compared": "参考图的漂移未测量",
       "of_the_compute": "{steps}（计算量的 {share}）",
       "risks": { "hard_to_see": "难以察觉", "details": "细节可能变化", "composition": "构图可能改变" },
       "estimated": "根据本次运行的完整步估算",
@@ -44,8 +46,8 @@ export default {
     "kinds": {
       "full": "已计算",
       "store": "完整计算并缓存",
-      "moderate": "中等与活跃",
-      "active": "仅活跃",
+      "moderate": "只计算中等与活跃区域",
+      "active": "只计算活跃区域",
       "picture": "不含参考图",
       "skipped": "预测"
     },
@@ -54,12 +56,13 @@ export default {
     "modes": { "2": "静音", "4": "绕过" },
     "map": {
       "alt": "叠加在画面上的图",
+      "picture": "本次运行的画面",
       "scale": "画面误差",
-      "largest": "最大 {share}，位于{place}",
-      "none": "各处均低于 1%",
+      "largest": "最大为画面强度的 {share}，位于{place}",
+      "none": "各处均低于画面强度的 1%",
       "places": { "0": "左上", "1": "上方", "2": "右上", "3": "左侧", "4": "中间", "5": "右侧", "6": "左下", "7": "下方", "8": "右下" },
       "levels": { "static": "静止", "moderate": "中等", "active": "活跃" },
-      "share": "{name} {share:.0%}",
+      "share": "{name} {share}",
       "left_out": "变暗：此步未计算"
     },
     "clip": {
@@ -73,22 +76,23 @@ export default {
       "steps": "本次运行的各步：选一步查看其情况",
       "whole": "整次运行",
       "short": "第 {step} 步：{kind}",
-      "moved": "对画面的误差为 {share}，在第 {step} 步测得",
+      "moved": "偏差为画面强度的 {share}，在第 {step} 步测得",
+      "tokens": "计算了 {share} 的 token",
       "cells": {
         "full": "已计算",
         "store": "已计算并缓存",
         "picture": "不含参考图",
-        "moderate": "中等与活跃",
-        "active": "仅活跃",
+        "moderate": "只计算中等与活跃区域",
+        "active": "只计算活跃区域",
         "skipped": "预测"
       }
     },
     "chart": {
       "alt": "本次运行各步的图表",
       "seconds": "每步用时",
-      "cost": "预测对画面的影响（修正前）",
+      "cost": "预测的误差（占画面强度，修正前）",
       "tolerance": "容差",
-      "cost_was": "此前的预测影响了 {share}"
+      "cost_was": "此前的预测偏差为画面强度的 {share}"
     },
     "compare": {
       "reference": "参考",
@@ -184,6 +188,7 @@ export default {
     "references_left_out": "{tokens} 个参考图 token 在 {steps} 步中计算了 {computed} 步（{policy}），其余步使用 {mib:.0f} MiB 的键值缓存{drifted}",
     "references_drift_too_far": "在此质量下，参考图漂移太大，本次运行没有一步可以省去它",
     "references_drifted": "，最大漂移 {drift}",
+    "references_not_compared": "，漂移未测量",
 
     "times_rounded": "{times} 倍",
     "seconds": "{seconds} 秒",
@@ -261,7 +266,7 @@ export default {
     "row_lpips": "LPIPS（AlexNet）",
     "decibels": "{value:.2f} dB",
     "four_digits": "{value:.4f}",
-    "of_the_range": "取值范围的 {share:.1%}",
+    "of_full_range": "取值范围的 {share}",
     "equal_pictures": "无穷大：两幅图完全相同",
     "over_frames": "{frames} 张平均 {mean}{equal}，最差 {worst}（第 {frame} 张）",
     "equal_frames": "（另有 {count} 张完全相同）",
@@ -277,7 +282,6 @@ export default {
     "heading_computed": "计算量",
     "tenths_of_seconds": "{seconds:.1f} 秒",
     "times": "{times:.2f} 倍",
-    "share": "{share:.0%}",
     "tenths_of_decibels": "{value:.1f} dB",
     "equal": "相同",
     "no_picture": "没有画面：{reason}",

@@ -12,6 +12,7 @@ from comfyui_jano.jano.adapters.patch import analyze
 from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.jano.by_level import kv_cache
 from comfyui_jano.jano.config import AnalyzerConfig, ReferenceConfig
+from comfyui_jano.jano.show.headline import summary
 from comfyui_jano.jano.show.report import RunReport
 from comfyui_jano.jano.storage import Packed
 from comfyui_jano.tests.host.tiny import sample, with_scheduler
@@ -83,7 +84,7 @@ def test_without_any_memory_all_is_computed(wan: ModelPatcher, monkeypatch: pyte
     without_room(monkeypatch, "device", "fp8", "cpu")
     samples, report, _ = result(wan, "auto")
     assert torch.equal(samples, sample(wan, size=CLIP, cfg=3.0))
-    assert "not enough memory to keep the keys and values of all tokens" in report.summary()
+    assert "not enough memory to keep the keys and values of all tokens" in summary(report)
 
 
 def without_room(monkeypatch: pytest.MonkeyPatch, *storages: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from comfyui_jano.jano.show.headline import summary
 from comfyui_jano.tests.host.references.test_exact import assert_exact, same_input
 from comfyui_jano.tests.host.references.test_runs import run
 from comfyui_jano.tests.host.tiny import sample
@@ -37,4 +38,4 @@ def test_where_a_call_without_them_would_differ_every_step_computes_them(name: s
     samples, report = run(model, "once", **options)
     assert torch.equal(samples, sample(model, **options))
     assert report.references.frozen == set()
-    assert told in report.summary()
+    assert told in summary(report)

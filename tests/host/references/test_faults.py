@@ -18,6 +18,7 @@ from comfyui_jano.jano.adapters.references import attention
 from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.jano.config import ReferenceConfig
 from comfyui_jano.jano.references import kv_cache
+from comfyui_jano.jano.show.headline import summary
 from comfyui_jano.jano.show.report import RunReport
 from comfyui_jano.tests.host import tiny, tiny_others
 from comfyui_jano.tests.host.devices import split
@@ -66,7 +67,7 @@ def test_without_any_memory_every_step_computes_them(flux: ModelPatcher, monkeyp
     samples, report = once(flux)
     assert torch.equal(samples, native(flux))
     assert report.references.frozen == set()
-    assert "references are computed at every step: there is not enough memory" in report.summary()
+    assert "references are computed at every step: there is not enough memory" in summary(report)
 
 
 @pytest.mark.parametrize("step", [0, 1, 2])

@@ -14,7 +14,9 @@ from comfyui_jano.jano.adapters.references.memory import cache_bytes
 from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.jano.config import REFERENCES, ReferenceConfig
 from comfyui_jano.jano.every_step import TOO_FAR
+from comfyui_jano.jano.show.headline import summary, table
 from comfyui_jano.jano.show.report import RunReport, StepClass
+from comfyui_jano.jano.show.told import account_of
 from comfyui_jano.tests.host import tiny
 from comfyui_jano.tests.host.references.models import MODELS, PICTURE, SEVERAL, flux2, references
 from comfyui_jano.tests.host.tiny import conditioning, sample, with_scheduler
@@ -88,9 +90,10 @@ def test_what_it_says_is_what_was_computed(flux: ModelPatcher) -> None:
     assert sum(record.computed_tokens for record in report.steps) == sum(calls)
     assert sum(record.all_tokens for record in report.steps) == len(report.steps) * calls[0]
     assert [record.step_class for record in report.steps] == [StepClass.STORE] + [StepClass.PICTURE] * 3
-    assert "reference tokens computed in 1 of 4 steps (once)" in report.summary()
-    assert "reference tokens computed in 1 of 4 steps (once)" in report.markdown()
-    assert report.as_dict()["references"]["frozen_steps"] == [1, 2, 3]
+    assert "reference tokens computed in 1 of 4 steps (once)" in summary(report)
+    assert "reference tokens computed in 1 of 4 steps (once)" in table(report).markdown()
+    assert account_of(report)["references"]["frozen_steps"] == [1, 2, 3]
+    assert report.maps == ""  # no level decided any of it
 
 
 @pytest.mark.parametrize("several", [1, 3])

@@ -8,6 +8,7 @@ from comfy.model_patcher import ModelPatcher
 from comfyui_jano.jano.adapters.patch import analyze
 from comfyui_jano.jano.adapters.settings import report_of
 from comfyui_jano.jano.config import AnalyzerConfig
+from comfyui_jano.jano.show.headline import summary
 from comfyui_jano.jano.show.report import StepClass
 from comfyui_jano.jano.whole.control import STEPS_FOR_A_LINE
 from comfyui_jano.tests.host.test_trained_flux import said
@@ -75,7 +76,7 @@ def test_a_target_that_few_steps_cannot_meet_is_told(flux: ModelPatcher) -> None
     assert report.verdict == "accelerated"
     note = "target_speedup 4 would leave 3 of 12 steps, but 4 are always computed"
     assert (report.fallbacks, report.notes) == ([], [note])
-    assert report.summary().endswith(f" Note: {note}.")
+    assert summary(report).endswith(f" Note: {note}.")
     assert report.computed_token_fraction == pytest.approx(4 / 12)
 
 

@@ -47,7 +47,7 @@ def test_a_comparison_names_the_worst_frame() -> None:
     assert made.largest.tolist() == pytest.approx([0.1, 0.2, 0.1])
     mean, worst = (20 + 20 + 13.979) / 3, 13.979
     assert f"{mean:.2f} dB on average over 3 pictures, {worst:.2f} dB at worst (picture 2)" in made.markdown()
-    assert "| Largest difference | 20.0% of the range |" in made.markdown()
+    assert "| Largest difference | 20 % of the range |" in made.markdown()
 
 
 def test_one_picture_has_one_number_and_alpha_does_not_count() -> None:

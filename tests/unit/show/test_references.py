@@ -15,5 +15,5 @@ def test_steps_memory_and_drift_are_told() -> None:
 
 def test_what_was_never_compared_has_no_drift() -> None:
     account = ReferenceAccount("once", 64, {0}, {1}, [], 2**20)
-    assert account.told().endswith("1 MiB of keys and values")
+    assert account.told().endswith("1 MiB of keys and values, whose drift was not measured")
     assert account.as_dict()["drifts"] == []

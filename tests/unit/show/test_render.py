@@ -1,5 +1,6 @@
 """Pictures of the level map and of the steps."""
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -21,6 +22,7 @@ from comfyui_jano.jano.show.render import (
     level_sheet,
     notice,
 )
+from PIL import ImageDraw
 from torch import Tensor
 
 
@@ -199,6 +201,29 @@ def luminance(colour: tuple[int, int, int]) -> float:
     """Relative luminance (WCAG 2)."""
     linear = [part / 255 / 12.92 if part <= 10 else ((part / 255 + 0.055) / 1.055) ** 2.4 for part in colour]
     return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("draw", "of", "entries"),
+    [
+        (lambda: error_overlay(errors(0.1, 0.0, 0.0, 0.0), GREY), "strength", ["1 %", "3 %", "10 %", "30 % or more"]),
+        (lambda: error_sheet(errors(0.1, 0.0, 0.0, 0.0), GREY), "strength", ["1 %", "3 %", "10 %", "30 % or more"]),
+        (lambda: difference_map(GREY, GREY), "range", ["0 %", "8 %", "17 %", "25 % or more"]),
+        (lambda: level_overlay(CORNERS, GREY), "parts of the picture", ["static 25 %", "moderate 25 %", "active 50 %"]),
+        (lambda: level_sheet(CORNERS, GREY), "parts of the picture", ["static 25 %", "moderate 25 %", "active 50 %"]),
+    ],
+)
+def test_a_legend_says_of_what_its_numbers_are(
+    monkeypatch: pytest.MonkeyPatch, draw: Callable[[], Tensor], of: str, entries: list[str]
+) -> None:
+    """ "1%" stood there alone."""
+    drawn = []
+    text = ImageDraw.ImageDraw.text
+    watch = lambda self, at, words, *args, **more: (drawn.append(words), text(self, at, words, *args, **more))  # noqa: E731
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", watch)
+    draw()
+    assert [words for words in drawn if "%" in words] == entries
+    assert of in " ".join(words for words in drawn if "%" not in words)
 
 
 @pytest.mark.parametrize("width", [96, 256])

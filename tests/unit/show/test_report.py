@@ -1,7 +1,5 @@
 """The account of a run."""
 
-import json
-import math
 from dataclasses import replace
 
 import pytest
@@ -73,14 +71,6 @@ def test_a_reason_is_noted_once() -> None:
     assert made.fallbacks == ["of this", "of that"]
 
 
-def test_a_note_is_no_reason_for_native_computation() -> None:
-    made = report(record(0, 10), record(1, 0), notes=["a target was missed"])
-    assert "Note: a target was missed." in made.summary()
-    assert "| Note | a target was missed |" in made.markdown()
-    for account in (made.as_dict(), made.verdict_as_dict()):
-        assert (account["fallbacks"], account["notes"]) == ([], ["a target was missed"])
-
-
 def test_steps_are_counted_by_what_was_computed_of_them() -> None:
     made = report(record(0, 10), record(1, 10), record(2, 0), record(3, 4))
     assert (made.steps_computed, made.steps_forecast, made.steps_in_part) == (2, 1, 1)
@@ -125,57 +115,6 @@ def test_references_that_were_left_out_are_no_measured_risk() -> None:
     assert report(measured(0), record(1, 0), measured(2, 0.1, 0.1), references=frozen).risk is None
 
 
-def test_the_dictionary_is_json_and_complete() -> None:
-    steps = [record(0, 10, 2.0, StepClass.FULL), record(1, 5, 1.0)]
-    made = report(*steps, level_map=QUARTERS, cache_bytes_peak=7, spread=2.345, **ASKED)
-    account = json.loads(json.dumps(made.as_dict()))
-    timeline = account.pop("timeline")
-    assert account == {
-        "model": "Flux",
-        "quality": "balanced",
-        "sampler": "euler",
-        "cfg": 3.5,
-        "latent": [1, 16, 4, 4],
-        "verdict": "accelerated",
-        "steps": 2,
-        "tokens": 10,
-        "level_share": {"static": 0.25, "moderate": 0.25, "active": 0.5},
-        "computed_token_fraction": 0.75,
-        "step_classes": {"full": 1, "active": 1},
-        "seconds": 3.0,
-        "speedup": 1.333,
-        "basis": "estimated",
-        "cache_bytes_peak": 7,
-        "forecast_error_spread": 2.35,
-        "references": None,
-        "fallbacks": [],
-        "notes": [],
-        "headline": "1.3x faster, saved 1.0 s (estimated from this run's full steps)",
-        "seconds_saved": 1.0,
-        "steps_computed": 1,
-        "steps_in_part": 1,
-        "steps_forecast": 0,
-        "largest_forecast_error": None,
-        "picture_error": None,
-        "risk": None,
-        "references_frozen": False,
-        "accelerates": True,
-        "advice": "",
-    }
-    assert timeline[1] == {
-        "step": 1, "sigma": 1.0, "class": "active", "computed": 0.5, "evaluations": 1, "seconds": 1.0,
-        "forecast_error": None, "picture_error": None,
-    }  # fmt: skip
-
-
 def test_neither_the_fastest_nor_the_slowest_full_step_is_the_measure() -> None:
     steps = [record(0, 10, 9.0), record(1, 10, 2.0), record(2, 10, 1.0), record(3, 0, 0.0)]
     assert report(*steps).speedup == pytest.approx((4 * 2.0 + 7.0) / 12.0)
-
-
-@pytest.mark.parametrize("error", [math.nan, math.inf])
-def test_what_is_not_finite_is_no_number_in_json(error: float) -> None:
-    after = replace(record(3, 10), forecast_error=error)
-    told = report(record(0, 10), record(1, 10), record(2, 0), after).as_dict()
-    assert told["timeline"][-1]["forecast_error"] is None
-    assert json.loads(json.dumps(told, allow_nan=False)) == told

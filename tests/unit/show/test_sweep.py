@@ -19,9 +19,9 @@ def swept(*rows: SweepRow, note: str = "") -> Sweep:
 def test_a_row_has_what_it_took_and_how_close_it_came() -> None:
     text = swept(FAST).markdown()
     assert text.startswith("Flux, 64 x 64, 20 steps, euler/simple, seed 0\n\n| Jano sweep | Seconds | Factor |")
-    assert "| full | 5.0 s |  | 100% |  |  |  |" in text
+    assert "| full | 5.0 s |  | 100 % |  |  |  |" in text
     ssim = f"{compare(PICTURE, PICTURE + 0.1).mean_ssim:.4f}"
-    assert f"| fast | 2.0 s | 2.50x | 40% | 20.0 dB | {ssim} | composition changed |" in text
+    assert f"| fast | 2.0 s | 2.50x | 40 % | 20.0 dB | {ssim} | composition changed |" in text
 
 
 def test_the_json_is_one_line_with_the_same_figures() -> None:
@@ -50,16 +50,16 @@ def test_a_row_without_a_picture_says_why_and_the_caption_too() -> None:
 
 
 def test_a_caption_names_the_factor_the_figures_and_the_verdict() -> None:
-    assert swept(FAST).caption(FAST) == ("fast, 2.5x faster", ["2.0 s, 40% computed, 20.0 dB", "composition changed"])
+    assert swept(FAST).caption(FAST) == ("fast, 2.5x faster", ["2.0 s, 40 % computed, 20.0 dB", "composition changed"])
     full = SweepRow(FULL, 5.0)
-    assert swept().caption(full) == ("full", ["5.0 s, 100% computed"])
+    assert swept().caption(full) == ("full", ["5.0 s, 100 % computed"])
 
 
 def test_what_was_not_accelerated_is_not_called_faster() -> None:
     """Its seconds are told; that they differ from those of full, the same work, is chance."""
     row = SweepRow("fidelity", 2.5, 1.0, compare(PICTURE, PICTURE), "4 steps are too few")
     made = swept(row, FAST)
-    assert "| fidelity | 2.5 s |  | 100% |" in made.markdown()
+    assert "| fidelity | 2.5 s |  | 100 % |" in made.markdown()
     assert made.caption(row)[0] == "fidelity"
     assert [found["factor"] for found in json.loads(made.as_json())["rows"]] == [None, None, 2.5]
 
