@@ -82,9 +82,14 @@ function showAgain() {
   for (const node of app.canvas?.graph?.nodes ?? []) views.get(node)?.show?.();
 }
 
+/** A run with an Accelerator is shown there: the Analyzer before it does not wait for one. */
+function wordsOf(node) {
+  return node.comfyClass === "JanoAnalyzer" ? { ...words(), waiting: words().waiting_analyzer } : words();
+}
+
 /** Give a node its run view, as its last widget; it is no input and saves no widget value. */
 function attachRun(node) {
-  const view = attach(node, "jano_run", (onResize) => new RunView(words(), onResize, () => isOn("Jano.map"), () => qualityOf(node)));
+  const view = attach(node, "jano_run", (onResize) => new RunView(wordsOf(node), onResize, () => isOn("Jano.map"), () => qualityOf(node)));
   watchMode(node, () => view.setMode(node.mode));
   watchQuality(node, () => view.show());
   colourTitle(node, () => view.state);

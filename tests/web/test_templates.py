@@ -22,6 +22,7 @@ LOADED = """() => {
   return [...nodes, ...document.images].every((image) => image.complete)
     && [...document.querySelectorAll('video')].every((clip) => clip.readyState > 0);
 }"""
+BEHIND = "The run appears here while sampling, or on the Jano Accelerator that comes behind."
 LETTERS = 8.0  # pixels on the screen of a window of 1500 x 900, where the host's own are 6 to 8
 # Of everything that Jano says on the page: its text, and the height of its letters as they are seen.
 SEEN = """() => {
@@ -144,6 +145,7 @@ def test_after_a_run_nothing_outgrows_its_place_and_all_can_be_read(
         editor.fit()
         editor.shot(f"run_{title}")
         seen = editor.page.evaluate(SEEN)
+        assert (BEHIND in [text for text, _ in seen]) is (title == "By regions, as published")
         assert len(seen) > 5
         assert [text for text, letters in seen if letters < LETTERS] == [], title
         assert (editor.page.evaluate(BROKEN), editor.page.evaluate(CUT)) == ([], []), title
