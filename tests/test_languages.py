@@ -12,11 +12,14 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from string import Formatter
 
 import pytest
-from comfyui_jano.jano.sentences import CATALOGUE
+from comfyui_jano.jano.sentences import CATALOGUE, Sentence, Template, say
 from comfyui_jano.jano.show.chart import OF_ERRORS
+from comfyui_jano.jano.show.headline import table
+from comfyui_jano.tests.unit.show.test_headline import any_report
 
 ROOT = Path(__file__).resolve().parents[1]
 LANGUAGES = ("zh", "zh-TW", "ja", "ko")
@@ -313,3 +316,27 @@ def test_a_share_says_of_what_it_is() -> None:
     told += [view["chart"]["cost_was"], OF_ERRORS]
     assert [text for text in told if not any(words in text for words in OF_WHAT)] == []
     assert view["chart"]["cost"] == OF_ERRORS  # the page draws the same chart
+
+
+# --- what is made of them
+
+
+def said_in(language: str, told: object) -> object:
+    """A cell of a table as web/words.js speaks it."""
+    if isinstance(told, list):
+        return [said_in(language, part) for part in told]
+    if not isinstance(told, Sentence) or not told.key:
+        return told
+    values = {name: said_in(language, value) for name, value in told.values.items()}
+    return Template().vformat(words_of(language)["sentences"][told.key], (), values)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_report_has_no_english_but_names(language: str) -> None:
+    """Titles of its rows, reasons, notes and advice, of any run."""
+    random, names = Random(17), {"Flux", "MiB", "auto", "fast", "token"}
+    for report in (any_report(random) for _ in range(100)):
+        report.fallbacks, report.notes = [say("compiled")], [say("went_back")]
+        report.advice = say("advise_fast")
+        cells = " ".join(str(said_in(language, cell)) for row in table(report).told for cell in row)
+        assert set(re.findall(r"[A-Za-z]{3,}", cells)) <= names
