@@ -22,7 +22,7 @@ def test_a_moved_constant_changes_the_run_and_is_measured_once(tmp_path: Path, m
     rows = list(Lines(tmp_path / constants.FILE, constants.KEY))
     # As it is in seven ways; one constant at two values in three, one with two targets, one in its own.
     assert len(rows) == 7 + 2 * 3 + 2 * 2 + 2
-    found = {(row["constant"], row["factor"]): row["psnr_db"] for row in rows if row["way"] == "target 2x"}
+    found = {(row["constant"], row["factor"]): row["psnr_db"] for row in rows if row["way"] == "target 3x"}
     assert len(set(found.values())) == len(found) == 5, "every value makes another picture"
     assert before == control.FADING
     size = (tmp_path / constants.FILE).stat().st_size
