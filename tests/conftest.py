@@ -59,8 +59,15 @@ stage()  # not in a hook: the conftest files below this one import ComfyUI befor
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes minutes begins, so that no process waits in the end for another's long file."""
-    items.sort(key=lambda item: next((place for place, name in enumerate(FIRST) if name in item.nodeid), len(FIRST)))
+    """What takes minutes begins, so that no process waits in the end for another's long file; of the page's tests those
+    in Nodes 2.0 come last, so that one page after the other is open (tests/web/conftest.py)."""
+
+    def place(item: pytest.Item) -> tuple[int, bool]:
+        first = next((place for place, name in enumerate(FIRST) if name in item.nodeid), len(FIRST))
+        given = item.callspec.params if hasattr(item, "callspec") else {}
+        return first, any(given.get(name) is True for name in ("vue", "desk"))
+
+    items.sort(key=place)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -70,7 +70,8 @@ keep_editor = pytest.fixture(opened_editors, scope="module")
 
 @pytest.fixture(scope="session")
 def desks() -> dict[bool, Editor]:
-    """The editors that stay open, by renderer: to open one is 9 s of computing, more than most tests need."""
+    """The editor that stays open, by its renderer: to open one is 9 s of computing, more than most tests need, and each
+    that is open draws on, a fifth of a core, though nobody looks at it."""
     return {}
 
 
@@ -88,6 +89,7 @@ def desk_of(
         if vue in desks:
             desks[vue].tidy()
         else:
+            close(desks, not vue)
             desks[vue] = new_editor(chromium, web_server, vue)
         used.append(vue)
         return desks[vue]
@@ -95,12 +97,14 @@ def desk_of(
     yield take
     complaints = [complaint for vue in used for complaint in desks[vue].complaints]
     has_failed = complaints or request.session.testsfailed > failed
-    for vue in used:
-        if has_failed:
-            desks.pop(vue).page.context.close()
-        else:
-            desks[vue].rest()
+    for vue in used if has_failed else ():
+        close(desks, vue)
     assert complaints == []
+
+
+def close(desks: dict[bool, Editor], vue: bool) -> None:
+    if vue in desks:
+        desks.pop(vue).page.context.close()
 
 
 @pytest.fixture(params=[False, True], ids=["canvas", "vue"])

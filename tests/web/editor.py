@@ -42,7 +42,6 @@ class Editor:
 
     def __init__(self, page: Page, url: str, shots: Path, vue: bool) -> None:
         self.page, self.url, self.shots, self.vue = page, url, shots, vue
-        self._browser = page.context.new_cdp_session(page)
         self.complaints: list[str] = []
         page.set_default_timeout(PATIENCE)
         page.on("console", self._on_console)
@@ -72,13 +71,8 @@ class Editor:
             self.page.keyboard.press("Escape")
             self.page.wait_for_timeout(200)
 
-    def rest(self) -> None:
-        """Nothing is drawn until `tidy`: a page that nobody looks at would take a third of a core."""
-        self._browser.send("Page.setWebLifecycleState", {"state": "frozen"})
-
     def tidy(self) -> None:
         """As a page that was just opened, but for the workflows that are open in it."""
-        self._browser.send("Page.setWebLifecycleState", {"state": "active"})
         self.page.keyboard.press("Escape")
         self.page.emulate_media(reduced_motion="no-preference")
         self.page.evaluate(OWN_SETTINGS)

@@ -167,9 +167,10 @@ def test_a_run_that_stays_native_says_why(desk_of: object) -> None:
     assert title_colours(editor, scheduler)["shown"] == "native"
 
 
-def test_a_step_by_level_says_which_regions_and_how_many_of_the_tokens(desk_of: object) -> None:
+@pytest.mark.parametrize("vue", [True], ids=["vue"])
+def test_a_step_by_level_says_which_regions_and_how_many_of_the_tokens(desk_of: object, vue: bool) -> None:
     """ "10 active tokens" was read as a number of tokens, or as a kind of them: it was ten steps."""
-    editor, run = desk_of(vue=True), ".jano-run:has(.jano-strip > .jano-active)"
+    editor, run = desk_of(vue), ".jano-run:has(.jano-strip > .jano-active)"
     workflow = small_workflow(workflow_file("By regions, as published"))
     scheduler = next(node["id"] for node in workflow["nodes"] if node["type"] == "JanoScheduler")
     editor.load(workflow)
