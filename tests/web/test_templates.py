@@ -22,7 +22,7 @@ LOADED = """() => {
   return [...nodes, ...document.images].every((image) => image.complete)
     && [...document.querySelectorAll('video')].every((clip) => clip.readyState > 0);
 }"""
-BEHIND = "The run appears here while sampling, or on the Jano Accelerator that comes behind."
+BEHIND = "Runs appear here or on the Accelerator."
 LETTERS = 8.0  # pixels on the screen of a window of 1500 x 900, where the host's own are 6 to 8
 # Of everything that Jano says on the page: its text, and the height of its letters as they are seen.
 SEEN = """() => {

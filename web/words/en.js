@@ -1,7 +1,7 @@
 export default {
   "view": {
     "waiting": "The run appears here while sampling.",
-    "waiting_analyzer": "The run appears here while sampling, or on the Jano Accelerator that comes behind.",
+    "waiting_analyzer": "Runs appear here or on the Accelerator.",
     "step": "step {step} of {count}",
     "computed": "{share} of the compute",
     "faster": "{times} faster (estimated)",

@@ -1,7 +1,7 @@
 export default {
   "view": {
     "waiting": "サンプリング中、ここに実行の様子が表示されます。",
-    "waiting_analyzer": "サンプリング中、ここに実行の様子が表示されます。後ろに Jano アクセラレーターがあれば、そちらに表示されます。",
+    "waiting_analyzer": "実行はここか Jano アクセラレーターに表示されます。",
     "step": "ステップ {step} / {count}",
     "computed": "計算量 {share}",
     "faster": "{times}速（推定）",

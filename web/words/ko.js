@@ -1,7 +1,7 @@
 export default {
   "view": {
     "waiting": "샘플링하는 동안 실행 상황이 여기에 표시됩니다.",
-    "waiting_analyzer": "샘플링하는 동안 실행 상황이 여기에 표시됩니다. 뒤에 Jano 가속기가 있으면 그 노드에 표시됩니다.",
+    "waiting_analyzer": "실행은 여기나 Jano 가속기에 표시됩니다.",
     "step": "스텝 {step} / {count}",
     "computed": "연산량 {share}",
     "faster": "{times} 빠름 (추정)",

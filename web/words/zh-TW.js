@@ -1,7 +1,7 @@
 export default {
   "view": {
     "waiting": "取樣時此處顯示這次執行。",
-    "waiting_analyzer": "取樣時此處顯示這次執行；後面接有 Jano 加速器時，顯示在加速器上。",
+    "waiting_analyzer": "這次執行顯示於此處或加速器上。",
     "step": "第 {step} 步，共 {count} 步",
     "computed": "運算量 {share}",
     "faster": "加速 {times}（估算）",

@@ -1,7 +1,7 @@
 export default {
   "view": {
     "waiting": "采样时此处显示本次运行。",
-    "waiting_analyzer": "采样时此处显示本次运行；后面接有 Jano 加速器时，显示在加速器上。",
+    "waiting_analyzer": "本次运行显示在此处或加速器上。",
     "step": "第 {step} 步，共 {count} 步",
     "computed": "计算量 {share}",
     "faster": "加速 {times}（估算）",
