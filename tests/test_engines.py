@@ -24,7 +24,10 @@ ENGINES = {
     "by_level": ("jano/by_level", "jano/adapters/by_level", "tests/unit/by_level", "tests/host/by_level"),
 }
 # What shows each at work in the host; the rest of its folder has to load, and runs beside both engines.
-AT_WORK = {"whole": ("test_from_node_to_report.py", "test_error_control.py"), "by_level": ("",)}
+AT_WORK = {
+    "whole": ("test_from_node_to_report.py", "test_error_control.py"),
+    "by_level": ("test_partial_exact.py", "test_tokens.py", "test_wan.py"),
+}
 ROOMS = ("tests/unit/forecast", "tests/unit/levels", "tests/unit/show", "tests/unit/test_run.py")
 
 
