@@ -157,12 +157,13 @@ class RunReport:
 
     @property
     def speedup(self) -> float | None:
-        """Estimated: all steps at the median cost of a full step of this run, over what they cost. What the first step
-        takes longer (memory, weights that are loaded) it would take without Jano too."""
+        """Estimated: all steps at the median cost of a full step of this run, over what they cost; of two the lower one,
+        as an edit of 4 steps may have no more. What the first step takes longer (memory, weights that are loaded) it
+        would take without Jano too."""
         full = sorted(r.seconds / r.evaluations for r in self.steps if r.computed_share == 1.0 and r.evaluations)
         if not full or not self.seconds:
             return None
-        usual, first = full[len(full) // 2], self.steps[0]
+        usual, first = full[(len(full) - 1) // 2], self.steps[0]
         waited = max(0.0, first.seconds - usual * first.evaluations) if first.computed_share == 1.0 else 0.0
         return (usual * sum(r.evaluations for r in self.steps) + waited) / self.seconds
 

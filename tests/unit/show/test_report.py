@@ -43,6 +43,12 @@ def test_the_speed_up_is_against_the_median_full_step_and_the_first_one_is_as_sl
     assert report(*steps).speedup == pytest.approx((5 * 2.0 + 7.0) / 14.0)
 
 
+def test_of_two_full_steps_the_first_that_loads_the_weights_is_not_the_measure() -> None:
+    """An edit of 4 steps of which two leave the references out."""
+    steps = [record(0, 10, 9.0), record(1, 5, 1.0), record(2, 10, 2.0), record(3, 5, 1.0)]
+    assert report(*steps).speedup == pytest.approx((4 * 2.0 + 7.0) / 13.0)
+
+
 def test_without_times_or_full_steps_there_is_no_speed_up() -> None:
     assert report(record(0, 10)).speedup is None
     assert report(record(0, 4, 1.0)).speedup is None
