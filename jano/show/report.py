@@ -157,8 +157,8 @@ class RunReport:
 
     @property
     def speedup(self) -> float | None:
-        """Estimated: all steps at the median cost of a full step of this run, over what they cost; of two the lower one,
-        as an edit of 4 steps may have no more. What the first step takes longer (memory, weights that are loaded) it
+        """Estimated: all steps at the median cost of a full step of this run (of two the lower: an edit of 4 steps may
+        have no more), over what they cost. What the first step takes longer (memory, weights that are loaded) it
         would take without Jano too."""
         full = sorted(r.seconds / r.evaluations for r in self.steps if r.computed_share == 1.0 and r.evaluations)
         if not full or not self.seconds:
