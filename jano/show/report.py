@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import pairwise
-from math import isfinite
 from uuid import uuid4
 
 from torch import Tensor
@@ -165,7 +165,13 @@ class RunReport:
             return None
         usual, first = full[(len(full) - 1) // 2], self.steps[0]
         waited = max(0.0, first.seconds - usual * first.evaluations) if first.computed_share == 1.0 else 0.0
-        return (usual * sum(r.evaluations for r in self.steps) + waited) / self.seconds
+        return min((usual * sum(r.evaluations for r in self.steps) + waited) / self.seconds, self._most_speedup)
+
+    @property
+    def _most_speedup(self) -> float:
+        """What leaving out whole steps can save at most: more is chance, on a machine that does more than this."""
+        computed = sum(record.evaluations for record in self.steps if record.computed_share)
+        return math.inf if self.steps_in_part else sum(record.evaluations for record in self.steps) / computed
 
     @property
     def seconds_saved(self) -> float | None:
@@ -217,4 +223,4 @@ class RunReport:
 
 def rounded(value: float | None, digits: int) -> float | None:
     """None also for what is no finite number, which JSON cannot say."""
-    return None if value is None or not isfinite(value) else round(value, digits)
+    return None if value is None or not math.isfinite(value) else round(value, digits)

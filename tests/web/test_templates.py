@@ -53,6 +53,10 @@ CUT = """() => [...document.querySelectorAll('.jano-report > .jano-table')].flat
     return [...range.getClientRects()].filter((line) => line.top < bottom - 2 && line.bottom > bottom + 2);
   }).map(({ top }) => top);
 })"""
+# Captions that are seen in part.
+CROWDED = """() => [...document.querySelectorAll('.jano-caption')]
+  .filter((caption) => caption.checkVisibility() && caption.scrollHeight > caption.clientHeight + 1)
+  .map((caption) => caption.textContent)"""
 THEMES = ("dark", "light", "solarized", "arc", "nord", "github")
 # The least contrast of what has a meaning: text with what lies under it, and the edges of cells with their ground.
 CONTRASTS = """() => {
@@ -150,7 +154,7 @@ def test_after_a_run_nothing_outgrows_its_place_and_all_can_be_read(desk: Editor
         assert (BEHIND in [text for text, _ in seen]) is (title == "By regions, as published")
         assert len(seen) > 5
         assert [text for text, letters in seen if letters < LETTERS] == [], title
-        assert (editor.page.evaluate(BROKEN), editor.page.evaluate(CUT)) == ([], []), title
+        assert [editor.page.evaluate(wrong) for wrong in (BROKEN, CUT, CROWDED)] == [[], [], []], title
 
 
 @pytest.mark.parametrize("vue", [True], ids=["vue"])

@@ -49,6 +49,12 @@ def test_of_two_full_steps_the_first_that_loads_the_weights_is_not_the_measure()
     assert report(*steps).speedup == pytest.approx((4 * 2.0 + 7.0) / 13.0)
 
 
+def test_a_speed_up_is_no_larger_than_the_steps_that_were_left_out_allow() -> None:
+    """Of three computed steps two were held up by another program."""
+    steps = [record(0, 10, 3.0), record(1, 10, 1.0), record(2, 0, 0.0), record(3, 10, 3.0)]
+    assert report(*steps).speedup == pytest.approx(4 / 3)
+
+
 def test_without_times_or_full_steps_there_is_no_speed_up() -> None:
     assert report(record(0, 10)).speedup is None
     assert report(record(0, 4, 1.0)).speedup is None
