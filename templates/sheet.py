@@ -34,9 +34,9 @@ OWN_HEIGHTS = {
 }
 """There, of nodes with a line more or less than their widgets; measured in the page of ComfyUI 0.30.0."""
 NOTE = "MarkdownNote"
-NOTE_AREA, NOTE_WIDEST, NOTE_LEAST = 264_000, 1000, 312
-"""Square pixels in which the longest note can be read without scrolling; a line longer than that is hard to follow; the
-least height that Nodes 2.0 gives one."""
+NOTE_AREA, NOTE_WIDEST, NOTE_NARROWEST, NOTE_LEAST = 264_000, 1000, 400, 312
+"""Square pixels in which the longest note can be read without scrolling; a line longer than that is hard to follow,
+one shorter breaks too often; the least height that Nodes 2.0 gives one."""
 GROUP_COLOUR = "#3f789e"  # of the groups in ComfyUI's own templates
 
 
@@ -57,8 +57,6 @@ class Node:
     info: Mapping[str, Any]
     given: Mapping[str, Any]
     size: tuple[int, int]
-    room: int
-    """Height that it is given: pictures make some nodes grow, and the editor's second renderer makes all."""
     title: str | None = None
     pos: tuple[int, int] = (0, 0)
 
@@ -116,15 +114,12 @@ class Sheet:
     def column(self) -> None:
         self.rows[-1][-1].columns.append([])
 
-    def add(
-        self, kind: str, *, title: str | None = None, size: tuple[int, int] | None = None, room: int = 0, **given: Any
-    ) -> Node:
+    def add(self, kind: str, *, title: str | None = None, size: tuple[int, int] | None = None, **given: Any) -> Node:
         """A node at the end of the current column. `given`: for inputs an Output or a node (its first output), for
         widgets a value or a File; the others keep their defaults."""
         info = self._object_info[kind]
         given = {name: Output(value, 0) if isinstance(value, Node) else value for name, value in given.items()}
-        wide, high = size or (300, body(kind, info))
-        node = Node(len(self.nodes) + 1, kind, info, given, (wide, high), max(high, room), title)
+        node = Node(len(self.nodes) + 1, kind, info, given, size or (300, body(kind, info)), title)
         unknown = given.keys() - {name for name, _ in input_specs(info)}
         if unknown:
             raise ValueError(f"{kind} has no input {sorted(unknown)}")
@@ -136,7 +131,7 @@ class Sheet:
         """The note, to which the files are added; it gets the place that the upper row leaves."""
         text = f"{unwrapped(text)}\n\n**Files**\n{self._file_list()}"
         info = {"output_name": (), "input": {"required": {"text": ["STRING", {}]}}}
-        self.note = Node(len(self.nodes) + 1, NOTE, info, {"text": text}, (0, 0), 0)
+        self.note = Node(len(self.nodes) + 1, NOTE, info, {"text": text}, (0, 0))
 
     def _file_list(self) -> str:
         files = dict.fromkeys(file for node in self.nodes for file in node.files())
@@ -149,9 +144,13 @@ class Sheet:
         for group in upper:
             group.flow(room)
         high = max(height_of(upper), NOTE_LEAST + TITLE)
-        if high > room:
-            raise ValueError(f"{self.title}: the upper row takes {high} pixels, and {room} are left")
-        self._place_note(high - TITLE, WIDTH - width_of(upper) - BETWEEN_GROUPS)
+        beside = WIDTH - BETWEEN_GROUPS - width_of(upper)
+        if high > room or beside < NOTE_NARROWEST or width_of(lower) > WIDTH:
+            raise ValueError(
+                f"{self.title} does not fit: of {room} pixels its upper row takes {high} and leaves {beside} beside it "
+                f"for the note; of {WIDTH} the lower row takes {width_of(lower)}"
+            )
+        self._place_note(high - TITLE, beside)
         place_row(upper, self.note.size[0] + BETWEEN_GROUPS, 0, high)
         place_row(lower, 0, high + BETWEEN_GROUPS, height_of(lower))
 
@@ -224,7 +223,7 @@ def widest(column: list[Node]) -> int:
 
 
 def tall(column: list[Node]) -> int:
-    return sum(TITLE + node.room for node in column) + GAP * (len(column) - 1)
+    return sum(TITLE + node.size[1] for node in column) + GAP * (len(column) - 1)
 
 
 def height_of(row: list[Group]) -> int:
@@ -254,7 +253,7 @@ def broken(column: list[Node], height: int) -> list[list[Node]]:
 def place_column(column: list[Node], x: int, y: int) -> None:
     for node in column:
         node.pos = (x, y + TITLE)
-        y += TITLE + node.room + GAP
+        y += TITLE + node.size[1] + GAP
 
 
 def saved_group(number: int, group: Group) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from comfyui_jano.bench.published import as_published
 from comfyui_jano.host.location import ROOT
+from comfyui_jano.templates.sheet import Sheet
 from PIL import Image
 
 WORKFLOWS = sorted((ROOT / "example_workflows").glob("*.json"))
@@ -176,6 +177,21 @@ def test_by_regions_has_the_papers_settings() -> None:
     assert nodes["JanoScheduler"][:8] == ["custom", *wanted]
     assert (nodes["JanoAnalyzer"][0], nodes["JanoAnalyzer"][5]) == (analyzer.warmup, analyzer.score)
     assert nodes["KSampler"][2] == 50
+
+
+@pytest.mark.parametrize(
+    ("upper", "lower"), [((2100, 90), (300, 90)), ((300, 400), (300, 800)), ((300, 90), (2500, 90))]
+)
+def test_a_sheet_that_does_not_fit_is_not_written(upper: tuple[int, int], lower: tuple[int, int]) -> None:
+    """No room for the note, rows too high, the lower one too wide."""
+    sheet = Sheet("Too large", {"Node": {"output_name": [], "input": {}}})
+    for size in (upper, lower):
+        sheet.row()
+        sheet.group("1")
+        sheet.add("Node", size=size)
+    sheet.say("What it is for.")
+    with pytest.raises(ValueError, match="Too large does not fit"):
+        sheet.lay_out()
 
 
 def test_every_node_is_in_a_workflow() -> None:
