@@ -7,7 +7,7 @@ from comfyui_jano.tests.stand_ins import small_workflow
 from comfyui_jano.tests.web.editor import Editor
 
 SHIPPED = ROOT / "tests" / "data" / "workflow_of_0.1.0.json"  # workflows/jano_flux_text_to_image.json of that version
-ACCELERATOR, REPORT = 2, 13
+ACCELERATOR = 2
 SET = {
     "quality": "custom",
     "static_threshold": 0.4,
