@@ -38,10 +38,11 @@ def references(told: dict) -> str:
 def table(report: dict[str, dict]) -> str:
     """The report for the terminal."""
     rows: list[tuple[str, Callable[[dict], str]]] = [
-        ("result", lambda r: r["headline"]),
+        ("result", lambda r: r["headline"].partition(" (")[0]),
+        ("which is", lambda r: r["headline"].partition(" (")[2].removesuffix(")")),
         ("steps, image tokens", lambda r: f"{r['steps']}, {r['tokens']}"),
         ("steps computed", lambda r: f"{r['steps_computed']} in full, {r['steps_forecast']} forecast"),
-        ("FLOPs against full", lambda r: f"{r['flops_fraction']:.1%}"),
+        ("FLOPs against full", lambda r: f"{100 * r['flops_fraction']:.1f} %"),
         ("seconds full / Jano", lambda r: f"{r['seconds_full']:.1f} / {r['seconds_jano']:.1f}"),
         ("PSNR, SSIM", lambda r: f"{r['psnr_db']:.1f} dB, {r['ssim']:.3f}"),
         ("worst frame", lambda r: f"{r['psnr_worst_frame_db']:.1f} dB" if "psnr_worst_frame_db" in r else ""),
@@ -49,6 +50,12 @@ def table(report: dict[str, dict]) -> str:
         ("references computed", lambda r: references(r["references"]) if "references" in r else ""),
         ("partly in full, why", lambda r: "; ".join(r["fallbacks"]) or "no"),
     ]
-    lines = [f"{'':<22}" + "".join(f"{name:<44}" for name in report)]
-    lines += [f"{label:<22}" + "".join(f"{show(r):<44}" for r in report.values()) for label, show in rows]
-    return "\n".join(lines)
+    labels = ["", *(label for label, _ in rows)]
+    columns = [[name, *(show(of) for _, show in rows)] for name, of in report.items()]
+    return "\n".join("".join(cells).rstrip() for cells in zip(*map(_aligned, [labels, *columns]), strict=True))
+
+
+def _aligned(column: list[str]) -> list[str]:
+    """As wide as its longest entry, and two blanks to the next column."""
+    wide = max(map(len, column)) + 2
+    return [f"{entry:<{wide}}" for entry in column]
