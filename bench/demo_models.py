@@ -47,7 +47,7 @@ def wan_conditioning(text: str) -> list:
 class Kind:
     """What the demo fixes for a model: prompts (a file of lines), latent and conditioning, sampler, CFG and steps; the
     shift of its sigmas (None: the model's own), the pixels of a latent cell's side, and the Heun steps that count as
-    the exact solution (None: too dear)."""
+    the exact solution (None: too dear); the grain of a bed of patches."""
 
     name: str
     prompts: Path | None
@@ -59,6 +59,7 @@ class Kind:
     shift: float | None = None
     cell: int = 8
     exact_steps: int | None = None
+    grain: float | None = None
 
     def at(self, side: int) -> Kind:
         """The same for square pictures of `side` pixels."""

@@ -112,7 +112,7 @@ class Bench:
 
 def measure(args: argparse.Namespace) -> None:
     with torch.inference_mode():
-        bench = Bench(args, bed.load("patches", args.side, args.shift))
+        bench = Bench(args, bed.load("patches", args.side, args.shift, args.grain))
         budgets = [budget_of(target, bench.loop.num_steps) for target in TARGETS]
         for target, budget in zip(TARGETS, budgets, strict=True):
             follow_control(bench, target, budget)

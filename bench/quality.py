@@ -61,7 +61,7 @@ def file_of(model: str) -> str:
 def loaded(args: argparse.Namespace) -> Demo:
     """The model that --model names."""
     if args.model in WITHOUT_TOKENS:
-        return bed.load(args.model, args.side, args.shift)
+        return bed.load(args.model, args.side, args.shift, args.grain)
     return demo_models.load(args.model, args.checkpoint, args.side)
 
 
@@ -74,7 +74,7 @@ def measure_prompt(demo: Demo, lines: Lines, how: Sampling, chosen: list[Setting
     reference = full_run(demo, how, seed, text)
     for number, (key, setting) in enumerate(missing, start=1):
         print(f"\r{how.steps} steps, prompt {seed + 1}: {number} of {len(missing)} settings", end="", file=sys.stderr)
-        about = {"kind": demo.kind.name, "shift": demo.kind.shift, "text": text}
+        about = {"kind": demo.kind.name, "shift": demo.kind.shift, "grain": demo.kind.grain, "text": text}
         lines.add({**key, **about, **compare(demo, how, setting, seed, text, reference)})
     print(file=sys.stderr)
 

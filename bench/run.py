@@ -72,6 +72,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--side", type=int, help="quality: of the square picture in pixels; the demo's if not given")
     parser.add_argument("--cfg", type=float, help="scores, quality: guidance scale; the demo's if none is given")
     parser.add_argument("--shift", type=float, help="of the sigmas (quality: of the beds of patches only; mine)")
+    parser.add_argument(
+        "--grain", type=float, help="of the beds of patches, in -1..1: 0 is none (bench/patches/bed.py)"
+    )
     parser.add_argument("--checkpoint", type=Path, help="scores, quality: other weights of the same model")
     parser.add_argument("--sweep", action="store_true", help="quality: many more settings per arm")
     parser.add_argument("--rivals", action="store_true", help="quality: beside published ways to save as much")
@@ -85,6 +88,8 @@ def parse_args() -> argparse.Namespace:
         parser.error(f"no part is called {', '.join(sorted(unknown))}; choose from {', '.join(every)}")
     if args.shift is not None and "patches" not in args.model and args.parts != ["mine"]:
         parser.error("--shift is for --model patches and clip_patches: the demo's models have their own")
+    if args.grain is not None and "patches" not in args.model:
+        parser.error("--grain is for --model patches and clip_patches: no other has one")
     if "oracle" in args.parts and args.model != "patches":
         parser.error("oracle is for --model patches: elsewhere a try takes too long")
     if "constants" in args.parts and args.model not in ("patches", "flux"):

@@ -4,6 +4,10 @@ With x = (1 - sigma) d + sigma e for a picture d of the set and standard normal 
 the mean of the set's patches at that place, weighted by softmax over d of -|x - (1 - sigma) d|^2 / (2 sigma^2). Large
 patches decide early which picture it becomes, small ones late how details go together that no picture of the set has
 (local posteriors as of Niedoba et al., arXiv 2411.19339, and Lukoianov et al., 2509.09672).
+
+With a `grain` t the set stands for all pictures within normal noise of that size around its own (a kernel density):
+the weights' variance is sigma^2 + (1 - sigma)^2 t^2, and what of the noise is the picture's own is left in it. Without,
+the mean falls on single patches at low noise, as no network does that has learned more than its examples.
 """
 
 from __future__ import annotations
@@ -47,10 +51,10 @@ def window(size: int) -> Tensor:
 class PatchSize(nn.Module):
     """All patches of one size: pictures (N, C, side, side) cut up at every position."""
 
-    def __init__(self, pictures: Tensor, size: int) -> None:
+    def __init__(self, pictures: Tensor, size: int, grain: float = 0.0) -> None:
         super().__init__()
         channels, side = pictures.shape[1], pictures.shape[-1]
-        self.size, self._shape = size, (channels, side, side)
+        self.size, self._grain, self._shape = size, grain, (channels, side, side)
         where = pixels(side, size)
         # (positions, N, values of a patch)
         patches = pictures.flatten(2)[:, :, where].permute(2, 0, 1, 3).flatten(2).contiguous()
@@ -64,9 +68,11 @@ class PatchSize(nn.Module):
         """x0 (B, C, side, side) expected of x; `log_prior` (B, N) of the pictures."""
         noisy = x.flatten(2)[:, :, self.where].permute(2, 0, 1, 3).flatten(2)  # (positions, B, values)
         keep = 1.0 - sigma
+        variance = sigma**2 + (keep * self._grain) ** 2
         closeness = torch.bmm(noisy, self.patches.mT) * keep - self.half_squares * keep**2
-        weights = (closeness / sigma**2 + log_prior).softmax(-1)
-        return self._together(torch.bmm(weights, self.patches))
+        weights = (closeness / variance + log_prior).softmax(-1)
+        own = keep * self._grain**2 / variance  # of x - keep * mean, the share that is no noise
+        return own * x + (1.0 - own * keep) * self._together(torch.bmm(weights, self.patches))
 
     def _together(self, means: Tensor) -> Tensor:
         """(positions, B, values) -> (B, C, side, side), averaged where patches overlap."""
@@ -77,12 +83,12 @@ class PatchSize(nn.Module):
 
 
 class Denoiser(nn.Module):
-    """x0 expected of a noisy picture, from large patches early to small ones late."""
+    """x0 expected of a noisy picture, from large patches early to small ones late; `grain` in the pictures' units."""
 
-    def __init__(self, pictures: Tensor, sizes: Sequence[tuple[float, float]] = SIZES) -> None:
+    def __init__(self, pictures: Tensor, grain: float = 0.0, sizes: Sequence[tuple[float, float]] = SIZES) -> None:
         super().__init__()
         side = pictures.shape[-1]
-        self.sizes = nn.ModuleList(PatchSize(pictures, max(1, round(share * side))) for share, _ in sizes)
+        self.sizes = nn.ModuleList(PatchSize(pictures, max(1, round(share * side)), grain) for share, _ in sizes)
         self._alone_at = [log_odds(sigma) for _, sigma in sizes]
 
     def forward(self, x: Tensor, sigma: float, log_prior: Tensor) -> Tensor:

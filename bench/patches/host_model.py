@@ -38,10 +38,10 @@ class PatchModel(nn.Module):
     """The velocity (x - x0) / sigma of the closed-form x0. A call's context (B, 1, N) holds the logarithm of every
     picture's share under its prompt; None takes all alike."""
 
-    def __init__(self, pictures: Tensor, device: object = None, operations: object = None) -> None:
+    def __init__(self, pictures: Tensor, grain: float, device: object = None, operations: object = None) -> None:
         super().__init__()
         self.evaluations = 0  # pictures seen, over all calls
-        self.denoiser = Denoiser(pictures.flatten(1, 2))  # the frames of a clip are more channels
+        self.denoiser = Denoiser(pictures.flatten(1, 2), grain)  # the frames of a clip are more channels
         self.dtype = torch.float32
 
     def forward(
@@ -70,9 +70,9 @@ class PatchModel(nn.Module):
         return (x - x0.reshape(x.shape)) / sigma
 
 
-def patcher(pictures: Tensor, shift: float) -> ModelPatcher:
+def patcher(pictures: Tensor, shift: float, grain: float = 0.0) -> ModelPatcher:
     """A MODEL whose set is `pictures` (N, frames, 3, side, side), as latents; more than one frame makes clips."""
-    config = (PatchConfig if pictures.shape[1] == 1 else ClipConfig)({"pictures": pictures})
+    config = (PatchConfig if pictures.shape[1] == 1 else ClipConfig)({"pictures": pictures, "grain": grain})
     config.sampling_settings["shift"] = shift
     model = comfy.model_base.BaseModel(config, comfy.model_base.ModelType.FLOW, unet_model=PatchModel)
     del config.unet_config["pictures"]  # cut up in the model; nothing else needs them

@@ -106,3 +106,21 @@ def test_without_the_packages_one_sentence_says_so(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(pictures.sysconfig, "get_path", lambda name: str(tmp_path))
     with pytest.raises(HostError, match=r"template packages .* run `make host`"):
         pictures.installed()
+
+
+@pytest.mark.parametrize("sigma", [0.99, 0.7, 0.2])
+def test_with_a_grain_it_is_the_mean_of_a_kernel_density(sigma: float) -> None:
+    """Of one value and many normal draws around three of them, weighed by how likely each makes the noisy value."""
+    known, grain, x = torch.tensor([-1.0, 0.2, 0.9]), 0.3, 0.25
+    draws = known[:, None] + grain * torch.randn(3, 200_000, generator=torch.Generator().manual_seed(1))
+    draws = draws.double().flatten()
+    weights = (-((x - (1 - sigma) * draws) ** 2) / (2 * sigma**2)).softmax(0)
+    patches = PatchSize(known[:, None, None, None], 1, grain)
+    found = patches(torch.full((1, 1, 1, 1), x), sigma, no_prior(1, 3)).item()
+    assert found == pytest.approx((weights * draws).sum().item(), abs=0.01)
+
+
+def test_a_grain_is_left_where_there_is_no_noise() -> None:
+    known = some(7)
+    x = known[3:4] + 0.05 * some(1)
+    assert torch.allclose(Denoiser(known, grain=0.05)(x * 0.999, 0.001, no_prior(1, 7)), x, atol=0.01)
