@@ -14,9 +14,10 @@ TRUSTED, DOUBTED = 1.15, 1.3
 """What lines missed, as a share of what predictions changed (root mean squares, newer ones counting more), up to which
 they are followed, and from which no more. Up to 1.05 at half of 28 steps on the tiny Flux and 1.25 at a third; 1.1 to
 1.6 on the closed-form bed (50 steps, CFG 4). From 0.8 on is 0.6 dB better there at half, and 5 dB worse on the Flux."""
-NEAR, FAR = 0.5, 0.9
+NEAR, FAR = 0.2, 0.4
 """Log odds ahead up to which lines are followed whatever they missed, and from which doubt counts in full: nearer by,
-the repair makes up for them. Without it the tiny Wan is 0.8 dB worse at half (2 clips)."""
+the repair makes up for them. At 0.5 and 0.9 the closed-form bed is 0.4, 0.5 and 0.2 dB worse at a half, a third and a
+fifth (standard error 0.2; with the borders of repair.py), the tiny Flux and Wan 0.1 to 0.15 better."""
 MEMORY = 0.5
 """Share of the old squares that new ones leave."""
 KEPT = 0.3

@@ -80,7 +80,7 @@ def test_nudged_noise_is_as_strong_and_a_little_another_one() -> None:
 def searched(folder: Path, monkeypatch: pytest.MonkeyPatch, tries: int) -> dict[tuple, dict]:
     monkeypatch.setattr(bed, "load", lambda *args: made())
     monkeypatch.setattr(oracle, "TRAINED_ON", 2)
-    ways = {"steps": [STEPS], "cfg": CFG, "side": None, "shift": None}
+    ways = {"steps": [STEPS], "cfg": CFG, "side": None, "shift": None, "grain": None}
     oracle.measure(argparse.Namespace(out=folder, prompts=2, tries=tries, **ways))
     rows = Lines(folder / oracle.FILE, oracle.KEY)
     return {(row["budget"], row["plan_of"], row["prompt"]): row for row in rows}

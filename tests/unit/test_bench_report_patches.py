@@ -30,6 +30,7 @@ def row(arm: str, setting: str, prompt: int, share: float, psnr: float) -> dict:
     more = {
         "kind": "patches",
         "shift": 3.0,
+        "grain": 0.03,
         "flops_fraction": share,
         "psnr_db": psnr,
         "exact_db": psnr - 2,

@@ -11,7 +11,8 @@ from comfyui_jano.jano.forecast.history import PredictionHistory
 from comfyui_jano.jano.forecast.trend import FAR, KEPT, NEAR, RETURNING, Trend, come_back
 from torch import Tensor
 
-CLOCK = Clock(tuple(1 - step / 20 for step in range(21)))
+# Twenty steps, of which the fifth is a short one.
+CLOCK = Clock((*(1 - step / 20 for step in range(5)), 0.78, *(0.7 - step / 20 for step in range(15))))
 LINE, HOLD = SchedulerConfig(), SchedulerConfig(forecast="hold")
 SWINGING, STRAIGHT = [1, -1, 1, -1, 1], [1, 2, 3, 4, 5]
 NEXT, LATE = CLOCK.moment(5), CLOCK.moment(12)
