@@ -24,8 +24,15 @@ SIGMAS = (0.99, 0.97, 0.95, 0.9, 0.8, 0.7, 0.5, 0.3, 0.1)
 PROMPTS, STEPS = 4, 50
 # (rows, tokens, width): hidden state before the first block, after the last.
 States = tuple[Tensor, Tensor]
-# What is measured: the model, and its CFG where it is not its own.
-BEDS = (("flux", None), ("wan", None), ("patches", None), ("patches", 1.0))
+# What is measured: the model, its CFG and its grain where they are not its own.
+BEDS = (
+    ("flux", None, None),
+    ("wan", None, None),
+    ("patches", None, None),
+    ("patches", 1.0, None),
+    ("patches", None, 0.0),
+    ("patches", 1.0, 0.0),
+)
 # Small enough for a loaded core: sides in pixels.
 SIDES = {"flux": 256, "wan": 128}
 
@@ -35,17 +42,18 @@ def measure(args: argparse.Namespace) -> None:
     path = args.out / "calibration.json"
     known = load(path) or {"beds": []}
     found = []
-    for name, cfg in BEDS:
-        demo = loaded(name)
+    for name, cfg, grain in BEDS:
+        demo = loaded(name, grain)
         cfg = demo.kind.cfg if cfg is None else cfg
         about = {"kind": name, "model": demo.digest, "cfg": cfg, "side": demo.side, "prompts": args.prompts or PROMPTS}
         kept = [entry for entry in known["beds"] if about.items() <= entry.items()]
-        found += kept or [{**about, **measured(demo, cfg, args.prompts or PROMPTS)}]
+        values = kept[0] if kept else measured(demo, cfg, args.prompts or PROMPTS)
+        found.append({**values, **about, "grain": demo.kind.grain})
         save(path, {**describe(args.device), "steps": STEPS, "beds": found})
 
 
-def loaded(name: str) -> Demo:
-    return bed.load(name) if name == "patches" else demo_models.load(name, side=SIDES[name])
+def loaded(name: str, grain: float | None) -> Demo:
+    return bed.load(name, grain=grain) if name == "patches" else demo_models.load(name, side=SIDES[name])
 
 
 def measured(demo: Demo, cfg: float, prompts: int) -> dict[str, object]:

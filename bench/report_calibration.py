@@ -34,7 +34,7 @@ def write(out: Path) -> None:
     found, real = load(out / "calibration.json"), load(REAL)
     if not found:
         return
-    beds = {f"{NAMES[entry['kind']]}, CFG {entry['cfg']:g}": entry for entry in found["beds"]}
+    beds = {name_of(entry): entry for entry in found["beds"]}
     _draw(out / CHART, beds, real["x0_error"])
     rows = [*Lines(out / "quality.jsonl", quality.KEY), *Lines(out / "patches.jsonl", quality.KEY)]
     near = {name: closeness(rows, entry) for name, entry in beds.items()}
@@ -50,9 +50,16 @@ def write(out: Path) -> None:
     (out / "CALIBRATION.md").write_text("\n".join(sections), encoding="utf-8")
 
 
+def name_of(entry: Row) -> str:
+    """Beds of patches without a grain say so."""
+    without = " without grain" if entry["grain"] == 0.0 else ""
+    return f"{NAMES[entry['kind']]}{without}, CFG {entry['cfg']:g}"
+
+
 def closeness(rows: list[Row], entry: Row) -> list[Row]:
     """The newest rows of 50 steps of this bed at this CFG, with the sampler that was measured most."""
-    found = [row for row in rows if row["kind"] == entry["kind"] and row["cfg"] == entry["cfg"] and row["steps"] == 50]
+    wanted = entry["kind"], entry["grain"], entry["cfg"], 50
+    found = [row for row in rows if (row["kind"], row.get("grain"), row["cfg"], row["steps"]) == wanted]
     found = [row for row in found if row["model"] == found[-1]["model"]]
     samplers = [row["sampler"] for row in found]
     return [row for row in found if row["sampler"] == max(sorted(set(samplers)), key=samplers.count)]

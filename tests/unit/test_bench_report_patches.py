@@ -14,6 +14,7 @@ from comfyui_jano.bench.stats import flips
 HALF = "50% of the steps"
 ENTRY = {
     "kind": "patches",
+    "grain": 0.03,
     "model": "ab",
     "cfg": 4.0,
     "sigmas": [0.99, 0.97, 0.95, 0.9, 0.8, 0.7, 0.5, 0.3, 0.1],
