@@ -34,15 +34,20 @@ MEASURES = {
 
 
 def rivals(file: Path) -> list[str]:
-    """A section for each way of sampling in which the rivals were measured, by the rows of this file."""
+    """A section for each way of sampling in which the rivals were measured, by the rows of this file that belong to the
+    comparison: a quality that was measured elsewhere is no point of the curve of targets."""
     ways: dict[tuple, list[Row]] = defaultdict(list)
-    for row in Lines(file, KEY):
-        ways[kind_of(row), row["side"], row["steps"], row["sampler"], row["cfg"], row["model"]].append(row)
-    return [_section(way, rows) for way, rows in ways.items() if any(row["arm"] == SHOWS for row in rows)]
+    asked = {(setting.arm, setting.name) for setting in beside_rivals()}
+    for row in (row for row in Lines(file, KEY) if (row["arm"], row["setting"]) in asked):
+        bed = kind_of(row), row.get("grain"), row["side"]
+        ways[(*bed, row["steps"], row["sampler"], row["cfg"], row["model"])].append(row)
+    judged = sorted(ways.items(), key=lambda found: found[0][1] == 0.0)  # a bed without grain comes last
+    return [_section(way, rows) for way, rows in judged if any(row["arm"] == SHOWS for row in rows)]
 
 
 def _section(way: tuple, rows: list[Row]) -> str:
-    kind, side, steps, sampler, cfg, model = way
+    kind, grain, side, steps, sampler, cfg, model = way
+    kind += " without grain" if grain == 0.0 else ""
     common = {row["prompt"] for row in rows if row["arm"] == SHOWS}
     rows, prompts = [row for row in rows if row["prompt"] in common], len(common)
     head = f"## Beside published ways: {kind} ({model}), {side} pixels, {steps} steps of {sampler}, CFG {cfg:g}"

@@ -5,14 +5,26 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from comfyui_jano.bench.arms import beside_rivals
 from comfyui_jano.bench.quality import KEY
 from comfyui_jano.bench.report_rivals import best_of, rivals, value_at, values_at
 
+SHARES = (0.5, 0.33, 0.2)
+
 
 def row(arm: str, prompt: int, share: float, psnr: float) -> dict:
+    """Of the arm's settings in the order of their shares."""
+    names = [setting.name for setting in beside_rivals() if setting.arm == arm]
     way = {"model": "abc", "side": 256, "steps": 28, "sampler": "euler", "cfg": 4.0}
     measured = {"flops_fraction": share, "psnr_db": psnr, "ssim": 0.9, "exact_db": None}
-    return {**way, "kind": "flux", "prompt": prompt, "arm": arm, "setting": f"{share}", **measured}
+    return {
+        **way,
+        "kind": "flux",
+        "prompt": prompt,
+        "arm": arm,
+        "setting": names[SHARES.index(share) if share in SHARES else 0],
+        **measured,
+    }
 
 
 def test_a_value_lies_between_the_points_around_it_or_is_the_nearest_point_s() -> None:
@@ -64,3 +76,13 @@ def test_the_exact_solution_is_told_of_the_full_run_too(tmp_path: Path) -> None:
     (section,) = rivals(file)
     assert "Against the exact solution (the full run itself: 19.0 / 19.0 / 19.0, 0 flips):" in section
     assert "| full run" not in section
+
+
+def test_a_quality_that_was_measured_elsewhere_is_no_point_of_the_targets_curve(tmp_path: Path) -> None:
+    """At 34 % a target kept 29.1 dB and a quality beside it 27.3: at a third the table told 26.7."""
+    targets = [row("Jano", 0, 0.33, 30.0), row("Jano", 0, 0.2, 20.0), row("MeanCache", 0, 0.5, 20.0)]
+    draft = {**row("Jano", 0, 0.333, 10.0), "setting": "draft"}
+    file = tmp_path / "quality.jsonl"
+    file.write_text("".join(json.dumps(line) + "\n" for line in (*targets, draft)))
+    (section,) = rivals(file)
+    assert "| Jano |  | 30.0 / 30.0 / 30.0, 0 flips | 20.0 / 20.0 / 20.0, 0 flips |" in section
