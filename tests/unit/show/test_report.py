@@ -101,10 +101,10 @@ def measured(step: int, forecast: float | None = None, picture: float | None = 0
 
 def test_the_largest_error_is_of_forecasts_that_were_used() -> None:
     made = report(
-        measured(0), measured(1, 0.9), record(2, 0), measured(3, 0.2, 0.03), record(4, 0), measured(5, 0.1, 0.04)
+        measured(0), measured(1, 0.9), record(2, 0), measured(3, 0.2, 0.015), record(4, 0), measured(5, 0.1, 0.02)
     )
     assert made.largest_forecast_error == 0.2
-    assert made.picture_error == pytest.approx(0.05)
+    assert made.picture_error == pytest.approx(0.025)
     assert made.risk is Risk.HARD_TO_SEE
 
 
