@@ -65,10 +65,22 @@ class Plot:
     def text(self, at: Pixel, text: str, size: int = 15, colour: tuple[int, int, int] = INK) -> None:
         self.draw.text(at, text, colour, font=ImageFont.load_default(size))
 
-    def legend(self, number: int, name: str, colour: tuple[int, int, int]) -> None:
+    def legend(self, number: int, name: str) -> None:
         y = TOP + 24 * number
-        self.draw.rectangle((SIZE[0] - RIGHT + 20, y + 3, SIZE[0] - RIGHT + 34, y + 15), fill=colour)
+        self.mark(SIZE[0] - RIGHT + 27, y + 9, number, 7)
         self.text((SIZE[0] - RIGHT + 44, y), name)
+
+    def mark(self, x: float, y: float, number: int, size: int = 4) -> None:
+        """A series' point: a disc, and an open square where all colours have a series already."""
+        box, colour = (x - size, y - size, x + size, y + size), colour_of(number)
+        if number < len(COLOURS):
+            self.draw.ellipse(box, fill=colour)
+        else:
+            self.draw.rectangle(box, fill=PAPER, outline=colour, width=2)
+
+
+def colour_of(number: int) -> tuple[int, int, int]:
+    return COLOURS[number % len(COLOURS)]
 
 
 def curves(path: Path, title: str, x_label: str, y_label: str, series: dict[str, Sequence[Point]]) -> None:
@@ -77,14 +89,13 @@ def curves(path: Path, title: str, x_label: str, y_label: str, series: dict[str,
     x, _, low, high = zip(*every, strict=True)
     plot = Plot(title, x_label, y_label, ticks(min(x), max(x)), ticks(min(low), max(high)))
     for number, points in enumerate(series.values()):
-        _band(plot, sorted(points), COLOURS[number % len(COLOURS)])
+        _band(plot, sorted(points), colour_of(number))
     for number, (name, points) in enumerate(series.items()):
-        colour = COLOURS[number % len(COLOURS)]
         placed = [plot.place(x, y) for x, y, *_ in sorted(points)]
-        plot.draw.line(placed, colour, 2)
+        plot.draw.line(placed, colour_of(number), 2)
         for x, y in placed:
-            plot.draw.ellipse((x - 4, y - 4, x + 4, y + 4), fill=colour)
-        plot.legend(number, name, colour)
+            plot.mark(x, y, number)
+        plot.legend(number, name)
     plot.image.save(path)
 
 

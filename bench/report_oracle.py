@@ -48,7 +48,7 @@ def _section(way: tuple, rows: Sequence[Row]) -> str:
         f"tolerance is solved for in the measure of the errors that were seen, which thus cancel out."
     )
     head = ["computed", "plan", *(f"{fifth + 1}. fifth" for fifth in range(FIFTHS))]
-    parts = ["## What knowing the picture would be worth", "", told, "", table(HEAD, lines)]
+    parts = [f"## What knowing the picture would be worth ({model})", "", told, "", table(HEAD, lines)]
     parts += ["Computed steps in each fifth of the run, on average:", "", table(head, shapes)]
     return "\n".join([*parts, *_alone(rows)])
 

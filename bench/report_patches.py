@@ -77,7 +77,7 @@ def _of_way(out: Path, way: tuple, rows: list[Row]) -> str:
         groups[arm_of(row), row["setting"]].append(row)
     curves: dict[str, list[chart.Point]] = defaultdict(list)
     drawn = {key: found for key, found in groups.items() if not key[0].startswith(report_rivals.BY_A_SAMPLER)}
-    for (arm, _), found in drawn.items():
+    for (arm, _), found in sorted(drawn.items(), key=lambda line: not line[0][0].startswith(OURS)):
         values = [row["psnr_db"] for row in found]
         curves[arm].append((mean([row["flops_fraction"] for row in found]), mean(values), *interval(values)))
     chart.curves(out / name, f"{title}: closeness to the full run", "share of evaluations", "PSNR in dB", curves)
