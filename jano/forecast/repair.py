@@ -30,13 +30,13 @@ RESPONSE = 0.6
 to 0.9 of it. 0.6 is worth about 1 dB at half of the steps, 0.35 and 1 a little less."""
 
 
-SWINGING, AGREEING = -0.65, -0.35
+SWINGING, AGREEING = -0.65, -0.45
 """Cosines of successive forecast errors up to which nothing is repaired, and from which on all is. Errors of smooth
 predictions point one way, or anywhere: -0.4 to 0.4 on the tiny Flux. Where a picture chooses between others, forecasts
 and repairs overshoot in turn, -0.6 to -0.9 on the closed-form bed (50 steps, CFG 4). With NEAR and FAR of trend.py
-worth 0.4 dB there at half of the steps (standard error 0.2, 64 prompts that they were not chosen on) beside -0.7 and
--0.5 with lines followed up to 0.5 log odds; where all is repaired it is 1.2 dB less (32 prompts). They cost the tiny
-Flux 0.15 dB of 54."""
+-0.6 and -0.4 are worth 0.3 dB there at half of the steps (standard error 0.2, 64 prompts that they were not chosen on)
+beside -0.7 and -0.5 with lines followed up to 0.5 log odds; where all is repaired it is 1.2 dB less (32 prompts). They
+cost the tiny Flux 0.15 dB of 54, and -0.35 an edit of its prompt in mid-run 0.2 of 33."""
 MEMORY = 0.5
 """Share of the old agreement that a new one leaves."""
 

@@ -160,7 +160,7 @@ def test_once_errors_agree_again_they_are_repaired_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cosine", "share"), [(-1.0, 0.0), (-0.65, 0.0), (-0.5, 0.5), (-0.35, 1.0), (1.0, 1.0), (math.nan, 1.0)]
+    ("cosine", "share"), [(-1.0, 0.0), (-0.65, 0.0), (-0.55, 0.5), (-0.45, 1.0), (1.0, 1.0), (math.nan, 1.0)]
 )
 def test_the_less_errors_agree_the_less_is_repaired(cosine: float, share: float) -> None:
     assert repaired_share(torch.tensor(cosine)).item() == pytest.approx(share)
