@@ -16,7 +16,7 @@ they are followed, and from which no more. Up to 1.05 at half of 28 steps on the
 1.6 on the closed-form bed (50 steps, CFG 4). From 0.8 on is 0.6 dB better there at half, and 5 dB worse on the Flux."""
 NEAR, FAR = 0.2, 0.4
 """Log odds ahead up to which lines are followed whatever they missed, and from which doubt counts in full: nearer by,
-the repair makes up for them. At 0.5 and 0.9 the closed-form bed is 0.4, 0.5 and 0.2 dB worse at a half, a third and a
+the repair makes up for them. At 0.5 and 0.9 the closed-form bed is 0.3, 0.5 and 0.2 dB worse at a half, a third and a
 fifth (standard error 0.2; with the borders of repair.py), the tiny Flux and Wan 0.1 to 0.15 better."""
 MEMORY = 0.5
 """Share of the old squares that new ones leave."""
