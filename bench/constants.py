@@ -153,6 +153,11 @@ def config_of(way: Way, constant: Constant, values: Sequence[float]) -> Schedule
     return replace(way.config(), **more)
 
 
+def code() -> str:
+    """The digest of all source that holds a constant."""
+    return engine(ROOT / "jano" / "presets.py", ROOT / "jano" / "config.py")
+
+
 class Bench:
     """The runs of one model. Those of a bed by Euler go side by side in a plain loop."""
 
@@ -160,7 +165,7 @@ class Bench:
         self._demo, self._lines, self._prompts = demo, lines, prompts
         self._loop = Loop(demo, demo.kind.steps, demo.kind.cfg) if isinstance(demo, Bed) else None
         self._full: dict[str, dict[int, Tensor]] = {}
-        self._code = engine(ROOT / "jano" / "presets.py", ROOT / "jano" / "config.py")
+        self._code = code()
 
     def measure(self, constant: str, factor: float, way: Way, config: SchedulerConfig) -> None:
         """What is not in the file yet; `factor` is that of the constant's value."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from .constants import FILE, KEY, PRESET, USUAL, Constant, every
+from .constants import FILE, KEY, PRESET, USUAL, Constant, code, every
 from .records import Lines, Row
 from .stats import mean
 from .tables import table
@@ -26,8 +26,9 @@ FIRST = ("room", "constant", "value", "tried")
 
 
 def write(out: Path) -> None:
-    """Nothing where no constant was moved."""
-    rows = list(Lines(out / FILE, KEY))
+    """Nothing where no constant of this source was moved: names and values are the source's, so that rows of another
+    one would be told beside values that they were not measured at. Their file stays as it is."""
+    rows = [row for row in Lines(out / FILE, KEY) if row["code"] == code()]
     if not rows:
         return
     parts = [INTRODUCTION]

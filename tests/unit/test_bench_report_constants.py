@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from comfyui_jano.bench import report_constants
-from comfyui_jano.bench.constants import KEY, every, instead
+from comfyui_jano.bench.constants import KEY, code, every, instead
 from comfyui_jano.host.location import ROOT
 from comfyui_jano.jano.whole import control
 
@@ -16,8 +16,8 @@ ABOUT = {"model": "ab", "kind": "patches", "way": "target 2x"}
 ROOMS = ("whole/control.py", "forecast/repair.py", "whole/errors.py")
 
 
-def row(constant: str, factor: float, prompt: int, psnr: float, code: str = "new") -> dict:
-    found = {**ABOUT, "code": code, "constant": constant, "factor": factor, "prompt": prompt}
+def row(constant: str, factor: float, prompt: int, psnr: float, source: str | None = None) -> dict:
+    found = {**ABOUT, "code": source or code(), "constant": constant, "factor": factor, "prompt": prompt}
     assert set(KEY) <= found.keys()
     return {**found, "share": 0.5, "psnr_db": psnr}
 
@@ -37,6 +37,13 @@ def test_cells_tell_the_change_and_on_how_many_prompts(tmp_path: Path) -> None:
     assert "As it is: target 2x: 25.0 dB at 50%." in told
     assert "| whole/control.py | ORDER | 1.5 | 0.75 | -1.00 (1 up, 1 down of 2) |" in told
     assert "not moved: a mark, no size" in told
+
+
+def test_rows_of_other_constants_are_not_told_beside_these(tmp_path: Path) -> None:
+    """What -0.7 and -0.35 had done was told of -0.65 and -0.325."""
+    (tmp_path / "CONSTANTS.md").write_text("of another source", encoding="utf-8")
+    order = "whole/control.py: ORDER"
+    assert written(tmp_path, [row("", 1.0, 0, 90.0, "old"), row(order, 0.5, 0, 10.0, "old")]) == "of another source"
 
 
 @pytest.mark.parametrize("room", ROOMS)
