@@ -99,7 +99,7 @@ def every() -> list[Constant]:
         "MOST_FULL_STEPS",
         "STEPS_PER_FULL_STEP",
     )
-    of_budgets = ("FEWEST_OF_A_BUDGET", "TIMES_ROOT_OF_A_BUDGET")
+    of_budgets = ("FEWEST_OF_A_BUDGET", "SHARE_OF_A_BUDGET", "TIMES_ROOT_OF_A_BUDGET")
     in_control, in_repair = ("whole/control.py", vars(control)), ("forecast/repair.py", vars(repair))
     return [
         *(Constant(*in_control, (name,), USUAL) for name in of_presets_too),

@@ -27,10 +27,12 @@ FEWEST_FULL_STEPS, MOST_FULL_STEPS, STEPS_PER_FULL_STEP = 4, 8, 5
 """Full steps before the first forecast: a fifth of the run between these bounds; two predictions for a line and two
 measured errors at least. Of 28 steps the fifth is worth 5 dB; of 50, 8 in place of 5 are worth 7 dB at equal cost on
 the tiny Wan, whose first steps lie close together and hide what errors will be."""
-FEWEST_OF_A_BUDGET, TIMES_ROOT_OF_A_BUDGET = 3, 1.22
-"""A small budget spends at most so many times its root on full steps, since the others then come closer together: 4 of
-9, 5 of 17. A share of 0.4 in place of it is level, but for 7 full steps of 17 at a third of 50: 0.9 dB less (standard
-error 0.4, 64 prompts of the closed-form bed; 0.5 less on six of the tiny Flux, error 1.1)."""
+FEWEST_OF_A_BUDGET, SHARE_OF_A_BUDGET, TIMES_ROOT_OF_A_BUDGET = 3, 0.4, 1.22
+"""A small budget spends at most this share on full steps, since the others then come closer together: worth 2 to 5 dB
+for 7 to 11 of 28 steps and 3 to 4 dB for 5 to 8 of 20. Below half of the steps at most so many times its root, too: 5
+of 17 in place of 7 at a third of 50 are worth 0.9 dB (standard error 0.4, 64 prompts of the closed-form bed), 0.5 and
+0.7 on the tiny Flux and Wan (errors 1.1 and 1.4). At half the root alone is 0.5 and 0.8 dB worse at 40 steps (bed and
+Wan, errors 0.6 and 0.9), and the same at 50."""
 MEMORY = 0.5
 """Share of the old error rate that a new measurement leaves."""
 STEPS_FOR_A_LINE = 2
@@ -49,7 +51,10 @@ def first_full_steps(num_steps: int, budget: int = 0) -> int:
     full = max(FEWEST_FULL_STEPS, min(MOST_FULL_STEPS, num_steps // STEPS_PER_FULL_STEP))
     if not budget:
         return full
-    return max(FEWEST_OF_A_BUDGET, min(full, round(TIMES_ROOT_OF_A_BUDGET * math.sqrt(budget))))
+    most = SHARE_OF_A_BUDGET * budget
+    if budget < num_steps // 2:
+        most = min(most, TIMES_ROOT_OF_A_BUDGET * math.sqrt(budget))
+    return max(FEWEST_OF_A_BUDGET, min(full, round(most)))
 
 
 def budget_of(target_speedup: float, num_steps: int) -> int:

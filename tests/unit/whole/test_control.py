@@ -98,7 +98,8 @@ def test_longer_runs_start_with_more_full_steps(steps: int, full: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("steps", "budget", "full"), [(28, 14, 5), (28, 11, 4), (28, 8, 3), (20, 10, 4), (20, 8, 3), (50, 17, 5)]
+    ("steps", "budget", "full"),
+    [(28, 14, 5), (28, 11, 4), (28, 8, 3), (20, 10, 4), (20, 8, 3), (50, 17, 5), (40, 20, 8)],
 )
 def test_a_small_budget_starts_with_fewer_full_steps(steps: int, budget: int, full: int) -> None:
     assert first_full_steps(steps, budget) == full
